@@ -1,0 +1,231 @@
+"""What a network is: a handful of numbers. Frozen, validated, free of TensorFlow.
+
+Notation of the paper: base width ``w`` is ``filters``, growth rate ``g`` is ``growth_rate``, columns ``C`` are ``columns``,
+blocks per stage ``n1..n4`` are ``blocks``. Stage ``i`` (from 0) of a ResNet has ``filters * 2**i`` channels; every stage has
+half the resolution of the one before.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from larq_igp.errors import UserError
+
+ResNetFamily = Literal["resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet"]
+DenseNetFamily = Literal["binary_densenet", "ebinary_densenet", "igp_densenet"]
+FAMILIES: tuple[str, ...] = get_args(ResNetFamily) + get_args(DenseNetFamily)
+
+SMALL_IMAGE_SIDE = 64
+"""Largest side in pixels for which the stem ``auto`` takes the small-image form."""
+MIN_IMAGE_SIDE = 28
+"""Smallest side in pixels that the networks are defined for (28 -> 14 -> 7 -> 4 with the small-image stem)."""
+
+
+class SpecError(UserError, ValueError):
+    """A parameter of a network is outside what its family is defined for."""
+
+
+class UnknownNetworkError(UserError, KeyError):
+    """A name stands for no network of the registry."""
+
+    def __str__(self) -> str:
+        """Return the sentence itself; ``KeyError`` would quote it."""
+        return str(self.args[0])
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SpecError(message)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _check_blocks(blocks: object) -> None:
+    is_valid = isinstance(blocks, tuple) and len(blocks) >= 1 and all(_is_count(n) for n in blocks)
+    _require(is_valid, f"blocks must be one positive integer for each stage, like (2, 2, 2, 2); got {blocks!r}.")
+
+
+def _check_columns(columns: object, family: str, fractal_family: str) -> None:
+    if family == fractal_family:
+        _require(_is_count(columns) and columns <= 8, f"columns must be an integer from 1 to 8; got {columns!r}.")
+    else:
+        _require(columns == 1, f"columns is a parameter of {fractal_family}; {family} has none (got {columns!r}).")
+
+
+def fractal_depth(columns: int) -> int:
+    """Return the number of binary convolutions on the longest path of a fractal of ``columns``: ``2^(C-1)``."""
+    return 2 ** (columns - 1)
+
+
+def fractal_convolutions(columns: int) -> int:
+    """Return the number of binary convolutions in a fractal of ``columns``: ``2^C - 1``."""
+    return 2**columns - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetSpec:
+    """A residual network: families 1 to 4 of the paper (Figure 2, left and middle columns).
+
+    Attributes:
+        family: ``resnet`` (one shortcut around a pair of layers), ``bireal_resnet`` (one around every layer),
+            ``ebireal_resnet`` (both), or ``igp_resnet`` (a fractal of Bi-Real layers).
+        filters: base width ``w``, the channels of the stem and of stage 1.
+        blocks: blocks of each stage; a block is a pair of layers, and for ``igp_resnet`` a fractal.
+        columns: columns ``C`` of the fractal; 1 for the other families.
+        join: how two branches of a fractal meet, element-wise ``mean`` (as in FractalNet, arXiv 1605.07648) or ``sum``.
+    """
+
+    family: ResNetFamily
+    filters: int
+    blocks: tuple[int, ...]
+    columns: int = 1
+    join: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            SpecError: naming the field, the value got and the values allowed.
+        """
+        families = get_args(ResNetFamily)
+        _require(self.family in families, f"family must be one of {', '.join(families)}; got {self.family!r}.")
+        _require(_is_count(self.filters), f"filters must be a positive integer; got {self.filters!r}.")
+        _check_blocks(self.blocks)
+        _check_columns(self.columns, self.family, "igp_resnet")
+        _require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
+
+    @property
+    def depth(self) -> int:
+        """Layers with weights on the longest path: stem, binary convolutions, transitions of ``igp_resnet``, dense."""
+        if self.family == "igp_resnet":
+            transitions = len(self.blocks) - 1
+            return 2 + transitions + sum(self.blocks) * fractal_depth(self.columns)
+        return 2 + 2 * sum(self.blocks)
+
+    @property
+    def stem_filters(self) -> int:
+        """Channels of the stem."""
+        return self.filters
+
+    def stage_filters(self, stage: int) -> int:
+        """Return the channels of a stage, counted from 0."""
+        return self.filters * 2**stage
+
+
+def reduced_filters(filters: int, reduction: float, multiple: int = 32) -> int:
+    """Round ``filters / reduction`` to a multiple, the rule published with BinaryDenseNet (arXiv 1906.08637).
+
+    Args:
+        filters: channels that enter the transition.
+        reduction: the rate, above 1 for fewer channels.
+        multiple: what the result is a multiple of.
+
+    Returns:
+        Channels that leave the transition, at least ``multiple``.
+    """
+    return max(multiple, round(filters // reduction / multiple) * multiple)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseNetSpec:
+    """A densely connected network: families 5 to 7 of the paper (Figure 2, right column).
+
+    Attributes:
+        family: ``binary_densenet``, ``ebinary_densenet`` (every layer as two of half the growth), or ``igp_densenet``.
+        growth_rate: channels ``g`` that a block appends.
+        blocks: blocks of each stage.
+        columns: columns ``C`` of the fractal of ``igp_densenet``; 1 for the other families.
+        transition_filters: channels after each transition, one less than stages. Give these or ``reduction``.
+        reduction: rates from which ``reduced_filters`` computes ``transition_filters``.
+        stem_filters: channels of the stem.
+    """
+
+    family: DenseNetFamily
+    growth_rate: int
+    blocks: tuple[int, ...]
+    columns: int = 1
+    transition_filters: tuple[int, ...] | None = None
+    reduction: tuple[float, ...] | None = None
+    stem_filters: int = 64
+
+    def __post_init__(self) -> None:
+        """Check every field, and compute ``transition_filters`` where ``reduction`` is given.
+
+        Raises:
+            SpecError: naming the field, the value got and the values allowed.
+        """
+        families = get_args(DenseNetFamily)
+        _require(self.family in families, f"family must be one of {', '.join(families)}; got {self.family!r}.")
+        _require(_is_count(self.growth_rate), f"growth_rate must be a positive integer; got {self.growth_rate!r}.")
+        _require(_is_count(self.stem_filters), f"stem_filters must be a positive integer; got {self.stem_filters!r}.")
+        is_halved = self.family == "ebinary_densenet"
+        _require(not (is_halved and self.growth_rate % 2), f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}.")
+        _check_blocks(self.blocks)
+        _check_columns(self.columns, self.family, "igp_densenet")
+        _require(
+            (self.transition_filters is None) != (self.reduction is None),
+            "a DenseNet needs either transition_filters or reduction: one number for each transition between stages.",
+        )
+        if self.reduction is not None:
+            self._check_transitions("reduction", self.reduction)
+            object.__setattr__(self, "transition_filters", self._filters_from_reduction())
+            object.__setattr__(self, "reduction", None)
+        self._check_transitions("transition_filters", self.transition_filters)
+
+    def _check_transitions(self, field: str, values: tuple) -> None:
+        transitions = len(self.blocks) - 1
+        is_valid = isinstance(values, tuple) and len(values) == transitions and all(value > 0 for value in values)
+        _require(is_valid, f"{field} must be {transitions} positive numbers for {transitions + 1} stages; got {values!r}.")
+
+    def _filters_from_reduction(self) -> tuple[int, ...]:
+        filters, widths = self.stem_filters, []
+        for stage, rate in enumerate(self.reduction):
+            filters = reduced_filters(filters + self.stage_growth(stage), rate)
+            widths.append(filters)
+        return tuple(widths)
+
+    @property
+    def depth(self) -> int:
+        """Layers with weights on the longest path: stem, binary convolutions, transitions, dense."""
+        layers = 2 if self.family == "ebinary_densenet" else fractal_depth(self.columns)
+        return 2 + len(self.blocks) - 1 + sum(self.blocks) * layers
+
+    def stage_growth(self, stage: int) -> int:
+        """Return the channels that a stage, counted from 0, appends to what enters it."""
+        return self.blocks[stage] * self.growth_rate
+
+    def stage_filters(self, stage: int) -> int:
+        """Return the channels that enter a stage, counted from 0."""
+        return self.transition_filters[stage - 1] if stage else self.stem_filters
+
+
+Spec = ResNetSpec | DenseNetSpec
+
+
+def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "small"]:
+    """Resolve the stem: ``auto`` is ``small`` for images up to 64 px on their longer side, and ``imagenet`` above.
+
+    Raises:
+        SpecError: if ``stem`` is none of ``auto``, ``imagenet``, ``small``.
+    """
+    _require(stem in ("auto", "imagenet", "small"), f"stem must be auto, imagenet or small; got {stem!r}.")
+    if stem == "auto":
+        return "small" if max(height, width) <= SMALL_IMAGE_SIDE else "imagenet"
+    return stem
+
+
+def check_input_shape(input_shape: object) -> tuple[int, int, int]:
+    """Return ``(H, W, C)`` as integers.
+
+    Raises:
+        SpecError: if it is not three positive integers, or smaller than 28 px on a side.
+    """
+    is_valid = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and all(_is_count(n) for n in input_shape)
+    _require(is_valid, f"input_shape must be (height, width, channels) in positive integers; got {input_shape!r}.")
+    height, width, channels = input_shape
+    _require(
+        min(height, width) >= MIN_IMAGE_SIDE,
+        f"images must be at least {MIN_IMAGE_SIDE} px on each side; got {height}x{width}.",
+    )
+    return height, width, channels

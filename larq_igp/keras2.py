@@ -1,0 +1,39 @@
+"""The one place that imports TensorFlow: with Keras 2, or with a clear error.
+
+Larq subclasses Keras 2 layers. From TensorFlow 2.16 on, ``tf.keras`` is Keras 3 unless ``TF_USE_LEGACY_KERAS=1`` stands in
+the environment before TensorFlow is imported. ``import larq_igp`` sets it; this module checks that it took effect.
+
+    from larq_igp.keras2 import tf
+"""
+
+import os
+
+import larq_igp  # noqa: F401  sets TF_USE_LEGACY_KERAS before TensorFlow comes in
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+
+class Keras3Error(ImportError):
+    """TensorFlow was imported with Keras 3 before larq-igp could ask for Keras 2."""
+
+
+def _require_keras2() -> None:
+    release = ".".join(tf.__version__.split(".")[:2])
+    try:
+        version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
+    except ImportError as error:
+        raise Keras3Error(
+            f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install 'tf-keras~={release}.0'`."
+        ) from error
+    if version.startswith("3."):
+        raise Keras3Error(
+            f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before tensorflow, "
+            "or set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is imported."
+        )
+
+
+_require_keras2()
+
+__all__ = ["Keras3Error", "tf"]
