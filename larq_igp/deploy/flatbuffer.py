@@ -1,0 +1,241 @@
+"""Read a ``.tflite`` file: its operators, tensors and constants, checked before any interpreter sees them.
+
+An interpreter in C++ trusts the offsets and indices of a file, so a damaged one could take the process down. ``read_tflite`` follows
+every reference first.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from larq_igp.deploy.errors import TFLiteFileError
+
+FILE_IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+LCE_PREFIX = "Lce"
+ABSENT = -1
+"""Index that stands for an optional input which is left out."""
+
+DTYPES: dict[str, np.dtype] = {
+    name: np.dtype(name.lower())
+    for name in ("FLOAT32", "FLOAT16", "FLOAT64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL")
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor; ``value`` is None unless it is a constant of the file.
+
+    Attributes:
+        index: its place in the file.
+        name: as the converter wrote it.
+        shape: its dimensions; ``(N, H, W, C)`` for a feature map.
+        dtype: of its elements.
+        value: the constant.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    value: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator in the order of execution.
+
+    Attributes:
+        index: its place in that order.
+        name: like ``CONV_2D`` or ``LceBconv2d``.
+        inputs: indices of tensors; -1 is an optional input that is left out.
+        outputs: indices of tensors.
+        options: those of a custom operator.
+    """
+
+    index: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TFLiteFile:
+    """A file with one graph.
+
+    Attributes:
+        operators: in the order of execution.
+        tensors: all of them, addressed by index.
+        inputs: indices of the graph's inputs.
+        outputs: indices of the graph's outputs.
+        size_bytes: of the file.
+    """
+
+    operators: tuple[Operator, ...]
+    tensors: tuple[Tensor, ...] = field(repr=False)
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    size_bytes: int
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the file needs Larq Compute Engine's operators."""
+        return any(operator.name.startswith(LCE_PREFIX) for operator in self.operators)
+
+    def histogram(self) -> dict[str, int]:
+        """Count operators by name, most frequent first."""
+        return dict(Counter(operator.name for operator in self.operators).most_common())
+
+    def producer(self, tensor: int) -> Operator | None:
+        """Return the operator that writes a tensor; None for inputs and constants."""
+        return next((operator for operator in self.operators if tensor in operator.outputs), None)
+
+    def consumers(self, tensor: int) -> list[Operator]:
+        """Return the operators that read a tensor."""
+        return [operator for operator in self.operators if tensor in operator.inputs]
+
+
+def read_bytes(source: str | Path | bytes) -> bytes:
+    """Return a file's content; bytes pass through.
+
+    Raises:
+        TFLiteFileError: if the file cannot be read.
+    """
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
+    try:
+        return Path(source).read_bytes()
+    except FileNotFoundError as error:
+        raise TFLiteFileError(f"{source} does not exist.") from error
+    except OSError as error:
+        raise TFLiteFileError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def read_tflite(source: str | Path | bytes) -> TFLiteFile:
+    """Read and check a ``.tflite`` file.
+
+    Args:
+        source: a path, or the content.
+
+    Raises:
+        TFLiteFileError: if it is missing, is no ``.tflite``, or is damaged.
+    """
+    content = read_bytes(source)
+    where = "the model" if isinstance(source, bytes | bytearray) else str(source)
+    if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
+        raise TFLiteFileError(f"{where} is not a .tflite file: it lacks the identifier TFL3.")
+    try:
+        return _read_graph(parse(content), content)
+    except TFLiteFileError as error:
+        raise TFLiteFileError(f"{where} is damaged: {error}.") from error
+    except Exception as error:  # the reader follows offsets of a damaged file into anything
+        raise TFLiteFileError(f"{where} is damaged: its structure cannot be followed ({type(error).__name__}).") from error
+
+
+def parse(content: bytes):
+    """Return the file as the objects of TensorFlow Lite's schema (``ModelT``)."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
+
+
+def _require(condition: bool, complaint: str) -> None:
+    if not condition:
+        raise TFLiteFileError(complaint)
+
+
+def _text(name: bytes | str | None) -> str:
+    return name.decode() if isinstance(name, bytes) else name or ""
+
+
+def _read_graph(model, content: bytes) -> TFLiteFile:
+    _require(model.version == SCHEMA_VERSION, f"its schema version is {model.version}, not {SCHEMA_VERSION}")
+    _require(len(model.subgraphs or ()) == 1, f"it has {len(model.subgraphs or ())} graphs, not one")
+    graph = model.subgraphs[0]
+    _require(bool(graph.tensors) and bool(graph.operators), "its graph is empty")
+    tensors = tuple(_read_tensor(index, tensor, model.buffers) for index, tensor in enumerate(graph.tensors))
+    names = [_operator_name(code) for code in model.operatorCodes]
+    operators = tuple(_read_operator(index, operator, names, len(tensors)) for index, operator in enumerate(graph.operators))
+    inputs, outputs = _indices(graph.inputs, len(tensors)), _indices(graph.outputs, len(tensors))
+    _require(bool(inputs) and bool(outputs), "its graph has no input or no output")
+    _check_order(operators, tensors, inputs, outputs)
+    return TFLiteFile(operators, tensors, inputs, outputs, len(content))
+
+
+def _indices(values, count: int, *, optional: bool = False) -> tuple[int, ...]:
+    indices = tuple(int(value) for value in (values if values is not None else ()))
+    lowest = ABSENT if optional else 0
+    _require(all(lowest <= index < count for index in indices), "an operator refers to a tensor that does not exist")
+    return indices
+
+
+def _read_tensor(index: int, tensor, buffers) -> Tensor:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    kinds = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+    kind = kinds.get(tensor.type)
+    _require(kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind or tensor.type}")
+    _require(0 <= tensor.buffer < len(buffers), f"tensor {index} refers to a buffer that does not exist")
+    _require(tensor.sparsity is None and not tensor.isVariable, f"tensor {index} is sparse or variable, which is not supported")
+    shape = tuple(int(side) for side in (tensor.shape if tensor.shape is not None else ()))
+    _require(all(side >= 0 for side in shape) and len(shape) <= 8, f"tensor {index} has the impossible shape {shape}")
+    dtype, buffer = DTYPES[kind], buffers[tensor.buffer]
+    _require(not buffer.offset, f"the constant of tensor {index} lies outside of the file's structure")
+    value = None
+    if buffer.data is not None and len(buffer.data):
+        _require(
+            len(buffer.data) == prod(shape) * dtype.itemsize,
+            f"the constant of tensor {index} has {len(buffer.data)} bytes, but its shape {shape} needs {prod(shape) * dtype.itemsize}",
+        )
+        value = np.frombuffer(bytes(buffer.data), dtype).reshape(shape)
+    return Tensor(index, _text(tensor.name), shape, dtype, value)
+
+
+def _operator_name(code) -> str:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if number == schema.BuiltinOperator.CUSTOM:
+        _require(bool(code.customCode), "a custom operator has no name")
+        return _text(code.customCode)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    _require(number in names, f"it uses the unknown operator {number}")
+    return names[number]
+
+
+def _read_operator(index: int, operator, names: list[str], tensor_count: int) -> Operator:
+    _require(0 <= operator.opcodeIndex < len(names), f"operator {index} has an unknown code")
+    name = names[operator.opcodeIndex]
+    inputs = _indices(operator.inputs, tensor_count, optional=True)
+    outputs = _indices(operator.outputs, tensor_count)
+    _require(bool(outputs), f"operator {index} ({name}) has no output")
+    return Operator(index, name, inputs, outputs, _custom_options(operator, name, index))
+
+
+def _custom_options(operator, name: str, index: int) -> dict[str, int]:
+    if operator.customOptions is None or not len(operator.customOptions) or not name.startswith(LCE_PREFIX):
+        return {}
+    from flatbuffers import flexbuffers
+
+    options = flexbuffers.Loads(bytes(operator.customOptions))
+    is_map = isinstance(options, dict) and all(isinstance(value, int) for value in options.values())
+    _require(is_map, f"the options of operator {index} ({name}) cannot be read")
+    return options
+
+
+def _check_order(operators, tensors, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+    """Check that every tensor is written once, before it is read."""
+    known = set(inputs) | {tensor.index for tensor in tensors if tensor.value is not None}
+    for operator in operators:
+        for tensor in operator.inputs:
+            # An empty shape tensor is a constant without bytes.
+            is_known = tensor in known or tensor == ABSENT or 0 in tensors[tensor].shape
+            _require(is_known, f"operator {operator.index} ({operator.name}) reads tensor {tensor} before it is written")
+        for tensor in operator.outputs:
+            _require(tensor not in known, f"operator {operator.index} ({operator.name}) writes tensor {tensor} again")
+            known.add(tensor)
+    _require(all(tensor in known for tensor in outputs), "an output is never written")

@@ -1,0 +1,107 @@
+"""Which operator of a file computes which binary convolution of the Keras model, by comparing weights bit for bit."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from larq_igp.deploy.errors import ConversionError
+from larq_igp.deploy.flatbuffer import Operator, TFLiteFile
+from larq_igp.deploy.keras_graph import BinaryConvolution, binary_convolutions
+from larq_igp.keras2 import tf
+
+BINARY_CONV = "LceBconv2d"
+FLOAT_CONVS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+WORD_BITS = 32
+SCALE_TOLERANCE = 0.005
+"""Larq Compute Engine takes a kernel for binary if its magnitudes agree to this within each output channel."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A Keras layer and the operator that computes it."""
+
+    layer: str
+    operator: int
+
+
+def pack_signs(kernel: np.ndarray) -> np.ndarray:
+    """Pack the signs of a kernel ``(H, W, I, O)`` as the file stores them: int32 ``(O, H, W, ceil(I / 32))``.
+
+    Bit ``i % 32`` of word ``i // 32`` is 1 where the weight of input channel ``i`` is negative; bits past ``I`` are 0.
+    """
+    bits = np.moveaxis(kernel < 0, -1, 0)  # (O, H, W, I)
+    missing = -bits.shape[-1] % WORD_BITS
+    bits = np.pad(bits, [(0, 0)] * 3 + [(0, missing)])
+    return np.packbits(bits, axis=-1, bitorder="little").view("<i4")
+
+
+def _unsigned_key(words: np.ndarray, channels: int) -> tuple:
+    """Return a key that is the same for a filter and its negative.
+
+    Where a threshold takes the place of BatchNorm, the converter negates the filters of channels with a negative scale.
+    """
+    bits = np.unpackbits(np.ascontiguousarray(words, dtype="<i4").view(np.uint8), axis=-1, bitorder="little")[..., :channels]
+    bits = bits ^ bits[:, :1, :1, :1]
+    return bits.shape, np.packbits(bits).tobytes()
+
+
+def match_binary_convolutions(model: "tf.keras.Model", file: TFLiteFile) -> list[Match]:
+    """Find the operator of every binary convolution, in the order of the layers.
+
+    Raises:
+        ConversionError: naming the layer, if the converter left it in float or changed its weights, or if the file has binary
+            convolutions that the model has not.
+    """
+    operators = defaultdict(list)
+    for operator in file.operators:
+        if operator.name == BINARY_CONV:
+            operators[_operator_key(file, operator)].append(operator.index)
+    matches = []
+    for convolution in binary_convolutions(model):
+        kernel = convolution.quantized_kernel()
+        key = _unsigned_key(pack_signs(kernel), kernel.shape[2])
+        for _ in range(convolution.calls):
+            if not operators[key]:
+                raise ConversionError(_why_missing(convolution, kernel, file))
+            matches.append(Match(convolution.name, operators[key].pop(0)))
+    strangers = sorted(index for indices in operators.values() for index in indices)
+    if strangers:
+        raise ConversionError(
+            f"operator {strangers[0]} of the file is a binary convolution with weights that no layer of {model.name!r} has: "
+            "the file was converted from other weights."
+        )
+    return matches
+
+
+def _operator_key(file: TFLiteFile, operator: Operator) -> tuple:
+    words = file.tensors[operator.inputs[1]].value
+    groups = max(1, -(-operator.options["channels_in"] // WORD_BITS) // words.shape[3])
+    return _unsigned_key(words, operator.options["channels_in"] // groups)
+
+
+def _why_missing(convolution: BinaryConvolution, kernel: np.ndarray, file: TFLiteFile) -> str:
+    found = next((op for op in file.operators if op.name in FLOAT_CONVS and _holds(file, op, kernel)), None)
+    fate = f"was left as a float {found.name}" if found else "has no LceBconv2d with its weights in the file"
+    return f"binary convolution {convolution.name!r} {fate}: {_why_not_binary(kernel) or 'the weights differ from the model.'}"
+
+
+def _why_not_binary(kernel: np.ndarray) -> str | None:
+    magnitudes = np.abs(kernel)
+    if not magnitudes.all():
+        return f"{np.sum(magnitudes == 0)} of its {kernel.size} quantized weights are 0, and a binary kernel has none."
+    ratio = magnitudes / magnitudes[:1, :1, :1]
+    if np.abs(ratio - 1).max() > SCALE_TOLERANCE:
+        return "its quantized weights have more than one magnitude within an output channel, and only one can be folded away."
+    return None
+
+
+def _holds(file: TFLiteFile, operator: Operator, kernel: np.ndarray) -> bool:
+    """Tell whether a float convolution holds this kernel, up to a factor for each output channel (a folded BatchNorm)."""
+    weights = file.tensors[operator.inputs[1]].value
+    expected = np.moveaxis(kernel, -1, 0)
+    if weights is None or weights.shape != expected.shape:
+        return False
+    norms = [np.sqrt(np.sum(np.square(array), axis=(1, 2, 3))) for array in (weights, expected)]
+    cosine = np.abs(np.sum(weights * expected, axis=(1, 2, 3)))
+    return bool(np.allclose(cosine, norms[0] * norms[1], rtol=1e-3, atol=1e-12))
