@@ -8,14 +8,14 @@ the environment before TensorFlow is imported. ``import larq_igp`` sets it; this
 
 import os
 
-import larq_igp  # noqa: F401  sets TF_USE_LEGACY_KERAS before TensorFlow comes in
+from larq_igp.errors import UserError  # importing larq_igp sets TF_USE_LEGACY_KERAS before TensorFlow comes in
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
 
-class Keras3Error(ImportError):
+class Keras3Error(UserError, ImportError):
     """TensorFlow was imported with Keras 3 before larq-igp could ask for Keras 2."""
 
 
@@ -24,9 +24,7 @@ def _require_keras2() -> None:
     try:
         version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
     except ImportError as error:
-        raise Keras3Error(
-            f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install 'tf-keras~={release}.0'`."
-        ) from error
+        raise Keras3Error(f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install 'tf-keras~={release}.0'`.") from error
     if version.startswith("3."):
         raise Keras3Error(
             f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before tensorflow, "

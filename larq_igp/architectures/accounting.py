@@ -149,19 +149,19 @@ def _count_densenet(ledger: _Ledger, spec: DenseNetSpec, pixels: list[int]) -> i
     growth = spec.growth_rate // 2 if spec.family == "ebinary_densenet" else spec.growth_rate
     wide = spec.columns  # convolutions of a fractal that read the block's input
     narrow = fractal_convolutions(spec.columns) - wide
-    for stage in range(len(spec.blocks)):
+    last = len(spec.blocks) - 1
+    for stage in range(last + 1):
         filters = spec.stage_filters(stage)
-        if stage:
-            ledger.norm(before)
-            ledger.conv(1, before, filters, pixels[stage])
-        for cin in range(filters, filters + spec.stage_growth(stage), growth):
+        widened = filters + spec.stage_growth(stage)
+        for cin in range(filters, widened, growth):
             ledger.norm(cin, times=wide)
             ledger.binary_conv(cin, growth, pixels[stage], times=wide)
             ledger.norm(growth, times=narrow)
             ledger.binary_conv(growth, growth, pixels[stage], times=narrow)
-        before = filters + spec.stage_growth(stage)
-    ledger.norm(before)
-    return before
+        ledger.norm(widened)  # of the transition, and after the last stage of the head
+        if stage < last:
+            ledger.conv(1, widened, spec.stage_filters(stage + 1), pixels[stage + 1])
+    return widened
 
 
 def stage1_channels(spec: Spec) -> int:

@@ -160,7 +160,9 @@ class DenseNetSpec:
         _require(_is_count(self.growth_rate), f"growth_rate must be a positive integer; got {self.growth_rate!r}.")
         _require(_is_count(self.stem_filters), f"stem_filters must be a positive integer; got {self.stem_filters!r}.")
         is_halved = self.family == "ebinary_densenet"
-        _require(not (is_halved and self.growth_rate % 2), f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}.")
+        _require(
+            not (is_halved and self.growth_rate % 2), f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}."
+        )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_densenet")
         _require(

@@ -1,0 +1,39 @@
+# Both targets work from a clean clone with nothing else done: they create .venv and install into it.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help demo test lint readme clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/installed ## train, convert, verify and time a small IGP-ResNet on real images
+	$(VENV)/bin/python experiments/demo.py
+
+test: $(VENV)/installed-test lint ## run the whole test suite
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/installed-test ## check style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+golden: $(VENV)/installed-test ## write tests/golden again; review the difference
+	$(VENV)/bin/python -m tests.golden
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed and none was found: install it, or name it with make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+
+$(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
+	@touch $(VENV)/installed $@

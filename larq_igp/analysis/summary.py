@@ -1,0 +1,98 @@
+"""A network's costs as text: the paper's accounting beside Larq's, each saying what it counts."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import larq as lq
+
+from larq_igp.analysis.graph import count, count_layers
+from larq_igp.architectures import Spec
+from larq_igp.architectures.accounting import Counts, closed_form
+from larq_igp.architectures.published import TABLE3
+from larq_igp.architectures.zoo import ZOO
+from larq_igp.keras2 import tf
+from larq_igp.models import build
+
+
+class AccountingError(RuntimeError):
+    """The graph and the closed form disagree: a fault of this package."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A built network and its counts."""
+
+    name: str
+    spec: Spec
+    model: "tf.keras.Model"
+    counts: Counts
+    bits: int
+    has_paper_settings: bool
+
+    def larq_fields(self) -> dict[str, Any]:
+        """Return what ``larq.models.summary`` totals, in base units."""
+        profile = lq.models.ModelProfile(self.model)
+        macs = {bits: profile.op_count("mac", bits) or 0 for bits in profile.unique_op_precisions}
+        return {"larq_model_bits": profile.memory, "larq_macs": sum(macs.values()), "larq_binary_macs": macs.get(1, 0)}
+
+    def larq_table(self) -> str:
+        """Return what ``larq.models.summary`` prints."""
+        lines: list[str] = []
+        lq.models.summary(self.model, print_fn=lines.append)
+        return "\n".join(lines)
+
+    def layer_rows(self) -> list[dict[str, Any]]:
+        """Return every layer's counts."""
+        return [{**asdict(layer), "output_shape": list(layer.output_shape)} for layer in count_layers(self.model)]
+
+    def text(self, *, layers: bool) -> str:
+        """Return the summary for a terminal."""
+        counts, larq, shape = self.counts, self.larq_fields(), self.model.input_shape[1:]
+        where = f"input {'x'.join(map(str, shape))}, {self.model.output_shape[-1]} classes, {self.bits} bit"
+        lines = [
+            f"{self.name}: depth {self.spec.depth}, {where}",
+            f"  storage          {counts.storage_bits / 1e6:12.2f} Mbit   kernels at their width; no BatchNorm, no biases",
+            f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + binary ones / 64",
+            f"  run-time memory  {counts.runtime_memory_bytes / 1e6:12.2f} MB     maps of stage 1 that live together, float32, batch 64",
+            f"  parameters       {counts.parameters:12,}        as Keras counts them: BatchNorm and biases included",
+            f"  binary MACs      {counts.binary_macs:12,}        both operands 1-bit",
+            f"  float MACs       {counts.float_macs:12,}        at 1 bit: stem, transitions, classifier",
+            "  counted twice, from the Keras graph and in closed form from the parameters: equal",
+            f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, as it adds biases and two float32 values a channel for",
+            f"  each BatchNorm; and {larq['larq_macs']:,} MACs, {larq['larq_binary_macs']:,} of them binary, which it does not divide by 64",
+        ]
+        if self.name in TABLE3 and self.has_paper_settings:
+            row = TABLE3[self.name]
+            lines.append(f"  paper, Table 3: {row.storage} Mbit, {row.flops} 1e8 FLOPs, {row.runtime_memory} MB")
+        if layers:
+            lines.append("")
+            for row in count_layers(self.model):
+                shape = "x".join(map(str, row.output_shape))
+                kernel = f"{row.kernel_weights:>10,} x {row.kernel_bits:2}-bit"
+                lines.append(f"  {row.name:45} {shape:>14} {kernel} {row.macs:>14,} MACs")
+        return "\n".join(lines)
+
+
+def summarise(
+    name: str,
+    spec: Spec,
+    *,
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    num_classes: int = 1000,
+    bits: int = 1,
+    stem: str = "auto",
+    pad_values: int | None = None,
+) -> Summary:
+    """Build a network and count it twice.
+
+    Raises:
+        SpecError: if a value is not allowed.
+        AccountingError: if the two counts differ.
+    """
+    model = build(spec, name=name, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem, pad_values=pad_values)
+    from_graph = count(model, spec)
+    from_parameters = closed_form(spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem)
+    if from_graph != from_parameters:
+        raise AccountingError(f"{name}: the graph gives {from_graph}, the closed form {from_parameters}")
+    is_paper = (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1) and ZOO.get(name) == spec
+    return Summary(name, spec, model, from_graph, bits, is_paper)

@@ -1,0 +1,32 @@
+"""The command line ``larq-igp``: thin commands that parse, call one function of the library, and print.
+
+TensorFlow is imported inside the commands that need it, so ``--help`` and ``list`` answer at once.
+"""
+
+import click
+
+import larq_igp
+from larq_igp.cli.deployment import benchmark, convert
+from larq_igp.cli.doctor import doctor
+from larq_igp.cli.networks import list_networks, summary
+from larq_igp.cli.output import Group
+from larq_igp.cli.running import evaluate, predict, train
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(larq_igp.__version__, prog_name="larq-igp")
+def main() -> None:
+    """Binary neural networks with short gradient paths: from a name to a verified file on a device.
+
+    \b
+    larq-igp list                                    networks by name
+    larq-igp train igp_resnet_tiny                   train on the bundled digits
+    larq-igp convert runs/igp_resnet_tiny-digits -o net.tflite
+    larq-igp benchmark net.tflite                    time it on this host
+
+    Every command takes --json: one JSON document on standard output, everything else on standard error.
+    """  # noqa: D301  click takes the escape as "do not wrap"
+
+
+for command in (list_networks, summary, train, evaluate, predict, convert, benchmark, doctor):
+    main.add_command(command)

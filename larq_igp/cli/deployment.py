@@ -1,0 +1,13 @@
+"""``convert`` and ``benchmark``."""
+
+import click
+
+
+@click.command()
+def convert():
+    pass
+
+
+@click.command()
+def benchmark():
+    pass

@@ -1,0 +1,88 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from larq_igp.architectures.zoo import ZOO
+
+
+class Numbers(click.ParamType):
+    """Numbers with commas between, like ``2,2,2,2``."""
+
+    def __init__(self, kind: type, metavar: str):
+        self.kind, self.name = kind, metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
+        """Return a tuple."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.kind(part) for part in value.replace("x", ",").split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not {self.name}: give numbers with commas between.", param, ctx)
+
+
+INTEGERS, RATES, SHAPE = Numbers(int, "N,N,..."), Numbers(float, "R,R,..."), Numbers(int, "H,W,C")
+
+PARAMETERS = {
+    "filters": click.option("--filters", type=int, help="Base width w: channels of stage 1 (ResNets)."),
+    "growth_rate": click.option("--growth-rate", type=int, help="Channels g that a block appends (DenseNets)."),
+    "blocks": click.option("--blocks", type=INTEGERS, help="Blocks of each stage."),
+    "columns": click.option("--columns", type=int, help="Columns C of the fractal (IGP networks)."),
+    "join": click.option("--join", type=click.Choice(["mean", "sum"]), help="How branches of a fractal meet (IGP-ResNet)."),
+    "transition_filters": click.option("--transition-filters", type=INTEGERS, help="Channels after each transition (DenseNets)."),
+    "reduction": click.option("--reduction", type=RATES, help="Rates that set --transition-filters (DenseNets)."),
+    "stem_filters": click.option("--stem-filters", type=int, help="Channels of the stem (DenseNets)."),
+}
+"""Fields of specifications that the command line can replace."""
+
+
+def stack(*options: Callable) -> Callable:
+    """Return one decorator that applies several, so that the first is listed first in the help."""
+
+    def decorate(function: Callable) -> Callable:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+bits_option = click.option(
+    "--bits", type=click.Choice(["1", "2", "32"]), default="1", show_default=True, callback=lambda ctx, param, value: int(value),
+    help="Width of weights and activations between stem and head.",
+)  # fmt: skip
+shape_option = click.option("--input-shape", type=SHAPE, help="Height, width, channels of the input.")
+classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
+
+network_options = stack(
+    bits_option,
+    shape_option,
+    click.option("--pad-values", type=click.IntRange(0, 1), help="Padding of quantized convolutions.  [default: 1 at 1 bit, else 0]"),
+    click.option("--stem", type=click.Choice(["auto", "imagenet", "small"]), default="auto", show_default=True,
+                 help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above."),
+    *PARAMETERS.values(),
+)  # fmt: skip
+
+data_options = stack(
+    click.option("--data-dir", type=click.Path(), help="Folder of the data set's files."),
+    click.option("--download", is_flag=True, help="Fetch the data set through tensorflow-datasets if it is not there."),
+)
+
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Of initial weights, order and augmentation.")
+
+
+def pop_parameters(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the specification's parameters that were given out of a command's options."""
+    given = {name: options.pop(name) for name in PARAMETERS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a network's name in the shell."""
+    return [name for name in ZOO if name.startswith(incomplete)]
+
+
+network_argument = click.argument("network", metavar="NAME", shell_complete=complete_network)

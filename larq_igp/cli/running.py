@@ -1,0 +1,96 @@
+"""``train``, ``evaluate`` and ``predict``."""
+
+from itertools import count
+from pathlib import Path
+
+import click
+
+from larq_igp.cli.options import data_options, network_argument, network_options, pop_parameters, seed_option
+from larq_igp.cli.output import emit, json_option, progress_on_stderr
+
+DATASETS = ("digits", "fashion_mnist")
+dataset_help = f"Data set: {', '.join(DATASETS)}."
+
+
+def free_run_dir(network: str, dataset: str) -> Path:
+    """Return the first of ``runs/NETWORK-DATASET``, ``...-2``, ``...-3`` that does not exist."""
+    base = Path("runs") / f"{network}-{dataset}"
+    names = (base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1))
+    return next(path for path in names if not path.exists())
+
+
+def metrics_text(metrics: dict) -> str:
+    """Format accuracy for a terminal."""
+    return f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} {metrics['split']} images"
+
+
+@click.command(short_help="Train a network and measure it.")
+@network_argument
+@network_options
+@click.option("--dataset", default="digits", show_default=True, help=dataset_help)
+@data_options
+@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--learning-rate", type=float, default=4e-3, show_default=True, help="Of Adam, at its highest.")
+@click.option("--schedule", type=click.Choice(["constant", "linear", "cosine"]), default="cosine", show_default=True)
+@seed_option
+@click.option("--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]")
+@click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar.")
+@json_option
+def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_json: bool, **options) -> None:
+    """Train network NAME, and measure the weights that were best on the validation split on the test split."""
+    parameters = pop_parameters(options)
+    folder = Path(run_dir) if run_dir else free_run_dir(network, options["dataset"])
+    with progress_on_stderr(as_json):
+        from larq_igp.training.recipe import Recipe
+        from larq_igp.training.train import train as train_network
+
+        recipe = Recipe(network=network, parameters=parameters, **options)
+        metrics = train_network(recipe, folder, download=download, verbose=2 if quiet else 1)
+    text = f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
+    emit(as_json, {"run_dir": str(folder), **metrics}, text)
+
+
+@click.command(short_help="Measure the accuracy of a run or a .tflite.")
+@click.argument("path", metavar="PATH", type=click.Path())
+@click.option("--dataset", help=f"{dataset_help}  [default: the one it was trained on]")
+@data_options
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory.")
+@click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
+@json_option
+def evaluate(path: str, dataset: str | None, data_dir: str | None, download: bool, split: str, as_json: bool, **options) -> None:
+    """Measure accuracy of PATH, a run directory or a .tflite file, through the same input pipeline."""
+    with progress_on_stderr(as_json):
+        from larq_igp.data import load_dataset
+        from larq_igp.training.predictor import open_predictor
+
+        predictor = open_predictor(path, **options)
+        name = dataset or predictor.dataset
+        where = data_dir or (predictor.data_dir if name == predictor.dataset else None)
+        part = load_dataset(name, data_dir=where, download=download).split(split)
+        metrics = {**predictor.evaluate(part), "split": split, "dataset": name}
+    emit(as_json, {"path": path, **metrics}, f"{path}: {metrics_text(metrics)}")
+
+
+@click.command(short_help="Name what is on images.")
+@click.argument("path", metavar="PATH", type=click.Path())
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to name.")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory.")
+@click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
+@json_option
+def predict(path: str, images: tuple[str, ...], top: int, as_json: bool, **options) -> None:
+    """Name what is on each IMAGE (PNG, JPEG, GIF, BMP) with PATH, a run directory or a .tflite file."""
+    with progress_on_stderr(as_json):
+        from larq_igp.training.predict import predict_images
+        from larq_igp.training.predictor import open_predictor
+
+        rows = predict_images(open_predictor(path, **options), images, top=top)
+    lines = []
+    for row in rows:
+        guesses = ", ".join(f"{guess['class_name']} {guess['probability']:.1%}" for guess in row["classes"])
+        lines.append(f"{row['image']}: {guesses}")
+    emit(as_json, rows, "\n".join(lines))

@@ -1,0 +1,17 @@
+"""Images and labels by name of the data set, and how an image becomes a network's input."""
+
+from larq_igp.data.datasets import DATASETS, Dataset, DatasetError, Split, load_dataset
+from larq_igp.data.pipeline import eval_batches, steps_per_epoch, train_batches
+from larq_igp.data.preprocess import Preprocessing
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "DatasetError",
+    "Preprocessing",
+    "Split",
+    "eval_batches",
+    "load_dataset",
+    "steps_per_epoch",
+    "train_batches",
+]

@@ -1,0 +1,54 @@
+"""From a stored image to a network's input, the same for training, evaluation, prediction and the device."""
+
+from dataclasses import asdict, dataclass
+
+from larq_igp.keras2 import tf
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize, set channels, normalise: uint8 ``(h, w, c)`` -> float32 ``(H, W, C)``.
+
+    Attributes:
+        input_shape: ``(H, W, C)`` of the network.
+        mean: subtracted, on the scale 0 to 255; one for all channels or one each.
+        deviation: divided by; likewise.
+    """
+
+    input_shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def __call__(self, image: tf.Tensor) -> tf.Tensor:
+        """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
+        return self.normalise(self.resize(image))
+
+    def resize(self, image: tf.Tensor) -> tf.Tensor:
+        """Bring one image to size (bilinear, without antialias) and channels: float32 ``(H, W, C)`` on the scale 0 to 255."""
+        height, width, channels = self.input_shape
+        if image.shape[-1] != channels:
+            image = self._match_channels(image, channels)
+        if tuple(image.shape[:2]) == (height, width):
+            return tf.cast(image, tf.float32)
+        return tf.image.resize(image, (height, width))
+
+    def normalise(self, image: tf.Tensor) -> tf.Tensor:
+        """Subtract the mean and divide by the deviation."""
+        return (image - self.mean) / self.deviation
+
+    @staticmethod
+    def _match_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
+        if image.shape[-1] == 3 and channels == 1:
+            return tf.image.rgb_to_grayscale(image)
+        if image.shape[-1] == 1:
+            return tf.repeat(image, channels, axis=-1)
+        raise ValueError(f"an image of {image.shape[-1]} channels cannot feed a network of {channels}.")
+
+    def to_json(self) -> dict:
+        """Return a dict for configuration files and model cards."""
+        return {**asdict(self), "input_shape": list(self.input_shape), "resize": "bilinear", "scale": "0..255"}
+
+    @classmethod
+    def from_json(cls, data: dict) -> "Preprocessing":
+        """Return what ``to_json`` wrote."""
+        return cls(tuple(data["input_shape"]), tuple(data["mean"]), tuple(data["deviation"]))

@@ -1,0 +1,1 @@
+"""Fit a network, measure it, and use it on images."""

@@ -1,0 +1,35 @@
+"""Measure accuracy on a split: whatever predicts, Keras or a device's file, goes through the same pipeline and the same sums."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from larq_igp.data import Preprocessing, Split, eval_batches
+
+EVAL_BATCH_SIZE = 100
+SMALLEST_PROBABILITY = 1e-7  # as Keras clips, so that the logarithm is finite
+
+
+def measure(predict: Callable[[np.ndarray], np.ndarray], split: Split, preprocessing: Preprocessing) -> dict[str, Any]:
+    """Measure a classifier on every example of a split.
+
+    Args:
+        predict: maps images ``(N, H, W, C)`` to probabilities ``(N, classes)``.
+        split: the examples.
+        preprocessing: from stored image to input.
+
+    Returns:
+        ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, and how many ``examples`` they are of.
+    """
+    top1 = top5 = 0
+    loss = 0.0
+    for images, labels in eval_batches(split, preprocessing, batch_size=EVAL_BATCH_SIZE).as_numpy_iterator():
+        probabilities = predict(images)
+        ranked = np.argsort(-probabilities, axis=-1, kind="stable")[:, :5]
+        top1 += int((ranked[:, 0] == labels).sum())
+        top5 += int((ranked == labels[:, np.newaxis]).any(axis=-1).sum())
+        of_truth = probabilities[np.arange(len(labels)), labels]
+        loss -= float(np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).sum())
+    examples = split.examples
+    return {"top1": top1 / examples, "top5": top5 / examples, "loss": loss / examples, "examples": examples}

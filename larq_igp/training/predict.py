@@ -1,0 +1,56 @@
+"""Name what is on an image file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from larq_igp.data import Preprocessing
+from larq_igp.errors import UserError
+from larq_igp.keras2 import tf
+from larq_igp.training.predictor import Predictor
+
+
+class ImageError(UserError):
+    """A file is missing, or is not an image."""
+
+
+def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
+    """Read a PNG, JPEG, GIF or BMP file as a network's input ``(H, W, C)``, float32; colour becomes grey or back as needed.
+
+    Raises:
+        ImageError: if the file is missing or cannot be decoded.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"image {path} does not exist.")
+    channels = preprocessing.input_shape[-1]
+    try:
+        image = tf.io.decode_image(path.read_bytes(), channels=channels if channels in (1, 3) else 0, expand_animations=False)
+        return preprocessing(image).numpy()
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        raise ImageError(f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take.") from error
+
+
+def predict_images(predictor: Predictor, paths: Sequence[str | Path], *, top: int) -> list[dict[str, Any]]:
+    """Classify image files.
+
+    Args:
+        predictor: from ``open_predictor``.
+        paths: of the images; all are read before the first is classified.
+        top: how many classes to name for each.
+
+    Returns:
+        for each image its path and its ``classes``, best first, each with ``label``, ``class_name`` and ``probability``.
+
+    Raises:
+        ImageError: if a file is missing or is not an image.
+    """
+    images = np.stack([read_image(path, predictor.preprocessing) for path in paths])
+    rows = []
+    for path, probabilities in zip(paths, predictor.predict(images), strict=True):
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        classes = [{"label": int(i), "class_name": predictor.class_names[i], "probability": float(probabilities[i])} for i in order]
+        rows.append({"image": str(path), "classes": classes})
+    return rows

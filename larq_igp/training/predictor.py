@@ -1,0 +1,87 @@
+"""One face for whatever can classify images: a run directory with its Keras weights, or a ``.tflite`` with its card."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from larq_igp.data import Preprocessing, Split
+from larq_igp.errors import UserError
+from larq_igp.training.evaluate import measure
+from larq_igp.training.run import open_run
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Classifies images.
+
+    Attributes:
+        predict: maps inputs ``(N, H, W, C)`` float32 to probabilities ``(N, classes)``.
+        preprocessing: from stored image to input.
+        class_names: of the probabilities.
+        dataset: that it was trained on, or None.
+        data_dir: where that was found, or None for its usual place.
+        engine: what computes: ``keras``, or the engine of a ``.tflite``.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    dataset: str | None
+    data_dir: str | None
+    engine: str
+
+    def evaluate(self, split: Split) -> dict[str, Any]:
+        """Measure accuracy on a split; see ``larq_igp.training.evaluate.measure``."""
+        return {**measure(self.predict, split, self.preprocessing), "engine": self.engine}
+
+
+def open_predictor(path: str | Path, *, weights: str = "best", engine: str | None = None, threads: int = 1) -> Predictor:
+    """Open a run directory or a ``.tflite`` file.
+
+    Args:
+        path: of either.
+        weights: ``best`` or ``last``, of a run directory.
+        engine: that runs a ``.tflite``; None takes the fastest that is installed.
+        threads: of that engine.
+
+    Raises:
+        UserError: if the path is missing, neither of the two, or damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _open_run(path, weights)
+    if not path.exists():
+        raise UserError(f"{path} does not exist: a run directory or a .tflite file is needed.")
+    return _open_tflite(path, engine, threads)
+
+
+def _open_run(folder: Path, weights: str) -> Predictor:
+    run = open_run(folder)
+    model = run.load_model(weights)
+    return Predictor(
+        predict=model.predict_on_batch,
+        preprocessing=run.preprocessing,
+        class_names=run.class_names,
+        dataset=run.recipe.dataset,
+        data_dir=run.recipe.data_dir,
+        engine="keras",
+    )
+
+
+def _open_tflite(path: Path, engine_name: str | None, threads: int) -> Predictor:
+    from larq_igp.deploy.card import read_card
+    from larq_igp.deploy.engine import open_engine
+
+    engine = open_engine(path, threads=threads, engine=engine_name)
+    card = read_card(path)
+    return Predictor(
+        predict=engine.predict,
+        preprocessing=Preprocessing.from_json(card["preprocessing"]),
+        class_names=tuple(card["class_names"]),
+        dataset=card["dataset"],
+        data_dir=card["data_dir"],
+        engine=engine.name,
+    )

@@ -1,0 +1,117 @@
+"""A run directory: what a training run leaves behind, and how it is read again.
+
+config.json         the recipe, classes, preprocessing, tool versions
+history.csv         one row an epoch
+best.weights.h5     weights of the best validation epoch
+last.weights.h5     weights after the last epoch
+metrics.json        final measurements on the test split
+tensorboard/        event files
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from larq_igp.data import Dataset, Preprocessing
+from larq_igp.errors import UserError
+from larq_igp.files import read_json, write_json
+from larq_igp.keras2 import tf
+from larq_igp.models import build
+from larq_igp.models.build import load_weights
+from larq_igp.training.recipe import Recipe
+from larq_igp.versions import tool_versions
+
+CONFIG, HISTORY, METRICS, TENSORBOARD = "config.json", "history.csv", "metrics.json", "tensorboard"
+
+
+class RunError(UserError):
+    """A folder is not a run directory, or cannot become one."""
+
+
+def weights_path(folder: Path, which: str) -> Path:
+    """Return the weights file ``best`` or ``last`` of a run."""
+    return folder / f"{which}.weights.h5"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory's configuration.
+
+    Attributes:
+        folder: the run directory.
+        recipe: that it was trained by.
+        class_names: of the data set.
+        preprocessing: from image to input.
+    """
+
+    folder: Path
+    recipe: Recipe
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def build_model(self) -> "tf.keras.Model":
+        """Build the network with random initial weights."""
+        return build(
+            self.recipe.network,
+            input_shape=self.preprocessing.input_shape,
+            num_classes=len(self.class_names),
+            **self.recipe.build_options(),
+        )
+
+    def load_model(self, weights: str = "best") -> "tf.keras.Model":
+        """Build the network with the ``best`` or the ``last`` weights.
+
+        Raises:
+            RunError: if the run has not saved them.
+        """
+        path = weights_path(self.folder, weights)
+        if not path.is_file():
+            raise RunError(f"{self.folder} holds no {path.name}: the run has not finished an epoch.")
+        model = self.build_model()
+        load_weights(model, path)
+        return model
+
+    def metrics(self) -> dict | None:
+        """Return the final measurements, or None if the run did not come to its end."""
+        path = self.folder / METRICS
+        return read_json(path) if path.is_file() else None
+
+
+def create_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
+    """Make a run directory and write its configuration.
+
+    Raises:
+        RunError: if the folder already holds something, or cannot be made.
+    """
+    preprocessing = Preprocessing(recipe.input_shape or dataset.input_shape, dataset.mean, dataset.deviation)
+    run = Run(folder, recipe, dataset.class_names, preprocessing)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f"{folder} already exists and is not empty: name another with --run-dir, or remove it.")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"run directory {folder} cannot be made: {error.strerror}.") from error
+    config = {
+        "recipe": recipe.to_json(),
+        "class_names": list(run.class_names),
+        "preprocessing": preprocessing.to_json(),
+        "versions": tool_versions(),
+    }
+    write_json(folder / CONFIG, config)
+    return run
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read the configuration of a run directory.
+
+    Raises:
+        RunError: if it is not one, or its configuration is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        raise RunError(f"{folder} is not a run directory: it holds no {CONFIG}.")
+    config = read_json(folder / CONFIG)
+    try:
+        recipe = Recipe.from_json(config["recipe"])
+        return Run(folder, recipe, tuple(config["class_names"]), Preprocessing.from_json(config["preprocessing"]))
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{folder / CONFIG} is damaged: {error}.") from error

@@ -1,0 +1,75 @@
+"""Train a network: from a recipe to a run directory."""
+
+from pathlib import Path
+from typing import Any
+
+from larq_igp.data import eval_batches, load_dataset, steps_per_epoch, train_batches
+from larq_igp.files import write_json
+from larq_igp.keras2 import tf
+from larq_igp.training.callbacks import EpochFacts, History, SaveWeights, StopOnNonFiniteLoss
+from larq_igp.training.evaluate import measure
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.run import HISTORY, METRICS, TENSORBOARD, create_run, weights_path
+from larq_igp.training.schedules import learning_rate_schedule, total_steps
+
+
+def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbose: int = 1) -> dict[str, Any]:
+    """Train by a recipe and measure the best weights on the test split.
+
+    Args:
+        recipe: what to train, on what, how.
+        run_dir: a folder that does not exist yet, or is empty.
+        download: whether the data set may be fetched from the network.
+        verbose: 0 silent, 1 a progress bar with the time left, 2 a line an epoch (as ``model.fit``).
+
+    Returns:
+        ``top1``, ``top5`` (shares from 0 to 1), ``loss`` and ``examples`` of the test split, ``epoch`` of the best weights, and the
+        validation accuracy that chose it. The same is written as ``metrics.json``.
+
+    Raises:
+        UserError: if the data set, the run directory or the recipe cannot be used, or the loss becomes non-finite.
+    """
+    # 1. Data, and the run directory: everything that can be refused is refused before the first step.
+    dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=download)
+    steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
+
+    # 2. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
+    tf.keras.utils.set_random_seed(recipe.seed)
+    tf.config.experimental.enable_op_determinism()
+    run = create_run(Path(run_dir), recipe, dataset)
+    model = run.build_model()
+
+    # 3. Optimizer, loss, and the metrics by the names that are used everywhere
+    rate = learning_rate_schedule(recipe.schedule, recipe.learning_rate, total_steps(recipe.epochs, steps))
+    model.compile(
+        optimizer=tf.keras.optimizers.Adam(rate),
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(),
+        metrics=[
+            tf.keras.metrics.SparseCategoricalAccuracy("top1"),
+            tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top5"),
+        ],
+    )
+
+    # 4. Fit
+    save = SaveWeights(run)
+    model.fit(
+        train_batches(dataset, run.preprocessing, batch_size=recipe.batch_size, seed=recipe.seed),
+        epochs=recipe.epochs,
+        steps_per_epoch=steps,
+        validation_data=eval_batches(dataset.split("validation"), run.preprocessing, batch_size=recipe.batch_size),
+        callbacks=[
+            StopOnNonFiniteLoss(),
+            EpochFacts(),
+            save,
+            History(str(run.folder / HISTORY)),
+            tf.keras.callbacks.TensorBoard(str(run.folder / TENSORBOARD), write_graph=False, profile_batch=0),
+        ],
+        verbose=verbose,
+    )
+
+    # 5. Measure the weights that validation chose on images that chose nothing.
+    model.load_weights(str(weights_path(run.folder, "best")))
+    metrics = measure(model.predict_on_batch, dataset.split("test"), run.preprocessing)
+    metrics |= {"split": "test", "epoch": save.best_epoch, "validation_top1": save.best[0]}
+    write_json(run.folder / METRICS, metrics)
+    return metrics

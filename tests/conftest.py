@@ -1,0 +1,60 @@
+"""What tests share: real data, one short training run, and a rule that CI skips nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import larq_igp  # noqa: F401  selects Keras 2 before any test imports TensorFlow
+from larq_igp.data.datasets import FASHION_DEBIAN
+from larq_igp.data.idx import find_idx_folder
+
+SMALL = {"input_shape": (32, 32, 3), "num_classes": 10}
+
+
+def missing(resource: str) -> None:
+    """Skip a test for want of a resource; in CI, where all are installed, fail it."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{resource} is not installed")
+
+
+@pytest.fixture(scope="session")
+def fashion_folder() -> Path:
+    """The folder of Debian's package dataset-fashion-mnist."""
+    if find_idx_folder(FASHION_DEBIAN) is None:
+        missing("Debian's package dataset-fashion-mnist")
+    return FASHION_DEBIAN
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory) -> Path:
+    """A finished training run: IGP-ResNet on the digits, three epochs, in a path with a space."""
+    from larq_igp.training.recipe import Recipe
+    from larq_igp.training.train import train
+
+    folder = tmp_path_factory.mktemp("runs") / "a run"
+    train(Recipe(network="igp_resnet_tiny", epochs=3), folder, verbose=0)
+    return folder
+
+
+@pytest.fixture()
+def igp():
+    """Call the command line in this process: ``igp("list", "--json")`` gives its exit code, output and errors."""
+    from click.testing import CliRunner
+
+    from larq_igp.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture()
+def refused(igp):
+    """Call the command line with something it must refuse: one sentence on standard error, nothing on standard output, exit code 2."""
+
+    def call(*arguments) -> str:
+        result = igp(*arguments)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    return call
