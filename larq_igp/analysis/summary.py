@@ -89,7 +89,9 @@ def summarise(
         SpecError: if a value is not allowed.
         AccountingError: if the two counts differ.
     """
-    model = build(spec, name=name, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem, pad_values=pad_values)
+    model = build(
+        spec, name=name, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem, pad_values=pad_values
+    )
     from_graph = count(model, spec)
     from_parameters = closed_form(spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem)
     if from_graph != from_parameters:

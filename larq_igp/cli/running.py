@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.options import data_options, network_argument, network_options, pop_parameters, seed_option
-from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 
 DATASETS = ("digits", "fashion_mnist")
 dataset_help = f"Data set: {', '.join(DATASETS)}."
@@ -21,7 +21,9 @@ def free_run_dir(network: str, dataset: str) -> Path:
 
 def metrics_text(metrics: dict) -> str:
     """Format accuracy for a terminal."""
-    return f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} {metrics['split']} images"
+    return (
+        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} {metrics['split']} images"
+    )
 
 
 @click.command(short_help="Train a network and measure it.")
@@ -56,11 +58,15 @@ def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_jso
 @click.option("--dataset", help=f"{dataset_help}  [default: the one it was trained on]")
 @data_options
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory.")
+@click.option(
+    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+)
 @click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
 @json_option
-def evaluate(path: str, dataset: str | None, data_dir: str | None, download: bool, split: str, as_json: bool, **options) -> None:
+def evaluate(
+    path: str, dataset: str | None, data_dir: str | None, download: bool, split: str, as_json: bool, **options
+) -> None:
     """Measure accuracy of PATH, a run directory or a .tflite file, through the same input pipeline."""
     with progress_on_stderr(as_json):
         from larq_igp.data import load_dataset
@@ -68,6 +74,8 @@ def evaluate(path: str, dataset: str | None, data_dir: str | None, download: boo
 
         predictor = open_predictor(path, **options)
         name = dataset or predictor.dataset
+        if name is None:
+            raise Refusal(f"{path} was not trained on any data set: name one with --dataset.")
         where = data_dir or (predictor.data_dir if name == predictor.dataset else None)
         part = load_dataset(name, data_dir=where, download=download).split(split)
         metrics = {**predictor.evaluate(part), "split": split, "dataset": name}
@@ -78,7 +86,9 @@ def evaluate(path: str, dataset: str | None, data_dir: str | None, download: boo
 @click.argument("path", metavar="PATH", type=click.Path())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to name.")
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory.")
+@click.option(
+    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+)
 @click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
 @json_option

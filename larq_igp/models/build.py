@@ -82,7 +82,9 @@ def _image_input(input_shape: tuple[int, int, int] | None, input_tensor: Tensor)
         return tf.keras.Input(check_input_shape(input_shape or IMAGENET_SHAPE), name="image")
     given = check_input_shape(tuple(input_tensor.shape[1:]))
     if input_shape is not None and tuple(input_shape) != given:
-        raise SpecError(f"input_shape {tuple(input_shape)} and the shape of input_tensor {given} differ: give one of them.")
+        raise SpecError(
+            f"input_shape {tuple(input_shape)} and the shape of input_tensor {given} differ: give one of them."
+        )
     return input_tensor
 
 

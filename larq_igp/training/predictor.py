@@ -38,7 +38,9 @@ class Predictor:
         return {**measure(self.predict, split, self.preprocessing), "engine": self.engine}
 
 
-def open_predictor(path: str | Path, *, weights: str = "best", engine: str | None = None, threads: int = 1) -> Predictor:
+def open_predictor(
+    path: str | Path, *, weights: str = "best", engine: str | None = None, threads: int = 1
+) -> Predictor:
     """Open a run directory or a ``.tflite`` file.
 
     Args:
@@ -79,9 +81,9 @@ def _open_tflite(path: Path, engine_name: str | None, threads: int) -> Predictor
     card = read_card(path)
     return Predictor(
         predict=engine.predict,
-        preprocessing=Preprocessing.from_json(card["preprocessing"]),
-        class_names=tuple(card["class_names"]),
-        dataset=card["dataset"],
-        data_dir=card["data_dir"],
+        preprocessing=Preprocessing.from_json(card.preprocessing),
+        class_names=card.class_names,
+        dataset=card.dataset,
+        data_dir=None,  # a file may be anywhere, and so may its data set
         engine=engine.name,
     )
