@@ -60,16 +60,20 @@ def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
 
 
+def _port_text(port) -> str:
+    return f"{'x'.join(map(str, port.shape))} {port.dtype}"
+
+
 def _export_text(result) -> str:
     audit, check = result.audit, result.verification
     lines = [
-        f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} times what its weights need ({audit.theory_bytes:,})",
-        f"  {audit.lce_bconv2d} LceBconv2d for {audit.binary_convolutions} binary convolutions, {audit.lce_dequantize} LceDequantize",
-        f"  input {'x'.join(map(str, audit.input.shape))} {audit.input.dtype}, output {'x'.join(map(str, audit.output.shape))} {audit.output.dtype}",
+        f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} of what its weights need",
+        f"  {audit.lce_bconv2d} LceBconv2d for {audit.binary_convolutions} binary convolutions",
+        f"  {audit.lce_dequantize} LceDequantize; input {_port_text(audit.input)}, output {_port_text(audit.output)}",
         *[f"  not fused: {number} x {reason}" for reason, number in audit.unfused_counts().items()],
         *[f"  warning: {warning}" for warning in audit.warnings],
-        f"  verified on {check.examples} test images of {result.dataset}: same answer as Keras on {check.top1_agreement:.2%}, "
-        f"largest difference {check.max_abs_diff:.1e}",
+        f"  verified on {check.examples} test images of {result.dataset}: same answer as Keras on "
+        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}",
         f"  {check.reason}",
         f"  converted in {result.seconds:.1f} s; card: {result.card}",
     ]

@@ -74,8 +74,11 @@ class TFLiteEngine(Engine):
     def __init__(self, content: bytes, file: TFLiteFile, threads: int):
         """Load the file and allocate its tensors."""
         super().__init__(content, file, threads)
-        self._interpreter = _tflite_interpreter(content, threads)
-        self._interpreter.allocate_tensors()
+        try:
+            self._interpreter = _tflite_interpreter(content, threads)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"engine {self.name!r} cannot load the file: {error}.") from error
         self._inputs = [details["index"] for details in self._interpreter.get_input_details()]
         self._output = self._interpreter.get_output_details()[0]["index"]
         for index, zeros in zip(self._inputs, self._zeros, strict=True):

@@ -94,14 +94,14 @@ def match_binary_convolutions(model: "tf.keras.Model", file: TFLiteFile) -> list
 
 
 def _require_channel_scale(file: TFLiteFile, match: Match) -> None:
-    """Check what the converter folded in after a convolution; it takes any constant, the interpreter one per channel."""
+    """Check the constants folded in after a convolution: the converter takes any, an interpreter one per channel."""
     operator = file.operators[match.operator]
     filters = file.tensors[operator.inputs[1]].shape[0]
     for tensor in operator.inputs[2:]:
         if tensor != ABSENT and file.tensors[tensor].shape != (filters,):
             raise ConversionError(
-                f"after binary convolution {match.layer!r} a constant of shape {file.tensors[tensor].shape} is applied, "
-                f"and no interpreter can: it takes one number for each of the {filters} channels."
+                f"after binary convolution {match.layer!r} stands a constant of shape {file.tensors[tensor].shape}, which "
+                f"no interpreter can apply: it takes one number for each of the {filters} channels."
             )
 
 

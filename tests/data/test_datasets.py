@@ -109,7 +109,7 @@ def test_what_is_not_there_is_explained(tmp_path):
         load_dataset("fashion_mnist", data_dir=tmp_path)
     with pytest.raises(DatasetError, match="is not a folder"):
         load_dataset("digits", data_dir=tmp_path / "none")
-    with pytest.raises(DatasetError, match="no data set is named 'digit'. Did you mean digits"):
+    with pytest.raises(DatasetError, match=r"no data set is named 'digit'\. Did you mean digits"):
         load_dataset("digit")
     with pytest.raises(DatasetError, match="digits has no split 'val'; it has train, validation, test"):
         load_dataset("digits").split("val")

@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    with pytest.raises(NonFiniteLossError, match="the loss became .* at step .*: lower --learning-rate"):
+    with pytest.raises(NonFiniteLossError, match=r"the loss became .* at step .*: lower --learning-rate"):
         train(Recipe(**SHORT, learning_rate=1e36), tmp_path / "run", verbose=0)
     assert not (tmp_path / "run" / "metrics.json").exists()
 
