@@ -87,7 +87,7 @@ def _export_text(result) -> str:
 @click.option(
     "--engine", "engines", multiple=True, help="What runs the file; may be repeated.  [default: all that can]"
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the engine.")
 @click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Timed invocations at batch 1.")
 @click.option("--warmup", type=click.IntRange(0), default=10, show_default=True, help="Invocations before them.")
 @click.option(

@@ -31,10 +31,18 @@ def metrics_text(metrics: dict) -> str:
 @network_options
 @click.option("--dataset", default="digits", show_default=True, help=dataset_help)
 @data_options
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=30, show_default=True, help="Passes over the training images."
+)
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a step.")
 @click.option("--learning-rate", type=float, default=4e-3, show_default=True, help="Of Adam, at its highest.")
-@click.option("--schedule", type=click.Choice(["constant", "linear", "cosine"]), default="cosine", show_default=True)
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "linear", "cosine"]),
+    default="cosine",
+    show_default=True,
+    help="Of the learning rate.",
+)
 @seed_option
 @click.option("--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]")
 @click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar.")
@@ -57,7 +65,13 @@ def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_jso
 @click.argument("path", metavar="PATH", type=click.Path())
 @click.option("--dataset", help=f"{dataset_help}  [default: the one it was trained on]")
 @data_options
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which images.",
+)
 @click.option(
     "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
 )

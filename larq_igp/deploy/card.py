@@ -126,7 +126,7 @@ def read_card(tflite_path: str | Path) -> Card:
     card = _card_from(values, path)
     if card.sha256 != hashlib.sha256(content).hexdigest():
         raise CardError(
-            f"{path} belongs to another file: its sha256 is not that of {tflite_path}. Convert again to write both anew."
+            f"{path} belongs to another file: its sha256 is not that of {tflite_path}. Convert again to write both."
         )
     return card
 

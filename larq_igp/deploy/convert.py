@@ -6,7 +6,11 @@ variables become constants in the graph, and the graph goes straight to the conv
 outputs, and the first error is the one that is shown.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from absl import logging
 
 from larq_igp.deploy.errors import ConversionError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
@@ -15,6 +19,7 @@ from larq_igp.deploy.matching import match_binary_convolutions, require_known_op
 from larq_igp.keras2 import tf
 
 READ_VARIABLE = "ReadVariableOp"
+LONGEST_MESSAGE = 400
 
 
 def convert(model: "tf.keras.Model", *, float_model: bool = False) -> bytes:
@@ -101,7 +106,7 @@ def _trace(model: "tf.keras.Model") -> Traced:
     try:
         function = tf.function(infer, autograph=False).get_concrete_function(signature)
     except Exception as error:
-        raise ConversionError(f"{model.name!r} cannot be called with one image: {_first_line(error)}") from error
+        raise ConversionError(f"{model.name!r} cannot be called with one image: {_first_lines(error)}") from error
     return Traced(function, input_name, output_name)
 
 
@@ -114,8 +119,8 @@ def _frozen_graph(function) -> "tf.compat.v1.GraphDef":
     """Return the graph of a concrete function with every variable as a constant.
 
     TensorFlow's own ``convert_variables_to_constants_v2`` first runs the graph optimiser over all the weights, which
-    takes longer than the conversion itself; the graph of a Keras functional model needs none of it. One that calls inner
-    functions takes that way.
+    takes longer than the conversion itself; the graph of a Keras functional model needs none of it. One that calls
+    inner functions takes that way.
     """
     graph = function.graph.as_graph_def()
     if graph.library.function:
@@ -167,15 +172,32 @@ def _convert_binary(model: "tf.keras.Model") -> bytes:
             None,
         )
     except Exception as error:
-        raise ConversionError(f"Larq Compute Engine cannot convert {model.name!r}: {_first_line(error)}") from error
+        raise ConversionError(f"Larq Compute Engine cannot convert {model.name!r}: {_first_lines(error)}") from error
 
 
 def _convert_float(model: "tf.keras.Model") -> bytes:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_trace(model).function], model)
+    traced = _trace(model)
+    graph = _frozen_graph(traced.function)
+    imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    ends = [imported.graph.get_tensor_by_name(f"{name}:0") for name in (traced.input_name, traced.output_name)]
+    # Given the model, this converter would save it first; of what is frozen, nothing is left to save.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([imported.prune(*ends)])
     try:
-        return converter.convert()
+        with _quiet_absl():
+            return converter.convert()
     except Exception as error:
-        raise ConversionError(f"TensorFlow Lite cannot convert {model.name!r}: {_first_line(error)}") from error
+        raise ConversionError(f"TensorFlow Lite cannot convert {model.name!r}: {_first_lines(error)}") from error
+
+
+@contextmanager
+def _quiet_absl() -> Iterator[None]:
+    """Keep advice to give the model from the screen."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _read(flatbuffer: bytes, model: "tf.keras.Model") -> TFLiteFile:
@@ -186,6 +208,7 @@ def _read(flatbuffer: bytes, model: "tf.keras.Model") -> TFLiteFile:
         raise ConversionError(f"{model.name!r} makes a file that no interpreter here can run: {complaint}.") from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _first_lines(error: Exception) -> str:
+    """Return the beginning of a message; Keras puts the layer into the first line and the error into the second."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2])[:LONGEST_MESSAGE]

@@ -2,8 +2,8 @@
 
 Both round differently in float32. On the way to a sign that does not matter, unless a value lies within rounding of
 its threshold: then the sign flips, a whole neighbourhood of sums changes by 2, and the image's output moves by far more
-than rounding. So the differences of a right file are of two kinds, with nothing in between. Measured on networks trained
-on digits and on random ones:
+than rounding. So the differences of a right file are of two kinds, with nothing in between. Measured on networks
+trained on digits and on random ones:
 
 - images without a flip agree to 2e-5 of the largest output, nearly all to 1e-6;
 - images with a flip differ by 1e-3 to 1. At 32 px one image in a hundred has one, at 224 px every second.

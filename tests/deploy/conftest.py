@@ -1,4 +1,4 @@
-"""Small models, briefly trained so that their statistics are real, and their files."""
+"""Small models with the statistics of trained ones, and their files."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,21 @@ import numpy as np
 import pytest
 
 import larq_igp
+from larq_igp.deploy.convert import convert
 from larq_igp.keras2 import tf
 
 SIDE = 28
+STAGES = {
+    "igp_resnet_tiny": {"blocks": (1, 1)},
+    "bireal_resnet_tiny": {"blocks": (1, 1)},
+    "binary_densenet_tiny": {"blocks": (2, 2), "transition_filters": (16,)},
+    "igp_densenet_tiny": {"blocks": (1, 1), "transition_filters": (16,)},
+}
+"""Two stages of each family are enough here."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class Converted:
     """A model, its file, and test images ``(N, 28, 28, 1)``."""
 
     model: tf.keras.Model
@@ -30,37 +38,43 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return images.astype(np.float32), labels
 
 
-@pytest.fixture(scope="session")
-def train(digits):
-    """Build a network of the registry and train it on 512 digits."""
+def calibrate(model: tf.keras.Model, images: np.ndarray) -> None:
+    """Give BatchNorm the statistics of real images, and factors and offsets as training leaves them: some negative."""
+    generator = np.random.default_rng(1)
+    norms = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    for norm in norms:
+        channels = norm.gamma.shape[0]
+        gamma = generator.uniform(0.5, 1.5, channels) * generator.choice([1, 1, 1, -1], channels)
+        norm.set_weights([gamma, 0.3 * generator.standard_normal(channels), *norm.get_weights()[2:]])
+        norm.momentum = 0.0  # the statistics of one batch
+    model(images, training=True)
 
-    def build_and_fit(name: str, **options) -> tf.keras.Model:
+
+@pytest.fixture(scope="session")
+def small_net(digits):
+    """Build a small member of a family, with the statistics of a trained one."""
+
+    def build(name: str, **options) -> tf.keras.Model:
         tf.keras.utils.set_random_seed(1)
-        model = larq_igp.build(name, input_shape=(SIDE, SIDE, 1), num_classes=10, **options)
-        model.compile("adam", "sparse_categorical_crossentropy")
-        images, labels = digits
-        model.fit(images[:512], labels[:512], epochs=1, batch_size=32, verbose=0)
+        model = larq_igp.build(name, input_shape=(SIDE, SIDE, 1), num_classes=10, **(STAGES[name] | options))
+        calibrate(model, digits[0][:64])
         return model
 
-    return build_and_fit
+    return build
 
 
 @pytest.fixture(scope="session")
-def trained(train, digits) -> Trained:
+def binary(small_net, digits) -> Converted:
     """An IGP-ResNet."""
-    from larq_igp.deploy.convert import convert
-
-    model = train("igp_resnet_tiny")
-    return Trained(model, convert(model), digits[0][1400:1500])
+    model = small_net("igp_resnet_tiny")
+    return Converted(model, convert(model), digits[0][1400:1500])
 
 
 @pytest.fixture(scope="session")
-def trained_float(train, digits) -> Trained:
+def full_precision(small_net, digits) -> Converted:
     """Its full-precision twin."""
-    from larq_igp.deploy.convert import convert
-
-    model = train("igp_resnet_tiny", bits=32)
-    return Trained(model, convert(model), digits[0][1400:1500])
+    model = small_net("igp_resnet_tiny", bits=32)
+    return Converted(model, convert(model), digits[0][1400:1500])
 
 
 @pytest.fixture()

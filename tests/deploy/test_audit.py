@@ -8,36 +8,36 @@ from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.matching import match_binary_convolutions, pack_signs
 
 
-def test_igp_resnet(trained):
-    findings = audit(trained.model, trained.content)
-    assert findings.binary_convolutions == findings.lce_bconv2d == 3 * 3  # a fractal of 3 in each of 3 stages
+def test_igp_resnet(binary):
+    findings = audit(binary.model, binary.content)
+    assert findings.binary_convolutions == findings.lce_bconv2d == 2 * 3  # a fractal of 3 in each of 2 stages
     assert findings.lce_dequantize == 0
     assert findings.warnings == ()
     assert (findings.input.shape, findings.input.dtype) == ((1, 28, 28, 1), "float32")
     assert (findings.output.shape, findings.output.dtype) == ((1, 10), "float32")
     assert findings.unfused_counts() == {
-        "ADD: adds two feature maps (a shortcut or a join of branches)": 3 * (3 + 1),
-        "MUL: scales a join of branches by 0.5": 3,
+        "ADD: adds two feature maps (a shortcut or a join of branches)": 2 * (3 + 1),
+        "MUL: scales a join of branches by 0.5": 2,
     }
-    assert findings.file_bytes == len(trained.content)
+    assert findings.file_bytes == len(binary.content)
     assert 1.0 < findings.size_ratio < 1.5
-    assert findings.to_dict()["operators"]["LceBconv2d"] == 9
+    assert findings.to_dict()["operators"]["LceBconv2d"] == 6
 
 
-def test_batchnorm_before_sign_over_a_concatenation_is_explained(train):
-    model = train("binary_densenet_tiny")
+def test_batchnorm_before_sign_over_a_concatenation_is_explained(small_net):
+    model = small_net("binary_densenet_tiny")
     counts = audit(model, convert(model)).unfused_counts()
     reason = "BatchNorm before a sign, over a concatenation: no convolution stands directly before it"
-    assert counts[f"MUL: {reason}"] == counts[f"ADD: {reason}"] == 3  # the second layer of each of 3 stages
+    assert counts[f"MUL: {reason}"] == counts[f"ADD: {reason}"] == 2  # the second layer of each of 2 stages
 
 
-def test_float_file_of_a_binary_network_is_audited_when_asked_for(trained):
-    content = convert(trained.model, float_model=True)
-    with pytest.raises(ConversionError, match="stage1_.*_binconv' was left as a float CONV_2D"):
-        audit(trained.model, content)
-    findings = audit(trained.model, content, float_model=True)
-    assert (findings.binary_convolutions, findings.lce_bconv2d) == (9, 0)
-    assert findings.theory_bytes > 10 * audit(trained.model, trained.content).theory_bytes
+def test_float_file_of_a_binary_network_is_audited_when_asked_for(binary):
+    content = convert(binary.model, float_model=True)
+    with pytest.raises(ConversionError, match=r"stage1_.*_binconv' was left as a float CONV_2D"):
+        audit(binary.model, content)
+    findings = audit(binary.model, content, float_model=True)
+    assert (findings.binary_convolutions, findings.lce_bconv2d) == (6, 0)
+    assert findings.theory_bytes > 10 * audit(binary.model, binary.content).theory_bytes
 
 
 def test_theory(binary_net):
@@ -49,7 +49,7 @@ def test_theory(binary_net):
     assert theory_bytes(model, float_model=True) == floats + norms + dense
 
 
-def test_file_of_other_weights_is_refused(trained, binary_net):
+def test_file_of_other_weights_is_refused(binary, binary_net):
     model = binary_net()
     content = convert(model)
     kernel = model.get_layer("second").get_weights()[0]
@@ -58,7 +58,7 @@ def test_file_of_other_weights_is_refused(trained, binary_net):
     with pytest.raises(ConversionError, match="'second' has no LceBconv2d with its weights"):
         audit(model, content)
     with pytest.raises(ConversionError, match=r"'first' has no LceBconv2d"):
-        audit(model, trained.content)
+        audit(model, binary.content)
 
 
 def test_every_layer_finds_its_operator_where_filters_are_negated(binary_net):

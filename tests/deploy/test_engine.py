@@ -7,10 +7,10 @@ from larq_igp.deploy.engine import ENGINES, LCEEngine, engines_for, open_engine
 from larq_igp.deploy.errors import EngineError, TFLiteFileError
 
 
-def test_binary_file_runs_in_both_kernels_and_with_threads(trained, tmp_path):
+def test_binary_file_runs_in_both_kernels_and_with_threads(binary, tmp_path):
     path = tmp_path / "net.tflite"
-    path.write_bytes(trained.content)
-    images = trained.images[:8]
+    path.write_bytes(binary.content)
+    images = binary.images[:8]
     plain = open_engine(path, engine="lce").predict(images)
     assert plain.shape == (8, 10)
     np.testing.assert_allclose(plain.sum(axis=1), 1, rtol=1e-5)
@@ -19,28 +19,28 @@ def test_binary_file_runs_in_both_kernels_and_with_threads(trained, tmp_path):
     np.testing.assert_array_equal(open_engine(path, engine="lce", threads=2).predict(images), plain)
 
 
-def test_default_engine_is_the_first_that_can(trained, trained_float):
-    assert engines_for(trained.content)[0] == open_engine(trained.content).name == "lce_indirect"
-    assert engines_for(trained_float.content)[0] == open_engine(trained_float.content).name == "tflite"
-    assert "tflite" not in engines_for(trained.content)
+def test_default_engine_is_the_first_that_can(binary, full_precision):
+    assert engines_for(binary.content)[0] == open_engine(binary.content).name == "lce_indirect"
+    assert engines_for(full_precision.content)[0] == open_engine(full_precision.content).name == "tflite"
+    assert "tflite" not in engines_for(binary.content)
 
 
-def test_float_file_runs_in_stock_tensorflow_lite_and_in_lce(trained_float):
-    outputs = [open_engine(trained_float.content, engine=name).predict(trained_float.images[:8]) for name in ENGINES]
+def test_float_file_runs_in_stock_tensorflow_lite_and_in_lce(full_precision):
+    outputs = [open_engine(full_precision.content, engine=name).predict(full_precision.images[:8]) for name in ENGINES]
     for output in outputs[1:]:
         np.testing.assert_allclose(output, outputs[0], atol=1e-5)
 
 
-def test_results_do_not_share_memory(trained_float):
-    engine = open_engine(trained_float.content)
-    first = engine.predict(trained_float.images[:1])
+def test_results_do_not_share_memory(full_precision):
+    engine = open_engine(full_precision.content)
+    first = engine.predict(full_precision.images[:1])
     kept = first.copy()
-    engine.predict(trained_float.images[1:2])
+    engine.predict(full_precision.images[1:2])
     np.testing.assert_array_equal(first, kept)
 
 
-def test_wrong_input_is_a_clear_error(trained):
-    engine = open_engine(trained.content)
+def test_wrong_input_is_a_clear_error(binary):
+    engine = open_engine(binary.content)
     with pytest.raises(ValueError, match=r"shape \(N, 28, 28, 1\); got \(2, 28, 28, 3\)"):
         engine.predict(np.zeros((2, 28, 28, 3), np.float32))
     with pytest.raises(ValueError, match=r"got \(28, 28, 1\)"):
@@ -50,19 +50,19 @@ def test_wrong_input_is_a_clear_error(trained):
     assert engine.predict(np.zeros((0, 28, 28, 1), np.float32)).shape == (0, 10)
 
 
-def test_wrong_engine_is_a_clear_error(trained):
+def test_wrong_engine_is_a_clear_error(binary):
     with pytest.raises(EngineError, match="no engine is named 'fast'; there are"):
-        open_engine(trained.content, engine="fast")
+        open_engine(binary.content, engine="fast")
     with pytest.raises(EngineError, match="1-bit operators"):
-        open_engine(trained.content, engine="tflite")
+        open_engine(binary.content, engine="tflite")
     with pytest.raises(EngineError, match="at least 1; got 0"):
-        open_engine(trained.content, threads=0)
+        open_engine(binary.content, threads=0)
     with pytest.raises(TFLiteFileError, match="TFL3"):
         open_engine(b"not a network")
 
 
-def test_missing_engine_says_how_to_install_it(trained, monkeypatch):
+def test_missing_engine_says_how_to_install_it(binary, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert engines_for(trained.content) == ()
+    assert engines_for(binary.content) == ()
     with pytest.raises(EngineError, match=f"{LCEEngine.name}' needs .*pip install larq-compute-engine"):
-        open_engine(trained.content)
+        open_engine(binary.content)

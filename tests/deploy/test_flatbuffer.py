@@ -8,10 +8,10 @@ from larq_igp.deploy.errors import EngineError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import parse, read_tflite
 
 
-def test_reads_operators_options_and_constants(trained):
-    file = read_tflite(trained.content)
+def test_reads_operators_options_and_constants(binary):
+    file = read_tflite(binary.content)
     assert file.is_binary
-    assert file.size_bytes == len(trained.content)
+    assert file.size_bytes == len(binary.content)
     conv = next(operator for operator in file.operators if operator.name == "LceBconv2d")
     assert conv.is_custom
     assert (conv.options["channels_in"], conv.options["pad_values"], conv.options["stride_height"]) == (16, 1, 1)
@@ -20,8 +20,8 @@ def test_reads_operators_options_and_constants(trained):
     assert np.all((words.value >= 0) & (words.value < 2**16))
 
 
-def test_producers_and_consumers(trained):
-    file = read_tflite(trained.content)
+def test_producers_and_consumers(binary):
+    file = read_tflite(binary.content)
     for operator in file.operators:
         assert file.producer(operator.outputs[0]) is operator
         assert all(operator in file.consumers(tensor) for tensor in operator.inputs)
@@ -41,10 +41,10 @@ def test_missing_file_and_folder_are_refused(tmp_path):
         read_tflite(tmp_path)
 
 
-def test_truncated_file_is_refused(trained, tmp_path):
+def test_truncated_file_is_refused(binary, tmp_path):
     path = tmp_path / "cut.tflite"
-    for size in range(8, len(trained.content), len(trained.content) // 40):
-        path.write_bytes(trained.content[:size])
+    for size in range(8, len(binary.content), len(binary.content) // 40):
+        path.write_bytes(binary.content[:size])
         with pytest.raises(TFLiteFileError, match=r"cut\.tflite"):
             read_tflite(path)
 
@@ -59,12 +59,12 @@ def _structure(content: bytes) -> np.ndarray:
     return np.flatnonzero(is_structure)
 
 
-def test_damage_never_takes_the_process_down(trained):
+def test_damage_never_takes_the_process_down(binary):
     """Overwrite bytes of the structure: the file is refused, or whatever is left of it runs."""
-    places, refused = _structure(trained.content), 0
+    places, refused = _structure(binary.content), 0
     for seed in range(150):
         generator = random.Random(seed)
-        damaged = bytearray(trained.content)
+        damaged = bytearray(binary.content)
         for _ in range(generator.choice([1, 2, 4])):
             damaged[generator.choice(places)] = generator.randrange(256)
         try:
@@ -85,10 +85,10 @@ def test_damage_never_takes_the_process_down(trained):
         (lambda graph: setattr(graph.tensors[3], "type", 5), "unsupported kind STRING"),
     ],
 )
-def test_each_kind_of_damage_is_told(trained, damage, complaint):
+def test_each_kind_of_damage_is_told(binary, damage, complaint):
     import flatbuffers
 
-    model = parse(trained.content)
+    model = parse(binary.content)
     damage(model.subgraphs[0])
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
