@@ -112,7 +112,7 @@ def test_first_error_is_the_one_shown(lambda_net):
             raise ValueError("the calibration is missing")
         return x
 
-    with pytest.raises(ConversionError, match="'strange'.* the calibration is missing"):
+    with pytest.raises(ConversionError, match=r"'strange'.* the calibration is missing"):
         convert(lambda_net(fail_at_batch_1))
 
 
@@ -128,8 +128,12 @@ def test_what_is_no_plain_model_is_refused(binary_net):
         convert("model.h5")
     with pytest.raises(ConversionError, match="is open"):
         convert(binary_net(side=None))
-    with pytest.raises(ConversionError, match="'first' computes in float16"):
-        convert(binary_net(dtype="float16"))
+    image = tf.keras.Input((8,))
+    with pytest.raises(ConversionError, match="'half' computes in float16"):
+        convert(tf.keras.Model(image, tf.keras.layers.Dense(2, dtype="float16", name="half")(image)))
+    numbers = tf.keras.Input((8,), dtype="int32")
+    with pytest.raises(ConversionError, match="takes int32"):
+        convert(tf.keras.Model(numbers, tf.keras.layers.Embedding(4, 2)(numbers)))
 
 
 def test_missing_converter_says_how_to_install_it(monkeypatch, binary_net):
