@@ -17,7 +17,7 @@ from pathlib import Path
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
-EPOCHS = 40
+EPOCHS = 60
 
 
 def larq_igp(*arguments: object) -> dict | list:

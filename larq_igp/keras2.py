@@ -14,8 +14,6 @@ from contextlib import contextmanager
 
 from larq_igp.errors import UserError  # importing larq_igp sets TF_USE_LEGACY_KERAS before TensorFlow comes in
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 
 @contextmanager
 def _quiet_standard_error() -> Iterator[None]:
