@@ -91,8 +91,7 @@ def evaluate(
         if name is None:
             raise Refusal(f"{path} was not trained on any data set: name one with --dataset.")
         where = data_dir or (predictor.data_dir if name == predictor.dataset else None)
-        part = load_dataset(name, data_dir=where, download=download).split(split)
-        metrics = {**predictor.evaluate(part), "split": split, "dataset": name}
+        metrics = predictor.evaluate(load_dataset(name, data_dir=where, download=download), split)
     emit(as_json, {"path": path, **metrics}, f"{path}: {metrics_text(metrics)}")
 
 

@@ -31,6 +31,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
         (["train", "igp_resnet_tiny", "--dataset", "fashion_mnist", "--data-dir", "."], "fashion_mnist was not found"),
         (["train", "igp_resnet_tiny", "--batch-size", 5000], "a batch of 5000 cannot be filled from 1257"),
         (["train", "igp_resnet_tiny", "--learning-rate", 0], "learning_rate must be above 0; got 0"),
+        (["train", "igp_resnet_tiny", "--input-shape", "20,20,3"], "at least 28 px on each side"),
         (["train", "igp_resnet_tiny", "--run-dir", "/proc/none/run"], "cannot be made"),
         (["evaluate", "none"], "none does not exist: a run directory or a .tflite file is needed"),
         (["evaluate", "."], ". is not a run directory: it holds no config.json"),
@@ -77,6 +78,7 @@ def test_a_card_that_is_missing_or_of_another_file(refused, igp, tmp_path):
     small = ("--filters", 8, "--blocks", "1", "--input-shape", "28,28,1", "--num-classes", 5, "--images", 20)
     assert igp("convert", "resnet_tiny", "-o", path, *small).exit_code == 0
     assert "was not trained on any data set: name one with --dataset" in refused("evaluate", path)
+    assert "digits has 10 classes, and this network tells 5 apart" in refused("evaluate", path, "--dataset", "digits")
     card = path.with_suffix(".json")
     fields = json.loads(card.read_text())
     card.write_text(json.dumps({**fields, "sha256": "0" * 64}))

@@ -93,6 +93,13 @@ def test_output_that_does_not_depend_on_the_images_is_told(binary_net):
     assert not verify(model, convert(model), images).conclusive
 
 
+def test_verification_leaves_the_model_as_it_was(binary):
+    before = [weights.copy() for weights in binary.model.get_weights()]
+    verify(binary.model, binary.content, binary.images[:3])
+    for old, new in zip(before, binary.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_no_images_and_wrong_images_are_refused(binary):
     with pytest.raises(ValueError, match="at least one image"):
         verify(binary.model, binary.content, binary.images[:0])
