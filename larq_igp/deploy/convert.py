@@ -180,11 +180,10 @@ def _convert_float(model: "tf.keras.Model") -> bytes:
     graph = _frozen_graph(traced.function)
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
     ends = [imported.graph.get_tensor_by_name(f"{name}:0") for name in (traced.input_name, traced.output_name)]
-    # Given the model, this converter would save it first; of what is frozen, nothing is left to save.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([imported.prune(*ends)])
     try:
         with _quiet_absl():
-            return converter.convert()
+            # Given the model, this converter would save it first; of what is frozen, nothing is left to save.
+            return tf.lite.TFLiteConverter.from_concrete_functions([imported.prune(*ends)]).convert()
     except Exception as error:
         raise ConversionError(f"TensorFlow Lite cannot convert {model.name!r}: {_first_lines(error)}") from error
 

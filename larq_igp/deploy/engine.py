@@ -87,7 +87,7 @@ class TFLiteEngine(Engine):
     @classmethod
     def refusal(cls, file: TFLiteFile) -> str | None:
         """Refuse files with 1-bit operators."""
-        needs = "has none of Larq Compute Engine's 1-bit operators, and this file needs them: use 'lce'."
+        X
         return needs if file.is_binary else None
 
     def _run(self, image: np.ndarray) -> np.ndarray:
@@ -152,7 +152,39 @@ class LCEIndirectEngine(LCEEngine):
     options = {"use_indirect_bgemm": True, "use_xnnpack": True}  # noqa: RUF012  read only
 
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (TFLiteEngine, LCEIndirectEngine, LCEEngine)}
+class RuntimeEngine(Engine):
+    """This project's own engine, the package in ``runtime/``; float operators go to LiteRT with XNNPACK."""
+
+    name = "larq_igp_runtime"
+
+    def __init__(self, content: bytes, file: TFLiteFile, threads: int):
+        """Load the file and allocate its tensors."""
+        super().__init__(content, file, threads)
+        from larq_igp_runtime import Interpreter, ModelError
+
+        try:
+            self._interpreter = Interpreter(content, num_threads=threads)
+        except ModelError as error:
+            raise EngineError(f"engine {self.name!r} cannot load the file: {error}") from error
+
+    @classmethod
+    def refusal(cls, file: TFLiteFile) -> str | None:
+        """Refuse every file where the package is not installed."""
+        if importlib.util.find_spec("larq_igp_runtime"):
+            return None
+        return "needs larq-igp-runtime: `pip install ./runtime` in a checkout of larq-igp."
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        return self._interpreter.predict(image)
+
+    def invoke(self) -> None:
+        """Run once on zeros; copying them in takes microseconds."""
+        self._interpreter.predict(self._zeros)
+
+
+ENGINES: dict[str, type[Engine]] = {
+    engine.name: engine for engine in (TFLiteEngine, RuntimeEngine, LCEIndirectEngine, LCEEngine)
+}
 """Name of an engine -> its class. The first one that can run a file is that file's default."""
 
 
