@@ -87,7 +87,7 @@ class TFLiteEngine(Engine):
     @classmethod
     def refusal(cls, file: TFLiteFile) -> str | None:
         """Refuse files with 1-bit operators."""
-        X
+        needs = "has none of Larq Compute Engine's 1-bit operators, and this file needs them: use 'lce'."
         return needs if file.is_binary else None
 
     def _run(self, image: np.ndarray) -> np.ndarray:
