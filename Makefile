@@ -6,7 +6,11 @@ OLDEST_TENSORFLOW := 2.15.1
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test oldest lint golden clean
+# TensorFlow 2.15 has no wheels for Python 3.12.
+OLDEST_PYTHON ?= $(shell for p in python3 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help demo test runtime oldest lint golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -16,6 +20,9 @@ demo: $(VENV)/installed ## train, convert, verify and time a small IGP-ResNet on
 
 test: $(VENV)/installed-test lint ## run the whole test suite
 	$(VENV)/bin/python -m pytest
+
+runtime: $(VENV)/installed-test ## run the tests of the edge runtime but the slow ones
+	$(VENV)/bin/python -m pytest runtime/tests -c runtime/pyproject.toml -m "not slow"
 
 oldest: $(OLDEST)/installed-test ## import, build, train and convert on the oldest TensorFlow that is supported
 	$(OLDEST)/bin/python -m pytest tests/cli/test_commands.py -k "summary or train or convert or evaluate"
@@ -30,20 +37,26 @@ golden: $(VENV)/installed-test ## write tests/golden again; review the differenc
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache
 
-$(VENV)/bin/python $(OLDEST)/bin/python:
+$(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed and none was found: install it, or name it with make PYTHON=..."; exit 2; }
-	$(PYTHON) -m venv $(@D)/..
+	$(PYTHON) -m venv $(VENV)
+	$@ -m pip install --quiet --upgrade pip
+
+$(OLDEST)/bin/python:
+	@test -n "$(OLDEST_PYTHON)" || { echo "Python 3.10 or 3.11 is needed for TensorFlow $(OLDEST_TENSORFLOW) and none was found: name it with make OLDEST_PYTHON=..."; exit 2; }
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
 	$@ -m pip install --quiet --upgrade pip
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --editable .
+	$(VENV)/bin/python -m pip install --quiet ./runtime \
+	    || echo "larq-igp-runtime is left out, as it needs a C++ compiler; Larq Compute Engine runs the files instead."
 	@touch $@
 
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
+	$(VENV)/bin/python -m pip install --quiet --editable '.[test]' './runtime[test,wheels]'
 	@touch $(VENV)/installed $@
 
-# TensorFlow 2.15 has no wheels for Python 3.12.
 $(OLDEST)/installed-test: setup.cfg pyproject.toml | $(OLDEST)/bin/python
 	$(OLDEST)/bin/python -m pip install --quiet --editable '.[test]' tensorflow==$(OLDEST_TENSORFLOW)
 	@touch $@

@@ -17,7 +17,7 @@ from larq_igp.errors import UserError  # importing larq_igp sets TF_USE_LEGACY_K
 
 @contextmanager
 def _quiet_standard_error() -> Iterator[None]:
-    """Hold back what C++ writes to standard error, and show it only if something is raised.
+    """Hold back what C++ writes to standard error, and show it only if TensorFlow cannot be imported.
 
     TensorFlow greets a machine without a GPU with a dozen lines that no log level silences, ahead of the one sentence that matters.
     """
@@ -27,7 +27,7 @@ def _quiet_standard_error() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except ImportError:
             held.seek(0)
             os.write(saved, held.read())
             raise

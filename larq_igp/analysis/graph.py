@@ -4,7 +4,6 @@ A layer that is neither in ``HANDLERS`` nor in ``FREE`` raises; it never counts 
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -14,6 +13,7 @@ from larq_igp.architectures.accounting import FLOAT32_BYTES, MEMORY_BATCH, Count
 from larq_igp.architectures.spec import Spec
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.models.calls import called_layers
 
 FLOAT_BITS = 32
 
@@ -83,26 +83,23 @@ FREE: set[type] = {
 """Layers without a kernel: what they do is element-wise, pools, or moves data. The paper's accounting leaves them out."""
 
 
-def _leaves(model: "tf.keras.Model") -> Iterator["tf.keras.layers.Layer"]:
-    for layer in model.layers:
-        if isinstance(layer, tf.keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer
-
-
 def _precision(quantizer: object) -> int:
     """Return the width in bits of what a quantizer puts out; values that pass through none are 32-bit."""
     return getattr(quantizer, "precision", FLOAT_BITS) if quantizer is not None else FLOAT_BITS
 
 
 def _single_output_shape(layer: "tf.keras.layers.Layer") -> tuple[int | None, ...]:
-    shape = layer.output_shape
+    try:
+        shape = layer.output_shape
+    except AttributeError as error:  # Keras' word for "called on inputs of different shapes"
+        raise UnknownLayerError(
+            f"layer {layer.name!r} is called on inputs of different shapes, which cannot be counted."
+        ) from error
     shape = shape[0] if isinstance(shape, list) else shape
     return tuple(shape[1:])
 
 
-def _count_layer(layer: "tf.keras.layers.Layer") -> LayerCount:
+def _count_layer(layer: "tf.keras.layers.Layer", calls: int) -> LayerCount:
     kind = type(layer)
     output_shape = _single_output_shape(layer)
     if kind in FREE:
@@ -127,7 +124,7 @@ def _count_layer(layer: "tf.keras.layers.Layer") -> LayerCount:
         parameters=layer.count_params(),
         kernel_weights=prod(kernel_shape),
         kernel_bits=kernel_bits,
-        macs=prod(kernel_shape) * places * len(layer.inbound_nodes),
+        macs=prod(kernel_shape) * places * calls,
         mac_bits=max(kernel_bits, _precision(getattr(layer, "input_quantizer", None))),
     )
 
@@ -141,7 +138,7 @@ def count_layers(model: "tf.keras.Model") -> list[LayerCount]:
     Raises:
         UnknownLayerError: naming a layer of any other class, or one whose output shape is open.
     """
-    return [_count_layer(layer) for layer in _leaves(model)]
+    return [_count_layer(layer, calls) for layer, calls in called_layers(model)]
 
 
 def count(model: "tf.keras.Model", spec: Spec | None = None) -> Counts:

@@ -52,11 +52,13 @@ class Summary:
         lines = [
             f"{self.name}: depth {self.spec.depth}, {where}",
             f"  storage          {counts.storage_bits / 1e6:12.2f} Mbit   kernels at their width; no BatchNorm, no biases",
-            f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + binary ones / 64",
+            f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + 1-bit ones / 64 + 2-bit ones / 16",
             f"  run-time memory  {counts.runtime_memory_bytes / 1e6:12.2f} MB     maps of stage 1 that live together, float32, batch 64",
             f"  parameters       {counts.parameters:12,}        as Keras counts them: BatchNorm and biases included",
-            f"  binary MACs      {counts.binary_macs:12,}        both operands 1-bit",
-            f"  float MACs       {counts.float_macs:12,}        at 1 bit: stem, transitions, classifier",
+            *[
+                f"  {bits:2}-bit MACs      {macs:12,}        {'in full precision' if bits == 32 else f'both operands {bits}-bit'}"
+                for bits, macs in sorted(counts.macs.items())
+            ],
             "  counted twice, from the Keras graph and in closed form from the parameters: equal",
             f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, with biases and two float32 values",
             f"  a channel for each BatchNorm, and {larq['larq_macs']:,} MACs, where a binary one counts as a whole",
@@ -96,5 +98,7 @@ def summarise(
     from_parameters = closed_form(spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem)
     if from_graph != from_parameters:
         raise AccountingError(f"{name}: the graph gives {from_graph}, the closed form {from_parameters}")
-    is_paper = (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1) and ZOO.get(name) == spec
+    is_paper = (
+        (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1) and ZOO.get(name) == spec and stem != "small"
+    )
     return Summary(name, spec, model, from_graph, bits, is_paper)

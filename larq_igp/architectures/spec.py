@@ -19,6 +19,9 @@ SMALL_IMAGE_SIDE = 64
 MIN_IMAGE_SIDE = 28
 """Smallest side in pixels that the networks are defined for (28 -> 14 -> 7 -> 4 with the small-image stem)."""
 
+MOST_CHANNELS = 4096
+"""Of a stem or a block: more is a slip of the finger."""
+
 
 class SpecError(UserError, ValueError):
     """A parameter of a network is outside what its family is defined for."""
@@ -91,6 +94,7 @@ class ResNetSpec:
         families = get_args(ResNetFamily)
         _require(self.family in families, f"family must be one of {', '.join(families)}; got {self.family!r}.")
         _require(_is_count(self.filters), f"filters must be a positive integer; got {self.filters!r}.")
+        _require(self.filters <= MOST_CHANNELS, f"filters must be at most {MOST_CHANNELS}; got {self.filters}.")
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_resnet")
         _require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
@@ -175,12 +179,14 @@ class DenseNetSpec:
             object.__setattr__(self, "transition_filters", self._filters_from_reduction())
             object.__setattr__(self, "reduction", None)
         self._check_transitions("transition_filters", self.transition_filters)
+        are_counts = all(map(_is_count, self.transition_filters))
+        _require(are_counts, f"transition_filters must be positive integers; got {self.transition_filters!r}.")
 
     def _check_transitions(self, field: str, values: tuple) -> None:
         transitions = len(self.blocks) - 1
-        is_valid = isinstance(values, tuple) and len(values) == transitions and all(value > 0 for value in values)
+        is_valid = isinstance(values, tuple) and len(values) == transitions and all(value >= 1 for value in values)
         _require(
-            is_valid, f"{field} must be {transitions} positive numbers for {transitions + 1} stages; got {values!r}."
+            is_valid, f"{field} must be {transitions} numbers from 1 for {transitions + 1} stages; got {values!r}."
         )
 
     def _filters_from_reduction(self) -> tuple[int, ...]:
@@ -218,6 +224,11 @@ def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "smal
     if stem == "auto":
         return "small" if max(height, width) <= SMALL_IMAGE_SIDE else "imagenet"
     return stem
+
+
+def default_pad_values(bits: int) -> int:
+    """Return what stands outside the image if nothing is asked for: 1 at 1 bit, where there is no 0, and 0 otherwise."""
+    return 1 if bits == 1 else 0
 
 
 def check_input_shape(input_shape: object) -> tuple[int, int, int]:

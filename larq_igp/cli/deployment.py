@@ -14,12 +14,10 @@ from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, 
 @click.option(
     "--float", "float_model", is_flag=True, help="A float file through TensorFlow Lite, whatever the bits are."
 )
-@click.option(
-    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
-)
+@click.option("--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]")
 @click.option("--data-dir", type=click.Path(), help="Folder of the run's data set, if it moved.")
 @click.option("--images", type=click.IntRange(1), help="Test images to verify on.  [default: 256 up to 64 px, else 24]")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="To verify with.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="To verify with.")
 @network_options
 @classes_option
 @seed_option
@@ -34,26 +32,32 @@ def convert(
     with progress_on_stderr(as_json):
         from larq_igp.deploy import export
 
+        export.check_output(output)
         result = export.export(
             _subject(source, **options), output, float_model=float_model, images=images, threads=threads
         )
+    if not result.verification.conclusive:
+        sentence = "warning: the outputs hardly depend on the images (random weights?): this verification says little"
+        click.echo(sentence, err=True)
     emit(as_json, result.to_dict(), _export_text(result))
 
 
-def _subject(source: str, *, weights: str, data_dir: str | None, **options):
+def _subject(source: str, *, weights: str | None, data_dir: str | None, **options):
     from larq_igp.deploy.export import subject_from_name, subject_from_run
 
     parameters = pop_parameters(options)
-    if not Path(source).exists():
+    if not source or not Path(source).exists():
         if "/" in source:
             raise Refusal(f"{source} does not exist: a run directory or the name of a network is needed.")
+        if weights or data_dir:
+            raise Refusal(f"--weights and --data-dir are for a run directory; {source} is not one.")
         return subject_from_name(source, parameters=parameters, **options)
     context = click.get_current_context()
     of_network = [*parameters, *(name for name in options if _is_given(context, name))]
     if of_network:
         option = "--" + of_network[0].replace("_", "-")
         raise Refusal(f"{option} is for a network by name; the run directory {source} knows its own.")
-    return subject_from_run(source, weights=weights, data_dir=data_dir)
+    return subject_from_run(source, weights=weights or "best", data_dir=data_dir)
 
 
 def _is_given(context: click.Context, name: str) -> bool:
@@ -77,8 +81,6 @@ def _export_text(result) -> str:
         f"  {check.reason}",
         f"  converted in {result.seconds:.1f} s; card: {result.card}",
     ]
-    if not check.conclusive:
-        lines.insert(-1, "  the outputs hardly depend on the images (random weights?): this verification says little")
     return "\n".join(lines)
 
 
@@ -87,7 +89,7 @@ def _export_text(result) -> str:
 @click.option(
     "--engine", "engines", multiple=True, help="What runs the file; may be repeated.  [default: all that can]"
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the engine.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the engine.")
 @click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Timed invocations at batch 1.")
 @click.option("--warmup", type=click.IntRange(0), default=10, show_default=True, help="Invocations before them.")
 @click.option(

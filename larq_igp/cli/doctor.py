@@ -13,7 +13,7 @@ FIX = {
     "tensorflow": "pip install 'tensorflow>=2.15,<2.20'",
     "tf-keras": "pip install 'tf-keras~={release}.0', the release of TensorFlow",
     "larq": "pip install 'larq>=0.14,<0.15'",
-    "larq-zoo": "pip install 'larq-zoo>=2.4,<3'; needed for baselines only",
+    "larq-zoo": "pip install 'larq-zoo>=2.4,<3'; needed to compare with its networks only",
     "larq-compute-engine": "pip install 'larq-compute-engine>=0.16,<0.17'; needed to convert 1-bit networks, wheels for x86-64 and macOS",
     "larq-igp-runtime": "pip install ./runtime; runs converted files without Larq Compute Engine",
     "tensorflow-datasets": "pip install 'tensorflow-datasets>=4.8.3,<4.9'",

@@ -29,6 +29,7 @@ def cost_fields(counts: Counts) -> dict[str, int]:
         "parameters": counts.parameters,
         "binary_macs": counts.binary_macs,
         "float_macs": counts.float_macs,
+        "macs_by_bits": {str(bits): macs for bits, macs in sorted(counts.macs.items())},
     }
 
 
@@ -76,6 +77,7 @@ def summary(network: str, layers: bool, larq: bool, as_json: bool, **options) ->
     if layers:
         document["layers"] = result.layer_rows()
     text = result.text(layers=layers)
-    if larq and not as_json:
+    if larq:
+        document["larq_summary"] = result.larq_table()
         text += "\n\n" + result.larq_table()
     emit(as_json, document, text)

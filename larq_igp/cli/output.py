@@ -60,7 +60,7 @@ def progress_on_stderr(as_json: bool) -> Iterator[None]:
 
 def emit(as_json: bool, document: Any, text: str) -> None:
     """Print the result of a command: the document as JSON, or the text."""
-    click.echo(json.dumps(document, indent=2) if as_json else text)
+    click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else text)
 
 
 def table(rows: list[tuple], header: tuple[str, ...]) -> str:

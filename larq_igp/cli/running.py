@@ -72,11 +72,9 @@ def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_jso
     show_default=True,
     help="Which images.",
 )
-@click.option(
-    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
-)
+@click.option("--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]")
 @click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
+@click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]")
 @json_option
 def evaluate(
     path: str, dataset: str | None, data_dir: str | None, download: bool, split: str, as_json: bool, **options
@@ -99,11 +97,9 @@ def evaluate(
 @click.argument("path", metavar="PATH", type=click.Path())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to name.")
-@click.option(
-    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
-)
+@click.option("--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]")
 @click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
+@click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]")
 @json_option
 def predict(path: str, images: tuple[str, ...], top: int, as_json: bool, **options) -> None:
     """Name what is on each IMAGE (PNG, JPEG, GIF, BMP) with PATH, a run directory or a .tflite file."""

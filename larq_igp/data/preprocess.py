@@ -1,8 +1,18 @@
 """From a stored image to a network's input, the same for training, evaluation, prediction and the device."""
 
+import math
 from dataclasses import asdict, dataclass
 
+from larq_igp.architectures.spec import check_input_shape
+from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+
+FIXED = {"resize": "bilinear", "scale": "0..255"}
+"""What is the same for all networks, and said in cards for those who feed a device."""
+
+
+class PreprocessingError(UserError):
+    """A description of preprocessing makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +28,21 @@ class Preprocessing:
     input_shape: tuple[int, int, int]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Check the fields, which may come from a file.
+
+        Raises:
+            PreprocessingError: naming the field and what it holds.
+        """
+        for name, is_valid in (
+            ("mean", math.isfinite),
+            ("deviation", lambda value: math.isfinite(value) and value > 0),
+        ):
+            values = getattr(self, name)
+            are_numbers = all(isinstance(value, int | float) for value in values)
+            if not (are_numbers and len(values) in (1, self.input_shape[-1]) and all(map(is_valid, values))):
+                raise PreprocessingError(f"{name} of the preprocessing cannot be {values}.")
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
@@ -46,9 +71,21 @@ class Preprocessing:
 
     def to_json(self) -> dict:
         """Return a dict for configuration files and model cards."""
-        return {**asdict(self), "input_shape": list(self.input_shape), "resize": "bilinear", "scale": "0..255"}
+        return {**asdict(self), "input_shape": list(self.input_shape), **FIXED}
 
     @classmethod
     def from_json(cls, data: dict) -> "Preprocessing":
-        """Return what ``to_json`` wrote."""
-        return cls(tuple(data["input_shape"]), tuple(data["mean"]), tuple(data["deviation"]))
+        """Return what ``to_json`` wrote.
+
+        Raises:
+            PreprocessingError: if something is missing, or asks for what this class does not do.
+        """
+        try:
+            asked = {name: data[name] for name in FIXED}
+            fields = [tuple(data[name]) for name in ("input_shape", "mean", "deviation")]
+        except (KeyError, TypeError) as error:
+            raise PreprocessingError(f"the preprocessing is incomplete: {error}.") from error
+        if asked != FIXED:
+            raise PreprocessingError(f"the preprocessing asks for {asked}; there is only {FIXED}.")
+        check_input_shape(fields[0])
+        return cls(*fields)

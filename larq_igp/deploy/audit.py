@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
 from larq_igp.deploy.fusion import Unfused, unfused_operators
-from larq_igp.deploy.keras_graph import binary_convolutions, called_layers, is_binary_convolution
+from larq_igp.deploy.keras_graph import binary_convolutions, is_binary_convolution
 from larq_igp.deploy.matching import (
     BINARY_CONV,
     WORD_BITS,
@@ -15,6 +15,7 @@ from larq_igp.deploy.matching import (
     require_known_operators,
 )
 from larq_igp.keras2 import tf
+from larq_igp.models.calls import called_layers
 
 FLOAT_BYTES = 4
 WORD_BYTES = WORD_BITS // 8

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,23 @@ class Card:
     file_bytes: int = 0
     versions: dict[str, str | None] = field(default_factory=dict)
     format: int = CARD_FORMAT
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+FIELDS: dict[str, Callable[[Any], bool]] = {
+    "variant": _is_text,
+    "parameters": lambda value: isinstance(value, dict),
+    "bits": lambda value: value in (1, 2, 32) and isinstance(value, int),
+    "input_shape": lambda value: isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value),
+    "preprocessing": lambda value: isinstance(value, dict),
+    "class_names": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "dataset": lambda value: value is None or _is_text(value),
+    "sha256": _is_text,
+}
+"""What a field that others rely on must be."""
 
 
 def card_path(tflite_path: str | Path) -> Path:
@@ -121,7 +138,7 @@ def read_card(tflite_path: str | Path) -> Card:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CardError(f"{tflite_path} has no card: {path} does not exist.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"{path} is not a readable card: {error}.") from error
     card = _card_from(values, path)
     if card.sha256 != hashlib.sha256(content).hexdigest():
@@ -136,10 +153,11 @@ def _card_from(values: Any, path: Path) -> Card:
         raise CardError(f"{path} is not a card: it holds no JSON object.")
     if values.get("format") != CARD_FORMAT:
         raise CardError(f"{path} has the card format {values.get('format')!r}; this version reads {CARD_FORMAT}.")
-    known = {each.name for each in fields(Card)}
-    try:
-        card = Card(**{name: value for name, value in values.items() if name in known})
-        shapes = {"input_shape": tuple(card.input_shape), "class_names": tuple(card.class_names)}
-    except TypeError as error:
-        raise CardError(f"{path} is not a complete card: {error}.") from error
-    return Card(**{each.name: getattr(card, each.name) for each in fields(Card)} | shapes)
+    missing = sorted({each.name for each in fields(Card)} - values.keys())
+    if missing:
+        raise CardError(f"{path} is not a complete card: {missing[0]} is missing.")
+    for name, is_valid in FIELDS.items():
+        if not is_valid(values[name]):
+            raise CardError(f"{path} is damaged: {name} cannot be {str(values[name])[:40]!r}. Convert again.")
+    shapes = {"input_shape": tuple(values["input_shape"]), "class_names": tuple(values["class_names"])}
+    return Card(**{each.name: values[each.name] for each in fields(Card)} | shapes)

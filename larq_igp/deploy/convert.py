@@ -14,9 +14,10 @@ from absl import logging
 
 from larq_igp.deploy.errors import ConversionError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
-from larq_igp.deploy.keras_graph import called_layers, is_quantized, why_no_kernel
+from larq_igp.deploy.keras_graph import is_quantized, why_no_kernel
 from larq_igp.deploy.matching import match_binary_convolutions, require_known_operators
 from larq_igp.keras2 import tf
+from larq_igp.models.calls import called_layers
 
 READ_VARIABLE = "ReadVariableOp"
 LONGEST_MESSAGE = 400

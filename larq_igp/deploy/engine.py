@@ -9,6 +9,9 @@ import numpy as np
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_bytes, read_tflite
 
+MOST_THREADS = 256
+"""More would only exhaust the machine."""
+
 
 class Engine(ABC):
     """An interpreter with a file in it, for one input and one output at batch 1.
@@ -226,8 +229,8 @@ def open_engine(source: str | Path | bytes, *, threads: int = 1, engine: str | N
 
 def load_engine(content: bytes, file: TFLiteFile, *, threads: int = 1, engine: str | None = None) -> Engine:
     """Load a file that is already read and checked; see ``open_engine``."""
-    if threads < 1:
-        raise EngineError(f"threads must be at least 1; got {threads}.")
+    if not 1 <= threads <= MOST_THREADS:
+        raise EngineError(f"threads must be at least 1 and at most {MOST_THREADS}; got {threads}.")
     name = engine or (_engines_for(file) or (LCEEngine.name,))[0]
     if name not in ENGINES:
         raise EngineError(f"no engine is named {name!r}; there are {', '.join(ENGINES)}.")

@@ -11,14 +11,15 @@ import numpy as np
 from larq_igp.architectures import Spec, get_spec
 from larq_igp.data import Dataset, Preprocessing, eval_batches, load_dataset
 from larq_igp.deploy.audit import Audit, audit
-from larq_igp.deploy.card import write_card
+from larq_igp.deploy.card import card_path, write_card
 from larq_igp.deploy.convert import convert
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.verify import Verification, verify
 from larq_igp.errors import UserError
-from larq_igp.files import write_atomically
+from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
 from larq_igp.models import build
+from larq_igp.training.recipe import check_seed
 from larq_igp.training.run import open_run
 
 FEW_IMAGES, MANY_IMAGES = 24, 256
@@ -112,9 +113,12 @@ def subject_from_name(
     Raises:
         UserError: if the name or a parameter is not allowed.
     """
-    tf.keras.utils.set_random_seed(seed)
     digits = load_dataset("digits")
-    model = build(name, input_shape=input_shape, num_classes=num_classes or 1000, **options, **parameters)
+    check_seed(seed)
+    tf.keras.utils.set_random_seed(seed)
+    model = build(
+        name, input_shape=input_shape, num_classes=1000 if num_classes is None else num_classes, **options, **parameters
+    )
     return Subject(
         model=model,
         name=name,
@@ -136,6 +140,23 @@ def verification_images(subject: Subject, count: int | None) -> np.ndarray:
     return next(batches.as_numpy_iterator())[0]
 
 
+def check_output(path: str | Path) -> Path:
+    """Refuse an output that cannot be written, before the work is done.
+
+    Raises:
+        UserError: if it does not end in ``.tflite``, its folder is missing, or it or its card is a folder.
+    """
+    path = Path(path)
+    if path.suffix != ".tflite":
+        raise UserError(f"{path} must end in .tflite; its card gets the same name with .json.")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+    for file in (path, card_path(path)):
+        if file.is_dir():
+            raise UserError(f"{file} cannot be written: it is a folder.")
+    return path
+
+
 def export(
     subject: Subject, path: str | Path, *, float_model: bool = False, images: int | None = None, threads: int = 1
 ) -> Export:
@@ -152,32 +173,32 @@ def export(
         ConversionError: if the network cannot be converted, the converter degraded it, or the file computes something else.
         UserError: if the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix != ".tflite":
-        raise UserError(f"{path} must end in .tflite; its card gets the same name with .json.")
-    if not path.parent.is_dir():
-        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+    path = check_output(path)
     start = time.perf_counter()
     flatbuffer = convert(subject.model, float_model=float_model)
     seconds = time.perf_counter() - start
     findings = audit(subject.model, flatbuffer, float_model=float_model)
     check = verify(subject.model, flatbuffer, verification_images(subject, images), threads=threads)
     if not check.passed:
+        hints = " ".join(findings.warnings)
         raise ConversionError(
-            f"the converted file does not compute what Keras computes, and was not written: {check.reason}"
+            f"the converted file does not compute what Keras computes, and was not written: {check.reason} {hints}".rstrip()
         )
-    write_atomically(path, flatbuffer)
-    card = write_card(
-        path,
-        variant=subject.name,
-        parameters={**dataclasses.asdict(subject.spec), **subject.options},
-        bits=subject.options["bits"],
-        input_shape=subject.preprocessing.input_shape,
-        preprocessing=subject.preprocessing.to_json(),
-        class_names=subject.class_names,
-        dataset=subject.dataset,
-        accuracy=subject.accuracy,
-        audit=findings,
-        verification=check,
-    )
+    card = card_path(path)
+    with atomic_path(path) as file:
+        file.write_bytes(flatbuffer)
+        written = write_card(
+            file,
+            variant=subject.name,
+            parameters={**dataclasses.asdict(subject.spec), **subject.options},
+            bits=subject.options["bits"],
+            input_shape=subject.preprocessing.input_shape,
+            preprocessing=subject.preprocessing.to_json(),
+            class_names=subject.class_names,
+            dataset=subject.dataset,
+            accuracy=subject.accuracy,
+            audit=findings,
+            verification=check,
+        )
+        written.replace(card)
     return Export(path, card, seconds, findings, check, subject.images_of.name)

@@ -1,12 +1,12 @@
 """What the converter has to find in a Keras model: binary convolutions, and layers that have no 1-bit kernel."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import larq as lq
 import numpy as np
 
 from larq_igp.keras2 import tf
+from larq_igp.models.calls import called_layers
 
 QUANTIZER_FIELDS = ("input_quantizer", "kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
@@ -32,18 +32,6 @@ class BinaryConvolution:
         """Return the kernel as the layer multiplies it, ``(H, W, I, O)``."""
         latent = self.layer.get_weights()[0]  # the kernel stands first
         return self.layer.kernel_quantizer(tf.constant(latent)).numpy()
-
-
-def called_layers(model: "tf.keras.Model") -> Iterator[tuple["tf.keras.layers.Layer", int]]:
-    """Yield every layer that is not itself a model, with the number of its calls in the model's graph."""
-    for layer in model.layers:
-        nodes = range(len(layer.inbound_nodes))
-        # A layer may serve other models too: only the nodes of this one count.
-        calls = sum(f"{layer.name}_ib-{node}" in model._network_nodes for node in nodes)
-        if isinstance(layer, tf.keras.Model):
-            yield from ((inner, calls * inner_calls) for inner, inner_calls in called_layers(layer))
-        else:
-            yield layer, calls
 
 
 def precisions(layer: "tf.keras.layers.Layer") -> dict[str, int | None]:

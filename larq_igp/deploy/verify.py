@@ -26,8 +26,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from larq_igp.deploy.engine import open_engine
-from larq_igp.deploy.keras_graph import called_layers, is_quantized, precisions
+from larq_igp.deploy.keras_graph import is_quantized, precisions
 from larq_igp.keras2 import tf
+from larq_igp.models.calls import called_layers
 
 TOLERANCE = 1e-4
 """Of the image's largest output: fivefold the rounding seen, and a tenth of the smallest flip."""

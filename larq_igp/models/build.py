@@ -5,7 +5,7 @@ from typing import Any
 
 from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec, get_spec
 from larq_igp.architectures.spec import SpecError, check_input_shape, choose_stem
-from larq_igp.architectures.zoo import replace_parameters
+from larq_igp.architectures.zoo import ZOO, replace_parameters
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.models.densenet import densenet_body
@@ -133,6 +133,14 @@ def igp_resnet(
     return build(spec, **options)
 
 
+DENSENETS = {
+    "binary_densenet": "binary_densenet51_32",
+    "ebinary_densenet": "ebinary_densenet51_32",
+    "igp_densenet": "igp_densenet51_53",
+}
+"""The network that a builder without arguments gives."""
+
+
 def _densenet(
     family: str,
     *,
@@ -145,7 +153,10 @@ def _densenet(
     **options,
 ) -> "tf.keras.Model":
     if transition_filters is None and reduction is None:
-        reduction = (2.0,) * (len(blocks) - 1)
+        named = ZOO[DENSENETS[family]]
+        is_named = (growth_rate, blocks, columns) == (named.growth_rate, named.blocks, named.columns)
+        transition_filters = named.transition_filters if is_named else None
+        reduction = None if is_named else (2.0,) * (len(blocks) - 1)
     spec = DenseNetSpec(
         family=family,
         growth_rate=growth_rate,
@@ -166,7 +177,8 @@ def binary_densenet(
     Args:
         growth_rate: channels that a block appends.
         blocks: of each stage.
-        **options: ``transition_filters`` or ``reduction`` (channels are halved if neither is given), ``stem_filters``, and
+        **options: ``transition_filters`` or ``reduction`` (if neither is given, those of Table 3 for the defaults, and else
+            half the channels), ``stem_filters``, and
             those of ``build``.
     """
     return _densenet("binary_densenet", growth_rate=growth_rate, blocks=blocks, **options)

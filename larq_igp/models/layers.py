@@ -9,7 +9,7 @@ from typing import Any
 
 import larq as lq
 
-from larq_igp.architectures.spec import SpecError
+from larq_igp.architectures.spec import SpecError, default_pad_values
 from larq_igp.keras2 import tf
 
 BN_MOMENTUM = 0.9
@@ -63,12 +63,12 @@ class Quantization:
         input_quantizer, kernel_quantizer = defaults[self.bits]
         kernel_quantizer = _fresh(self.kernel_quantizer) or kernel_quantizer
         constraint = self.kernel_constraint or (lq.constraints.WeightClip(CLIP_VALUE) if kernel_quantizer else None)
-        default_padding = 1.0 if self.bits == 1 else 0.0
+        pad_values = default_pad_values(self.bits) if self.pad_values is None else self.pad_values
         return {
             "input_quantizer": _fresh(self.input_quantizer) or input_quantizer,
             "kernel_quantizer": kernel_quantizer,
             "kernel_constraint": constraint,
-            "pad_values": default_padding if self.pad_values is None else float(self.pad_values),
+            "pad_values": float(pad_values),
         }
 
 

@@ -6,9 +6,21 @@ from typing import Any
 import numpy as np
 
 from larq_igp.data import Preprocessing, Split, eval_batches
+from larq_igp.errors import UserError
 
 EVAL_BATCH_SIZE = 100
 SMALLEST_PROBABILITY = 1e-7  # as Keras clips, so that the logarithm is finite
+
+
+def finite(probabilities: np.ndarray) -> np.ndarray:
+    """Return what was given.
+
+    Raises:
+        UserError: if a network gave NaN or infinity.
+    """
+    if not np.isfinite(probabilities).all():
+        raise UserError("the network gives NaN or infinity: its weights or its preprocessing are damaged.")
+    return probabilities
 
 
 def measure(predict: Callable[[np.ndarray], np.ndarray], split: Split, preprocessing: Preprocessing) -> dict[str, Any]:
@@ -25,7 +37,7 @@ def measure(predict: Callable[[np.ndarray], np.ndarray], split: Split, preproces
     top1 = top5 = 0
     loss = 0.0
     for images, labels in eval_batches(split, preprocessing, batch_size=EVAL_BATCH_SIZE).as_numpy_iterator():
-        probabilities = predict(images)
+        probabilities = finite(predict(images))
         ranked = np.argsort(-probabilities, axis=-1, kind="stable")[:, :5]
         top1 += int((ranked[:, 0] == labels).sum())
         top5 += int((ranked == labels[:, np.newaxis]).any(axis=-1).sum())

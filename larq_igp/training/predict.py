@@ -9,6 +9,7 @@ import numpy as np
 from larq_igp.data import Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.training.evaluate import finite
 from larq_igp.training.predictor import Predictor
 
 
@@ -24,7 +25,7 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     """
     path = Path(path)
     if not path.is_file():
-        raise ImageError(f"image {path} does not exist.")
+        raise ImageError(f"image {path} does not exist, or is not a file.")
     channels = preprocessing.input_shape[-1]
     try:
         image = tf.io.decode_image(
@@ -51,7 +52,7 @@ def predict_images(predictor: Predictor, paths: Sequence[str | Path], *, top: in
     """
     images = np.stack([read_image(path, predictor.preprocessing) for path in paths])
     rows = []
-    for path, probabilities in zip(paths, predictor.predict(images), strict=True):
+    for path, probabilities in zip(paths, finite(predictor.predict(images)), strict=True):
         order = np.argsort(-probabilities, kind="stable")[:top]
         classes = [
             {"label": int(i), "class_name": predictor.class_names[i], "probability": float(probabilities[i])}

@@ -49,25 +49,31 @@ class Predictor:
 
 
 def open_predictor(
-    path: str | Path, *, weights: str = "best", engine: str | None = None, threads: int = 1
+    path: str | Path, *, weights: str | None = None, engine: str | None = None, threads: int | None = None
 ) -> Predictor:
     """Open a run directory or a ``.tflite`` file.
 
     Args:
         path: of either.
-        weights: ``best`` or ``last``, of a run directory.
+        weights: of a run directory, ``best`` or ``last``; None is ``best``.
         engine: that runs a ``.tflite``; None takes the fastest that is installed.
-        threads: of that engine.
+        threads: of that engine; None is 1.
 
     Raises:
-        UserError: if the path is missing, neither of the two, or damaged.
+        UserError: if the path is missing, neither of the two, or damaged; or an argument is for the other of the two.
     """
     path = Path(path)
     if path.is_dir():
-        return _open_run(path, weights)
+        if engine or threads:
+            raise UserError(
+                f"{path} is a run directory, which Keras runs: --engine and --threads are for a .tflite file."
+            )
+        return _open_run(path, weights or "best")
     if not path.exists():
         raise UserError(f"{path} does not exist: a run directory or a .tflite file is needed.")
-    return _open_tflite(path, engine, threads)
+    if weights:
+        raise UserError(f"{path} holds its weights: --weights is for a run directory.")
+    return _open_tflite(path, engine, threads or 1)
 
 
 def _open_run(folder: Path, weights: str) -> Predictor:
@@ -89,9 +95,16 @@ def _open_tflite(path: Path, engine_name: str | None, threads: int) -> Predictor
 
     engine = open_engine(path, threads=threads, engine=engine_name)
     card = read_card(path)
+    preprocessing = Preprocessing.from_json(card.preprocessing)
+    takes, tells = engine.input_shape[1:], engine.output_shape[-1]
+    if preprocessing.input_shape != takes or len(card.class_names) != tells:
+        raise UserError(
+            f"the card of {path} is of another network: the file takes {takes} and tells {tells} classes apart, "
+            f"the card says {preprocessing.input_shape} and {len(card.class_names)}."
+        )
     return Predictor(
         predict=engine.predict,
-        preprocessing=Preprocessing.from_json(card.preprocessing),
+        preprocessing=preprocessing,
         class_names=card.class_names,
         dataset=card.dataset,
         data_dir=None,  # a file may be anywhere, and so may its data set

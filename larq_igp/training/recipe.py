@@ -5,13 +5,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from larq_igp.architectures import Spec, get_spec
-from larq_igp.architectures.spec import check_input_shape
+from larq_igp.architectures.spec import check_input_shape, choose_stem, default_pad_values
 from larq_igp.errors import UserError
 from larq_igp.training.schedules import SCHEDULES
 
 
 class RecipeError(UserError, ValueError):
     """A recipe asks for something that cannot be."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that TensorFlow or NumPy cannot take.
+
+    Raises:
+        RecipeError: saying what is allowed.
+    """
+    if not 0 <= seed < 2**31:
+        raise RecipeError(f"seed must be from 0 to {2**31 - 1}; got {seed}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +73,22 @@ class Recipe:
             raise RecipeError(f"learning_rate must be above 0; got {self.learning_rate}.")
         if self.schedule not in SCHEDULES:
             raise RecipeError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
-        if not 0 <= self.seed < 2**31:
-            raise RecipeError(f"seed must be from 0 to {2**31 - 1}; got {self.seed}.")
+        check_seed(self.seed)
         if self.input_shape is not None:
             check_input_shape(self.input_shape)
         _ = self.spec
+
+    def resolved(self, input_shape: tuple[int, int, int]) -> "Recipe":
+        """Return the recipe with every default that could change later written out.
+
+        Args:
+            input_shape: of the data set, for a recipe that names none.
+        """
+        shape = self.input_shape or input_shape
+        pad_values = default_pad_values(self.bits) if self.pad_values is None else self.pad_values
+        return dataclasses.replace(
+            self, input_shape=shape, stem=choose_stem(self.stem, *shape[:2]), pad_values=pad_values
+        )
 
     @property
     def spec(self) -> Spec:

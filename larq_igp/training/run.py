@@ -73,7 +73,12 @@ class Run:
     def metrics(self) -> dict | None:
         """Return the final measurements, or None if the run did not come to its end."""
         path = self.folder / METRICS
-        return read_json(path) if path.is_file() else None
+        if not path.exists():
+            return None
+        metrics = read_json(path)
+        if not isinstance(metrics, dict) or not isinstance(metrics.get("top1"), float | int):
+            raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go on without.")
+        return metrics
 
 
 def create_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
@@ -112,6 +117,10 @@ def open_run(folder: str | Path) -> Run:
     config = read_json(folder / CONFIG)
     try:
         recipe = Recipe.from_json(config["recipe"])
-        return Run(folder, recipe, tuple(config["class_names"]), Preprocessing.from_json(config["preprocessing"]))
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{folder / CONFIG} is damaged: {error}.") from error
+        class_names = tuple(config["class_names"])
+        run = Run(folder, recipe, class_names, Preprocessing.from_json(config["preprocessing"]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # UserErrors of recipes among them
+        raise RunError(f"{folder / CONFIG} is damaged: it does not describe a run ({error}).") from error
+    if not class_names or not all(isinstance(name, str) for name in class_names):
+        raise RunError(f"{folder / CONFIG} is damaged: class_names must be a list of names.")
+    return run

@@ -31,6 +31,7 @@ def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbos
     """
     # 1. Data, and the run directory: everything that can be refused is refused before the first step.
     dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=download)
+    recipe = recipe.resolved(dataset.input_shape)
     steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
 
     # 2. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.

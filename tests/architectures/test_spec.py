@@ -75,7 +75,7 @@ def test_columns_belong_to_fractals():
     [
         ({"growth_rate": -1}, "growth_rate must be a positive integer"),
         ({"stem_filters": 0}, "stem_filters must be a positive integer"),
-        ({"transition_filters": (16,)}, "transition_filters must be 2 positive numbers for 3 stages"),
+        ({"transition_filters": (16,)}, "transition_filters must be 2 numbers from 1 for 3 stages"),
         ({"transition_filters": None}, "either transition_filters or reduction"),
         ({"reduction": (2.0, 2.0)}, "either transition_filters or reduction"),
         ({"growth_rate": 7, "family": "ebinary_densenet", "columns": 1}, "it must be even; got 7"),

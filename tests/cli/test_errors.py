@@ -25,6 +25,13 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
         (["summary", "igp_resnet_tiny", "--input-shape", "20,20,3"], "at least 28 px on each side; got 20x20"),
         (["summary", "igp_resnet_tiny", "--growth-rate", 8], "growth_rate is not a parameter of igp_resnet"),
         (["summary", "igp_resnet_tiny", "--columns", 9], "columns must be an integer from 1 to 8; got 9"),
+        (["summary", "igp_resnet_tiny", "--filters", 100_000], "filters must be at most 4096"),
+        (["summary", "binary_densenet_tiny", "--reduction", "1e-300,2"], "reduction must be 2 numbers from 1"),
+        (
+            ["convert", "igp_resnet_tiny", "-o", "net.tflite", "--num-classes", 0],
+            "num_classes must be a positive integer",
+        ),
+        (["convert", "igp_resnet_tiny", "-o", "net.tflite", "--seed", -1], "seed must be from 0"),
         (["summary", "igp_resnet_tiny", "--num-classes", -1], "num_classes must be a positive integer; got -1"),
         (["train", "igp_resnet_tiny", "--dataset", "digit"], "no data set is named 'digit'. Did you mean digits?"),
         (["train", "igp_resnet_tiny", "--data-dir", "none"], "--data-dir none is not a folder"),
@@ -85,3 +92,67 @@ def test_a_card_that_is_missing_or_of_another_file(refused, igp, tmp_path):
     assert "belongs to another file" in refused("evaluate", path, "--dataset", "digits")
     card.unlink()
     assert "has no card" in refused("evaluate", path, "--dataset", "digits")
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory):
+    from click.testing import CliRunner
+
+    from larq_igp.cli import main
+
+    path = tmp_path_factory.mktemp("small") / "net.tflite"
+    options = ["--filters", "8", "--blocks", "1", "--input-shape", "28,28,1", "--num-classes", "10", "--images", "20"]
+    assert CliRunner().invoke(main, ["convert", "resnet_tiny", "-o", str(path), *options]).exit_code == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"class_names": ["a"]},
+        {"class_names": 5},
+        {"preprocessing": None},
+        {"preprocessing": {}},
+        {"preprocessing": {"mean": ["x"]}},
+        {"preprocessing": {"deviation": [0.0]}},
+        {"preprocessing": {"mean": [float("nan")]}},
+        {"preprocessing": {"resize": "nearest"}},
+        {"preprocessing": {"input_shape": [32, 32, 1]}},
+        {"dataset": 5},
+        {"bits": "1"},
+        {"variant": 5},
+        {"parameters": [1]},
+    ],
+)
+def test_edited_cards(edit, small_file, refused, tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(small_file.read_bytes())
+    card = json.loads(small_file.with_suffix(".json").read_text())
+    for name, value in edit.items():
+        card[name] = {**card[name], **value} if isinstance(value, dict) and value else value
+    path.with_suffix(".json").write_text(json.dumps(card))
+    refused("evaluate", path, "--dataset", "digits")
+
+
+def test_a_card_cannot_pass_other_arguments(small_file, igp, tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(small_file.read_bytes())
+    card = json.loads(small_file.with_suffix(".json").read_text())
+    card["parameters"] |= {"weights": "/etc/passwd", "input_shape": [1]}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    assert igp("benchmark", path, "--runs", 1, "--warmup", 0).exit_code == 0
+
+
+def test_options_for_the_other_kind(refused, run_dir, small_file, tmp_path):
+    assert "are for a .tflite file" in refused("evaluate", run_dir, "--engine", "lce")
+    assert "are for a .tflite file" in refused("predict", run_dir, "x.png", "--threads", 2)
+    assert "--weights is for a run directory" in refused("evaluate", small_file, "--weights", "last")
+    message = refused("convert", "resnet_tiny", "-o", tmp_path / "x.tflite", "--weights", "last")
+    assert "--weights and --data-dir are for a run directory" in message
+    assert "256" in refused("evaluate", small_file, "--threads", 100_000)
+
+
+def test_an_output_that_cannot_be_written_leaves_nothing(refused, run_dir, tmp_path):
+    (tmp_path / "net.json").mkdir()
+    assert "net.json cannot be written: it is a folder" in refused("convert", run_dir, "-o", tmp_path / "net.tflite")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.json"]

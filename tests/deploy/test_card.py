@@ -64,7 +64,7 @@ def test_missing_and_damaged_cards_are_refused(path):
         ("[]", "no JSON object"),
         (json.dumps(whole | {"format": CARD_FORMAT + 1}), "card format"),
         (json.dumps({"format": CARD_FORMAT}), "not a complete card"),
-        (json.dumps(whole | {"class_names": 3}), "not a complete card"),
+        (json.dumps(whole | {"class_names": 3}), "class_names cannot be '3'"),
     ]:
         card.write_text(content)
         with pytest.raises(CardError, match=complaint):

@@ -5,7 +5,7 @@ import pytest
 from larq_igp.architectures import UnknownNetworkError
 from larq_igp.errors import UserError
 from larq_igp.training.recipe import Recipe, RecipeError
-from larq_igp.training.schedules import SCHEDULES, learning_rate_schedule, total_steps
+from larq_igp.training.schedules import learning_rate_schedule, total_steps
 
 
 def test_a_recipe_survives_json():
@@ -52,5 +52,8 @@ def test_schedules_start_at_the_rate_and_reach_their_end_with_the_run(epochs, st
         assert float(schedule(steps - 1)) > 0
 
 
-def test_every_schedule_can_be_made():
-    assert all(learning_rate_schedule(name, 0.1, 10) is not None for name in SCHEDULES)
+def test_a_resolved_recipe_leaves_nothing_open():
+    recipe = Recipe(network="igp_resnet_tiny").resolved((32, 32, 3))
+    assert (recipe.input_shape, recipe.stem, recipe.pad_values) == ((32, 32, 3), "small", 1)
+    assert Recipe(network="igp_resnet_tiny", bits=32).resolved((32, 32, 3)).pad_values == 0
+    assert Recipe(network="igp_resnet_tiny", input_shape=(65, 32, 3)).resolved((32, 32, 3)).stem == "imagenet"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from larq_igp.data import load_dataset
+from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.callbacks import NonFiniteLossError
 from larq_igp.training.recipe import Recipe
@@ -96,11 +97,24 @@ def test_damaged_runs_are_refused(run_dir, tmp_path):
     config = json.loads((run_dir / "config.json").read_text())
     del config["preprocessing"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(RunError, match=r"config.json is damaged: 'preprocessing'"):
+    with pytest.raises(RunError, match=r"config.json is damaged: it does not describe a run \('preprocessing'\)"):
         open_run(tmp_path)
+    for broken in (
+        {"recipe": {"network": 5}},
+        {"recipe": {"network": "resnet_tiny", "parameters": [1]}},
+        {"class_names": [1]},
+    ):
+        (tmp_path / "config.json").write_text(
+            json.dumps({**json.loads((run_dir / "config.json").read_text()), **broken})
+        )
+        with pytest.raises(RunError, match=r"config.json is damaged"):
+            open_run(tmp_path)
+    (tmp_path / "metrics.json").write_text("[]")
     (tmp_path / "config.json").write_text((run_dir / "config.json").read_text())
+    with pytest.raises(RunError, match=r"metrics.json is damaged"):
+        open_run(tmp_path).metrics()
     with pytest.raises(RunError, match=r"holds no best.weights.h5"):
         open_run(tmp_path).load_model()
     weights_path(tmp_path, "best").write_bytes(weights_path(run_dir, "best").read_bytes()[:999])
-    with pytest.raises(Exception, match="does not hold the weights of igp_resnet_tiny"):
+    with pytest.raises(UserError, match="does not hold the weights of igp_resnet_tiny"):
         open_run(tmp_path).load_model()
