@@ -10,6 +10,8 @@ from larq_igp.cli.deployment import benchmark, convert
 from larq_igp.cli.doctor import doctor
 from larq_igp.cli.networks import list_networks, summary
 from larq_igp.cli.output import Group
+from larq_igp.cli.paths import paths
+from larq_igp.cli.reproduce import reproduce
 from larq_igp.cli.running import evaluate, predict, train
 
 
@@ -28,5 +30,5 @@ def main() -> None:
     """  # noqa: D301  click takes the escape as "do not wrap"
 
 
-for command in (list_networks, summary, train, evaluate, predict, convert, benchmark, doctor):
+for command in (list_networks, summary, paths, reproduce, train, evaluate, predict, convert, benchmark, doctor):
     main.add_command(command)
