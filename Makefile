@@ -1,10 +1,12 @@
 # Both targets work from a clean clone with nothing else done: they create .venv and install into it.
 SHELL := /bin/bash
 VENV := .venv
+OLDEST := .venv-oldest
+OLDEST_TENSORFLOW := 2.15.1
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test lint readme clean
+.PHONY: help demo test oldest lint golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -15,6 +17,9 @@ demo: $(VENV)/installed ## train, convert, verify and time a small IGP-ResNet on
 test: $(VENV)/installed-test lint ## run the whole test suite
 	$(VENV)/bin/python -m pytest
 
+oldest: $(OLDEST)/installed-test ## import, build, train and convert on the oldest TensorFlow that is supported
+	$(OLDEST)/bin/python -m pytest tests/cli/test_commands.py -k "summary or train or convert or evaluate"
+
 lint: $(VENV)/installed-test ## check style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -23,12 +28,12 @@ golden: $(VENV)/installed-test ## write tests/golden again; review the differenc
 	$(VENV)/bin/python -m tests.golden
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(OLDEST)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed and none was found: install it, or name it with make PYTHON=..."; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(PYTHON) -m venv $(@D)/..
+	$@ -m pip install --quiet --upgrade pip
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --editable .
@@ -37,3 +42,8 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
 	@touch $(VENV)/installed $@
+
+# TensorFlow 2.15 has no wheels for Python 3.12.
+$(OLDEST)/installed-test: setup.cfg pyproject.toml | $(OLDEST)/bin/python
+	$(OLDEST)/bin/python -m pip install --quiet --editable '.[test]' tensorflow==$(OLDEST_TENSORFLOW)
+	@touch $@

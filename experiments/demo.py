@@ -17,7 +17,7 @@ from pathlib import Path
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
-EPOCHS = 40
+EPOCHS = 60
 
 
 def larq_igp(*arguments: object) -> dict | list:
@@ -46,9 +46,15 @@ def main() -> None:
     verification = converted["verification"]
     rows = [
         ("network", f"{NETWORK}, depth {summary['depth']}, 1 bit"),
-        ("storage", f"{summary['storage_bits'] / 8 / 1000:.1f} kB of kernels, {converted['bytes'] / 1000:.1f} kB .tflite"),
+        (
+            "storage",
+            f"{summary['storage_bits'] / 8 / 1000:.1f} kB of kernels, {converted['bytes'] / 1000:.1f} kB .tflite",
+        ),
         ("test accuracy, Keras", f"{trained['top1']:.2%} of {trained['examples']} images"),
-        ("test accuracy, .tflite", f"{on_device['top1']:.2%} of {on_device['examples']} images, by {on_device['engine']}"),
+        (
+            "test accuracy, .tflite",
+            f"{on_device['top1']:.2%} of {on_device['examples']} images, by {on_device['engine']}",
+        ),
         ("same answer as Keras", f"{verification['top1_agreement']:.2%} of {verification['examples']} images"),
         ("largest difference", f"{verification['max_abs_diff']:.1e} in probability"),
     ]

@@ -20,7 +20,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix="".join(path.suffixes[-2:]))
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.stem[:40]}-", suffix="".join(path.suffixes[-2:])
+        )
         os.close(handle)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent}).") from error

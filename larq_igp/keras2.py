@@ -7,12 +7,37 @@ the environment before TensorFlow is imported. ``import larq_igp`` sets it; this
 """
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from larq_igp.errors import UserError  # importing larq_igp sets TF_USE_LEGACY_KERAS before TensorFlow comes in
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import tensorflow as tf
+@contextmanager
+def _quiet_standard_error() -> Iterator[None]:
+    """Hold back what C++ writes to standard error, and show it only if something is raised.
+
+    TensorFlow greets a machine without a GPU with a dozen lines that no log level silences, ahead of the one sentence that matters.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+with _quiet_standard_error():
+    import tensorflow as tf
 
 
 class Keras3Error(UserError, ImportError):
@@ -24,7 +49,9 @@ def _require_keras2() -> None:
     try:
         version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
     except ImportError as error:
-        raise Keras3Error(f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install 'tf-keras~={release}.0'`.") from error
+        raise Keras3Error(
+            f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install 'tf-keras~={release}.0'`."
+        ) from error
     if version.startswith("3."):
         raise Keras3Error(
             f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before tensorflow, "

@@ -58,8 +58,8 @@ class Summary:
             f"  binary MACs      {counts.binary_macs:12,}        both operands 1-bit",
             f"  float MACs       {counts.float_macs:12,}        at 1 bit: stem, transitions, classifier",
             "  counted twice, from the Keras graph and in closed form from the parameters: equal",
-            f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, as it adds biases and two float32 values a channel for",
-            f"  each BatchNorm; and {larq['larq_macs']:,} MACs, {larq['larq_binary_macs']:,} of them binary, which it does not divide by 64",
+            f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, with biases and two float32 values",
+            f"  a channel for each BatchNorm, and {larq['larq_macs']:,} MACs, where a binary one counts as a whole",
         ]
         if self.name in TABLE3 and self.has_paper_settings:
             row = TABLE3[self.name]
@@ -89,7 +89,9 @@ def summarise(
         SpecError: if a value is not allowed.
         AccountingError: if the two counts differ.
     """
-    model = build(spec, name=name, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem, pad_values=pad_values)
+    model = build(
+        spec, name=name, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem, pad_values=pad_values
+    )
     from_graph = count(model, spec)
     from_parameters = closed_form(spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem)
     if from_graph != from_parameters:

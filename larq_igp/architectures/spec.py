@@ -161,7 +161,8 @@ class DenseNetSpec:
         _require(_is_count(self.stem_filters), f"stem_filters must be a positive integer; got {self.stem_filters!r}.")
         is_halved = self.family == "ebinary_densenet"
         _require(
-            not (is_halved and self.growth_rate % 2), f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}."
+            not (is_halved and self.growth_rate % 2),
+            f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}.",
         )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_densenet")
@@ -178,7 +179,9 @@ class DenseNetSpec:
     def _check_transitions(self, field: str, values: tuple) -> None:
         transitions = len(self.blocks) - 1
         is_valid = isinstance(values, tuple) and len(values) == transitions and all(value > 0 for value in values)
-        _require(is_valid, f"{field} must be {transitions} positive numbers for {transitions + 1} stages; got {values!r}.")
+        _require(
+            is_valid, f"{field} must be {transitions} positive numbers for {transitions + 1} stages; got {values!r}."
+        )
 
     def _filters_from_reduction(self) -> tuple[int, ...]:
         filters, widths = self.stem_filters, []
@@ -223,7 +226,9 @@ def check_input_shape(input_shape: object) -> tuple[int, int, int]:
     Raises:
         SpecError: if it is not three positive integers, or smaller than 28 px on a side.
     """
-    is_valid = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and all(_is_count(n) for n in input_shape)
+    is_valid = (
+        isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and all(_is_count(n) for n in input_shape)
+    )
     _require(is_valid, f"input_shape must be (height, width, channels) in positive integers; got {input_shape!r}.")
     height, width, channels = input_shape
     _require(

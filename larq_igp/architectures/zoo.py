@@ -47,9 +47,15 @@ ZOO: dict[str, Spec] = {
         family="ebinary_densenet", growth_rate=32, blocks=(12, 12, 12, 10), transition_filters=(172, 208, 266)
     ),
     # BinaryDenseNet as its authors published it (arXiv 1906.08637)
-    "binary_densenet28_64": DenseNetSpec(family="binary_densenet", growth_rate=64, blocks=(6, 6, 6, 5), reduction=(2.7, 2.7, 2.2)),
-    "binary_densenet37_64": DenseNetSpec(family="binary_densenet", growth_rate=64, blocks=(6, 8, 12, 6), reduction=(3.3, 3.3, 4.0)),
-    "binary_densenet45_64": DenseNetSpec(family="binary_densenet", growth_rate=64, blocks=(6, 12, 14, 8), reduction=(2.7, 3.3, 4.0)),
+    "binary_densenet28_64": DenseNetSpec(
+        family="binary_densenet", growth_rate=64, blocks=(6, 6, 6, 5), reduction=(2.7, 2.7, 2.2)
+    ),
+    "binary_densenet37_64": DenseNetSpec(
+        family="binary_densenet", growth_rate=64, blocks=(6, 8, 12, 6), reduction=(3.3, 3.3, 4.0)
+    ),
+    "binary_densenet45_64": DenseNetSpec(
+        family="binary_densenet", growth_rate=64, blocks=(6, 12, 14, 8), reduction=(2.7, 3.3, 4.0)
+    ),
     # One small member of each family
     "resnet_tiny": ResNetSpec(family="resnet", filters=16, blocks=(1, 1, 1)),
     "bireal_resnet_tiny": ResNetSpec(family="bireal_resnet", filters=16, blocks=(1, 1, 1)),
@@ -74,7 +80,10 @@ def list_networks() -> list[str]:
 
 def closest(name: str, names: list[str]) -> str:
     """Return ``Did you mean ...? `` for a mistyped name, or an empty string when nothing is near."""
-    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [known for known in names if known.startswith(name)][:3]
+    matches = (
+        difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        or [known for known in names if known.startswith(name)][:3]
+    )
     return f"Did you mean {' or '.join(matches)}? " if matches else ""
 
 

@@ -3,6 +3,8 @@
 TensorFlow is imported inside the commands that need it, so ``--help`` and ``list`` answer at once.
 """
 
+import os
+
 import click
 
 import larq_igp
@@ -13,6 +15,10 @@ from larq_igp.cli.output import Group
 from larq_igp.cli.paths import paths
 from larq_igp.cli.reproduce import reproduce
 from larq_igp.cli.running import evaluate, predict, train
+
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "3"
+)  # of TensorFlow's C++; what matters to a user is said by the commands
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

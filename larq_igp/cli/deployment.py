@@ -1,13 +1,138 @@
 """``convert`` and ``benchmark``."""
 
+from pathlib import Path
+
 import click
 
-
-@click.command()
-def convert():
-    pass
+from larq_igp.cli.options import classes_option, network_options, pop_parameters, seed_option
+from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
 
 
-@click.command()
-def benchmark():
-    pass
+@click.command(short_help="Convert a run or a named network to a verified .tflite.")
+@click.argument("source", metavar="PATH-or-NAME")
+@click.option("-o", "--output", required=True, type=click.Path(), help="The .tflite to write; its card gets .json.")
+@click.option(
+    "--float", "float_model", is_flag=True, help="A float file through TensorFlow Lite, whatever the bits are."
+)
+@click.option(
+    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+)
+@click.option("--data-dir", type=click.Path(), help="Folder of the run's data set, if it moved.")
+@click.option("--images", type=click.IntRange(1), help="Test images to verify on.  [default: 256 up to 64 px, else 24]")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="To verify with.")
+@network_options
+@classes_option
+@seed_option
+@json_option
+def convert(
+    source: str, output: str, float_model: bool, images: int | None, threads: int, as_json: bool, **options
+) -> None:
+    """Convert a run directory, or a named network with random weights, audit and verify it, and write it with its card.
+
+    The options of a network (--bits, --filters, ...) are for a name; a run directory knows its own.
+    """
+    with progress_on_stderr(as_json):
+        from larq_igp.deploy import export
+
+        result = export.export(
+            _subject(source, **options), output, float_model=float_model, images=images, threads=threads
+        )
+    emit(as_json, result.to_dict(), _export_text(result))
+
+
+def _subject(source: str, *, weights: str, data_dir: str | None, **options):
+    from larq_igp.deploy.export import subject_from_name, subject_from_run
+
+    parameters = pop_parameters(options)
+    if not Path(source).exists():
+        if "/" in source:
+            raise Refusal(f"{source} does not exist: a run directory or the name of a network is needed.")
+        return subject_from_name(source, parameters=parameters, **options)
+    context = click.get_current_context()
+    of_network = [*parameters, *(name for name in options if _is_given(context, name))]
+    if of_network:
+        option = "--" + of_network[0].replace("_", "-")
+        raise Refusal(f"{option} is for a network by name; the run directory {source} knows its own.")
+    return subject_from_run(source, weights=weights, data_dir=data_dir)
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+
+
+def _port_text(port) -> str:
+    return f"{'x'.join(map(str, port.shape))} {port.dtype}"
+
+
+def _export_text(result) -> str:
+    audit, check = result.audit, result.verification
+    lines = [
+        f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} of what its weights need",
+        f"  {audit.lce_bconv2d} LceBconv2d for {audit.binary_convolutions} binary convolutions",
+        f"  {audit.lce_dequantize} LceDequantize; input {_port_text(audit.input)}, output {_port_text(audit.output)}",
+        *[f"  not fused: {number} x {reason}" for reason, number in audit.unfused_counts().items()],
+        *[f"  warning: {warning}" for warning in audit.warnings],
+        f"  verified on {check.examples} test images of {result.dataset}: same answer as Keras on "
+        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}",
+        f"  {check.reason}",
+        f"  converted in {result.seconds:.1f} s; card: {result.card}",
+    ]
+    if not check.conclusive:
+        lines.insert(-1, "  the outputs hardly depend on the images (random weights?): this verification says little")
+    return "\n".join(lines)
+
+
+@click.command(short_help="Time .tflite files on this host.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--engine", "engines", multiple=True, help="What runs the file; may be repeated.  [default: all that can]"
+)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the engine.")
+@click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Timed invocations at batch 1.")
+@click.option("--warmup", type=click.IntRange(0), default=10, show_default=True, help="Invocations before them.")
+@click.option(
+    "--twin/--no-twin", default=True, help="Also time the network at 32 bits in TensorFlow Lite with XNNPACK."
+)
+@click.option("--operators", is_flag=True, help="Also time every operator.")
+@json_option
+def benchmark(
+    files: tuple[str, ...], engines: tuple[str, ...], twin: bool, operators: bool, as_json: bool, **counts
+) -> None:
+    """Time each FILE at batch 1 on this host, beside its float twin. A host's numbers are no estimate for a device."""
+    with progress_on_stderr(as_json):
+        from larq_igp.deploy.compare import compare
+
+        rows = [
+            row for file in files for row in compare(file, engines=engines, twin=twin, operators=operators, **counts)
+        ]
+    emit(as_json, rows, _benchmark_text(rows))
+
+
+def _benchmark_text(rows: list[dict]) -> str:
+    host = rows[0]["host"]
+    cells = [
+        (
+            f"{row['file']} ({row['network']})",
+            row["engine"],
+            row["threads"],
+            row["runs"],
+            f"{row['latency_ms_median']:.3f}",
+            f"{row['latency_ms_p10']:.3f}..{row['latency_ms_p90']:.3f}",
+        )
+        for row in rows
+    ]
+    lines = [
+        f"host: {host['cpu']}, {host['cores']} cores, {host['system']}, {host['bits']} bit; no estimate for a device",
+        table(cells, ("file", "engine", "threads", "runs", "median, ms", "p10..p90, ms")),
+    ]
+    for row in rows:
+        if "operators" in row:
+            kinds = [
+                (kind, of["count"], f"{of['latency_ms']:.3f}", f"{of['share']:.1%}")
+                for kind, of in row["by_kind"].items()
+            ]
+            title = (
+                f"\n{row['file']}, {row['engine']}: each operator alone, sum {row['sum_over_whole']:.2f} of the whole"
+            )
+            lines += [title, table(kinds, ("operator", "count", "ms", "share"))]
+    return "\n".join(lines)

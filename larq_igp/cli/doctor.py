@@ -39,13 +39,18 @@ def _distribution(name: str) -> Finding:
     if version:
         return Finding(name, "ok", version)
     release = ".".join((installed_version("tensorflow") or "2.19").split(".")[:2])
-    return Finding(name, "optional" if name in OPTIONAL else "missing", "not installed", FIX[name].format(release=release))
+    return Finding(
+        name, "optional" if name in OPTIONAL else "missing", "not installed", FIX[name].format(release=release)
+    )
 
 
 def _python() -> Finding:
     is_supported = (3, 10) <= sys.version_info < (3, 13)
     return Finding(
-        "python", "ok" if is_supported else "missing", platform.python_version(), "" if is_supported else "use Python 3.10, 3.11 or 3.12"
+        "python",
+        "ok" if is_supported else "missing",
+        platform.python_version(),
+        "" if is_supported else "use Python 3.10, 3.11 or 3.12",
     )
 
 
@@ -53,7 +58,9 @@ def _keras() -> Finding:
     try:
         from larq_igp.keras2 import tf
 
-        devices = ", ".join(device.name.replace("/physical_device:", "") for device in tf.config.list_physical_devices())
+        devices = ", ".join(
+            device.name.replace("/physical_device:", "") for device in tf.config.list_physical_devices()
+        )
         return Finding("keras", "ok", f"Keras 2 on {devices}")
     except ImportError as error:
         return Finding("keras", "missing", "not usable", str(error))

@@ -33,18 +33,25 @@ def cost_fields(counts: Counts) -> dict[str, int]:
 
 
 @click.command("list", short_help="List the named networks and what they cost.")
-@click.option("--table3", is_flag=True, help="Only the paper's eleven networks on ImageNet, with their errors, as Markdown.")
+@click.option(
+    "--table3", is_flag=True, help="Only the paper's eleven networks on ImageNet, with their errors, as Markdown."
+)
 @json_option
 def list_networks(table3: bool, as_json: bool) -> None:
     """List the named networks with their costs at 224x224x3, 1000 classes, 1 bit."""
     names = list(TABLE3) if table3 else list(ZOO)
     counts = {name: closed_form(ZOO[name]) for name in names}
-    document = [{"name": name, "family": ZOO[name].family, "depth": ZOO[name].depth, **cost_fields(counts[name])} for name in names]
+    document = [
+        {"name": name, "family": ZOO[name].family, "depth": ZOO[name].depth, **cost_fields(counts[name])}
+        for name in names
+    ]
     rows = [(name, ZOO[name].depth, *cost_cells(counts[name])) for name in names]
     if table3:
         errors = {name: (row.top1_error, row.top5_error) for name, row in TABLE3.items()}
         rows = [(f"`{name}`", *cells, *errors[name]) for name, *cells in rows]
-        text = markdown_table(rows, ("network", "depth", *COST_COLUMNS, "top-1 error, % (paper)", "top-5 error, % (paper)"))
+        text = markdown_table(
+            rows, ("network", "depth", *COST_COLUMNS, "top-1 error, % (paper)", "top-5 error, % (paper)")
+        )
     else:
         text = table(rows, ("network", "depth", *COST_COLUMNS))
     emit(as_json, document, text)

@@ -31,8 +31,12 @@ PARAMETERS = {
     "growth_rate": click.option("--growth-rate", type=int, help="Channels g that a block appends (DenseNets)."),
     "blocks": click.option("--blocks", type=INTEGERS, help="Blocks of each stage."),
     "columns": click.option("--columns", type=int, help="Columns C of the fractal (IGP networks)."),
-    "join": click.option("--join", type=click.Choice(["mean", "sum"]), help="How branches of a fractal meet (IGP-ResNet)."),
-    "transition_filters": click.option("--transition-filters", type=INTEGERS, help="Channels after each transition (DenseNets)."),
+    "join": click.option(
+        "--join", type=click.Choice(["mean", "sum"]), help="How branches of a fractal meet (IGP-ResNet)."
+    ),
+    "transition_filters": click.option(
+        "--transition-filters", type=INTEGERS, help="Channels after each transition (DenseNets)."
+    ),
     "reduction": click.option("--reduction", type=RATES, help="Rates that set --transition-filters (DenseNets)."),
     "stem_filters": click.option("--stem-filters", type=int, help="Channels of the stem (DenseNets)."),
 }
@@ -71,7 +75,9 @@ data_options = stack(
     click.option("--download", is_flag=True, help="Fetch the data set through tensorflow-datasets if it is not there."),
 )
 
-seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Of initial weights, order and augmentation.")
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of initial weights, order and augmentation."
+)
 
 
 def pop_parameters(options: dict[str, Any]) -> dict[str, Any]:

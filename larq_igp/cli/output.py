@@ -28,7 +28,9 @@ class Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]):
         """Find a command, or offer the nearest."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            raise Refusal(f"no command is named {args[0]!r}. {closest(args[0], list(self.commands))}`larq-igp --help` shows all.")
+            raise Refusal(
+                f"no command is named {args[0]!r}. {closest(args[0], list(self.commands))}`larq-igp --help` shows all."
+            )
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -66,7 +68,10 @@ def table(rows: list[tuple], header: tuple[str, ...]) -> str:
     cells = [header, *[tuple(str(cell) for cell in row) for row in rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]) for row in cells
+        "  ".join(
+            [row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
+        )
+        for row in cells
     ]
     return "\n".join(line.rstrip() for line in lines)
 

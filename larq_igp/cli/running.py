@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.options import data_options, network_argument, network_options, pop_parameters, seed_option
-from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 
 DATASETS = ("digits", "fashion_mnist")
 dataset_help = f"Data set: {', '.join(DATASETS)}."
@@ -21,7 +21,9 @@ def free_run_dir(network: str, dataset: str) -> Path:
 
 def metrics_text(metrics: dict) -> str:
     """Format accuracy for a terminal."""
-    return f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} {metrics['split']} images"
+    return (
+        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} {metrics['split']} images"
+    )
 
 
 @click.command(short_help="Train a network and measure it.")
@@ -29,10 +31,18 @@ def metrics_text(metrics: dict) -> str:
 @network_options
 @click.option("--dataset", default="digits", show_default=True, help=dataset_help)
 @data_options
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=30, show_default=True, help="Passes over the training images."
+)
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a step.")
 @click.option("--learning-rate", type=float, default=4e-3, show_default=True, help="Of Adam, at its highest.")
-@click.option("--schedule", type=click.Choice(["constant", "linear", "cosine"]), default="cosine", show_default=True)
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "linear", "cosine"]),
+    default="cosine",
+    show_default=True,
+    help="Of the learning rate.",
+)
 @seed_option
 @click.option("--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]")
 @click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar.")
@@ -55,12 +65,22 @@ def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_jso
 @click.argument("path", metavar="PATH", type=click.Path())
 @click.option("--dataset", help=f"{dataset_help}  [default: the one it was trained on]")
 @data_options
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which images.",
+)
+@click.option(
+    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+)
 @click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
 @json_option
-def evaluate(path: str, dataset: str | None, data_dir: str | None, download: bool, split: str, as_json: bool, **options) -> None:
+def evaluate(
+    path: str, dataset: str | None, data_dir: str | None, download: bool, split: str, as_json: bool, **options
+) -> None:
     """Measure accuracy of PATH, a run directory or a .tflite file, through the same input pipeline."""
     with progress_on_stderr(as_json):
         from larq_igp.data import load_dataset
@@ -68,9 +88,10 @@ def evaluate(path: str, dataset: str | None, data_dir: str | None, download: boo
 
         predictor = open_predictor(path, **options)
         name = dataset or predictor.dataset
+        if name is None:
+            raise Refusal(f"{path} was not trained on any data set: name one with --dataset.")
         where = data_dir or (predictor.data_dir if name == predictor.dataset else None)
-        part = load_dataset(name, data_dir=where, download=download).split(split)
-        metrics = {**predictor.evaluate(part), "split": split, "dataset": name}
+        metrics = predictor.evaluate(load_dataset(name, data_dir=where, download=download), split)
     emit(as_json, {"path": path, **metrics}, f"{path}: {metrics_text(metrics)}")
 
 
@@ -78,7 +99,9 @@ def evaluate(path: str, dataset: str | None, data_dir: str | None, download: boo
 @click.argument("path", metavar="PATH", type=click.Path())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to name.")
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory.")
+@click.option(
+    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+)
 @click.option("--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="For a .tflite.")
 @json_option

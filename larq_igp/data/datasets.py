@@ -125,7 +125,9 @@ def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
         "validation": in_memory_split(images[-FASHION_VALIDATION:], labels[-FASHION_VALIDATION:]),
         "test": in_memory_split(*test),
     }
-    return Dataset("fashion_mnist", FASHION_CLASSES, splits, (28, 28, 1), mean=(72.9,), deviation=(90.0,), shift=0.08, flip=True)
+    return Dataset(
+        "fashion_mnist", FASHION_CLASSES, splits, (28, 28, 1), mean=(72.9,), deviation=(90.0,), shift=0.08, flip=True
+    )
 
 
 def _read_idx_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -186,7 +188,9 @@ def load_dataset(name: str, *, data_dir: str | Path | None = None, download: boo
         DatasetError: if the name is unknown, or the files are missing or damaged.
     """
     if name not in DATASETS:
-        raise DatasetError(f"no data set is named {name!r}. {closest(name, list(DATASETS))}Known: {', '.join(DATASETS)}.")
+        raise DatasetError(
+            f"no data set is named {name!r}. {closest(name, list(DATASETS))}Known: {', '.join(DATASETS)}."
+        )
     if data_dir is not None and not Path(data_dir).is_dir():
         raise DatasetError(f"--data-dir {data_dir} is not a folder.")
     return DATASETS[name](Path(data_dir) if data_dir is not None else None, download)

@@ -13,11 +13,15 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
         DatasetError: if not even one batch can be filled.
     """
     if batch_size > examples:
-        raise DatasetError(f"a batch of {batch_size} cannot be filled from {examples} training images: lower --batch-size.")
+        raise DatasetError(
+            f"a batch of {batch_size} cannot be filled from {examples} training images: lower --batch-size."
+        )
     return examples // batch_size
 
 
-def train_batches(dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, first_epoch: int = 0) -> "tf.data.Dataset":
+def train_batches(
+    dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, first_epoch: int = 0
+) -> "tf.data.Dataset":
     """Return an endless stream of training batches ``(N, H, W, C)`` float32 and ``(N,)`` int64.
 
     Epoch ``e`` visits the examples in the permutation of ``(seed, e)``, and the augmentation of its ``i``-th example is drawn from

@@ -1,40 +1,44 @@
 """From a Keras model to the bytes of a ``.tflite``.
 
-``larq_compute_engine.convert_keras_model`` spends most of its time in saving a Keras SavedModel and, when that or the conversion
-raises, hides the error behind a second attempt. Here the inference call is traced once for batch 1, its variables become constants
-in the graph, and the graph goes straight to the converter: the same operators, weights and outputs, and the first error is the one
-that is shown.
+``larq_compute_engine.convert_keras_model`` spends most of its time in saving a Keras SavedModel and, when that or the
+conversion raises, hides the error behind a second attempt. Here the inference call is traced once for batch 1, its
+variables become constants in the graph, and the graph goes straight to the converter: the same operators, weights and
+outputs, and the first error is the one that is shown.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from larq_igp.deploy.errors import ConversionError
-from larq_igp.deploy.flatbuffer import read_tflite
+from absl import logging
+
+from larq_igp.deploy.errors import ConversionError, TFLiteFileError
+from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
 from larq_igp.deploy.keras_graph import called_layers, is_quantized, why_no_kernel
-from larq_igp.deploy.matching import match_binary_convolutions
+from larq_igp.deploy.matching import match_binary_convolutions, require_known_operators
 from larq_igp.keras2 import tf
 
 READ_VARIABLE = "ReadVariableOp"
-RESOURCE_PASSERS = {"Identity", "PartitionedCall", "StatefulPartitionedCall"}
+LONGEST_MESSAGE = 400
 
 
 def convert(model: "tf.keras.Model", *, float_model: bool = False) -> bytes:
     """Convert a model for inference at batch 1.
 
-    A network with 1-bit convolutions goes through Larq Compute Engine, one without any quantizer through TensorFlow Lite's own
-    converter.
+    A network with 1-bit convolutions goes through Larq Compute Engine, one without any quantizer through TensorFlow
+    Lite's own converter.
 
     Args:
         model: a built Keras model with one input ``(N, H, W, C)`` and one output, in float32.
-        float_model: convert with TensorFlow Lite whatever the quantizers are: they become float operations, so the file is large,
-            runs anywhere, and computes the same.
+        float_model: convert with TensorFlow Lite whatever the quantizers are: they become float operations, so the
+            file is large, runs anywhere, and computes the same.
 
     Returns:
         The content of the ``.tflite`` file.
 
     Raises:
-        ConversionError: if there is no kernel for a layer's quantizers, the converter is not installed, it fails, or it left a binary
-            convolution in float.
+        ConversionError: if there is no kernel for a layer's quantizers, the converter is missing or fails, or it left a
+            binary convolution in float.
     """
     _check(model)
     if float_model or not is_quantized(model):
@@ -43,11 +47,12 @@ def convert(model: "tf.keras.Model", *, float_model: bool = False) -> bytes:
         reason = why_no_kernel(layer)
         if reason:
             raise ConversionError(
-                f"{reason}, for which Larq Compute Engine has no kernel: ask for a float file (float_model=True), "
-                "or use 1-bit quantizers."
+                f"{reason}, for which Larq Compute Engine has no kernel: ask for a float file, or use 1-bit quantizers."
             )
     flatbuffer = _convert_binary(model)
-    match_binary_convolutions(model, read_tflite(flatbuffer))  # raises for a layer that was left in float
+    file = _read(flatbuffer, model)
+    require_known_operators(file)
+    match_binary_convolutions(model, file)  # raises for a layer that was left in float
     return flatbuffer
 
 
@@ -58,16 +63,21 @@ def _check(model: object) -> None:
         raise ConversionError(f"model {model.name!r} has to be a functional model that is built for an input shape.")
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ConversionError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each can be converted."
+            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+            "one of each can be converted."
         )
     if None in model.inputs[0].shape[1:]:
         raise ConversionError(
-            f"the input shape {tuple(model.inputs[0].shape[1:])} of {model.name!r} is open: build the model with a full shape."
+            f"the input shape {tuple(model.inputs[0].shape[1:])} of {model.name!r} is open: "
+            "build the model with a full shape."
         )
+    if model.inputs[0].dtype != tf.float32:
+        raise ConversionError(f"{model.name!r} takes {model.inputs[0].dtype.name}; a float32 input can be converted.")
     for layer, _ in called_layers(model):
         if layer.compute_dtype != "float32":
             raise ConversionError(
-                f"layer {layer.name!r} computes in {layer.compute_dtype}: rebuild the model with the float32 policy and load its weights."
+                f"layer {layer.name!r} computes in {layer.compute_dtype}: "
+                "rebuild the model with the float32 policy and load its weights."
             )
 
 
@@ -93,7 +103,11 @@ def _trace(model: "tf.keras.Model") -> Traced:
         return tf.identity(y, name=output_name)
 
     signature = tf.TensorSpec((1, *image.shape[1:]), image.dtype, name=input_name)
-    return Traced(tf.function(infer, autograph=False).get_concrete_function(signature), input_name, output_name)
+    try:
+        function = tf.function(infer, autograph=False).get_concrete_function(signature)
+    except Exception as error:
+        raise ConversionError(f"{model.name!r} cannot be called with one image: {_first_lines(error)}") from error
+    return Traced(function, input_name, output_name)
 
 
 def _plain(name: str) -> str:
@@ -104,8 +118,9 @@ def _plain(name: str) -> str:
 def _frozen_graph(function) -> "tf.compat.v1.GraphDef":
     """Return the graph of a concrete function with every variable as a constant.
 
-    TensorFlow's own ``convert_variables_to_constants_v2`` first runs the graph optimiser over all the weights, which takes longer
-    than the conversion itself; the graph of a Keras functional model needs none of it. One that calls inner functions takes that way.
+    TensorFlow's own ``convert_variables_to_constants_v2`` first runs the graph optimiser over all the weights, which
+    takes longer than the conversion itself; the graph of a Keras functional model needs none of it. One that calls
+    inner functions takes that way.
     """
     graph = function.graph.as_graph_def()
     if graph.library.function:
@@ -157,17 +172,43 @@ def _convert_binary(model: "tf.keras.Model") -> bytes:
             None,
         )
     except Exception as error:
-        raise ConversionError(f"Larq Compute Engine cannot convert {model.name!r}: {_first_line(error)}") from error
+        raise ConversionError(f"Larq Compute Engine cannot convert {model.name!r}: {_first_lines(error)}") from error
 
 
 def _convert_float(model: "tf.keras.Model") -> bytes:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_trace(model).function], model)
+    traced = _trace(model)
+    graph = _frozen_graph(traced.function)
+    imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    ends = [imported.graph.get_tensor_by_name(f"{name}:0") for name in (traced.input_name, traced.output_name)]
+    # Given the model, this converter would save it first; of what is frozen, nothing is left to save.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([imported.prune(*ends)])
     try:
-        return converter.convert()
+        with _quiet_absl():
+            return converter.convert()
     except Exception as error:
-        raise ConversionError(f"TensorFlow Lite cannot convert {model.name!r}: {_first_line(error)}") from error
+        raise ConversionError(f"TensorFlow Lite cannot convert {model.name!r}: {_first_lines(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+@contextmanager
+def _quiet_absl() -> Iterator[None]:
+    """Keep advice to give the model from the screen."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _read(flatbuffer: bytes, model: "tf.keras.Model") -> TFLiteFile:
+    try:
+        return read_tflite(flatbuffer)
+    except TFLiteFileError as error:
+        complaint = error.__cause__ or error
+        raise ConversionError(f"{model.name!r} makes a file that no interpreter here can run: {complaint}.") from error
+
+
+def _first_lines(error: Exception) -> str:
+    """Return the beginning of a message; Keras puts the layer into the first line and the error into the second."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2])[:LONGEST_MESSAGE]

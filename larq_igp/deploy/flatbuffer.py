@@ -1,9 +1,10 @@
 """Read a ``.tflite`` file: its operators, tensors and constants, checked before any interpreter sees them.
 
-An interpreter in C++ trusts the offsets and indices of a file, so a damaged one could take the process down. ``read_tflite`` follows
-every reference first.
+An interpreter in C++ trusts the offsets and indices of a file, so a damaged one could take the process down.
+``read_tflite`` follows every reference first.
 """
 
+import functools
 from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.deploy.errors import TFLiteFileError
+from larq_igp.deploy.shapes import Call, is_sound
 
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
@@ -21,7 +23,20 @@ ABSENT = -1
 
 DTYPES: dict[str, np.dtype] = {
     name: np.dtype(name.lower())
-    for name in ("FLOAT32", "FLOAT16", "FLOAT64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL")
+    for name in (
+        "FLOAT32",
+        "FLOAT16",
+        "FLOAT64",
+        "INT8",
+        "INT16",
+        "INT32",
+        "INT64",
+        "UINT8",
+        "UINT16",
+        "UINT32",
+        "UINT64",
+        "BOOL",
+    )
 }
 
 
@@ -53,7 +68,8 @@ class Operator:
         name: like ``CONV_2D`` or ``LceBconv2d``.
         inputs: indices of tensors; -1 is an optional input that is left out.
         outputs: indices of tensors.
-        options: those of a custom operator.
+        options: whole numbers, by TensorFlow Lite's or Larq Compute Engine's names.
+        is_custom: whether it is not one of TensorFlow Lite's own.
     """
 
     index: int
@@ -61,6 +77,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: dict[str, int] = field(default_factory=dict)
+    is_custom: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,11 @@ class TFLiteFile:
     def is_binary(self) -> bool:
         """Whether the file needs Larq Compute Engine's operators."""
         return any(operator.name.startswith(LCE_PREFIX) for operator in self.operators)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Size of all constants; one that several tensors share counts once for each."""
+        return sum(tensor.value.nbytes for tensor in self.tensors if tensor.value is not None)
 
     def histogram(self) -> dict[str, int]:
         """Count operators by name, most frequent first."""
@@ -131,9 +153,11 @@ def read_tflite(source: str | Path | bytes) -> TFLiteFile:
     try:
         return _read_graph(parse(content), content)
     except TFLiteFileError as error:
-        raise TFLiteFileError(f"{where} is damaged: {error}.") from error
+        raise TFLiteFileError(f"{where} cannot be used: {error}.") from error
     except Exception as error:  # the reader follows offsets of a damaged file into anything
-        raise TFLiteFileError(f"{where} is damaged: its structure cannot be followed ({type(error).__name__}).") from error
+        raise TFLiteFileError(
+            f"{where} is damaged: its structure cannot be followed ({type(error).__name__})."
+        ) from error
 
 
 def parse(content: bytes):
@@ -159,10 +183,13 @@ def _read_graph(model, content: bytes) -> TFLiteFile:
     _require(bool(graph.tensors) and bool(graph.operators), "its graph is empty")
     tensors = tuple(_read_tensor(index, tensor, model.buffers) for index, tensor in enumerate(graph.tensors))
     names = [_operator_name(code) for code in model.operatorCodes]
-    operators = tuple(_read_operator(index, operator, names, len(tensors)) for index, operator in enumerate(graph.operators))
+    operators = tuple(
+        _read_operator(index, operator, names, len(tensors)) for index, operator in enumerate(graph.operators)
+    )
     inputs, outputs = _indices(graph.inputs, len(tensors)), _indices(graph.outputs, len(tensors))
     _require(bool(inputs) and bool(outputs), "its graph has no input or no output")
     _check_order(operators, tensors, inputs, outputs)
+    _check_shapes(operators, tensors)
     return TFLiteFile(operators, tensors, inputs, outputs, len(content))
 
 
@@ -180,7 +207,10 @@ def _read_tensor(index: int, tensor, buffers) -> Tensor:
     kind = kinds.get(tensor.type)
     _require(kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind or tensor.type}")
     _require(0 <= tensor.buffer < len(buffers), f"tensor {index} refers to a buffer that does not exist")
-    _require(tensor.sparsity is None and not tensor.isVariable, f"tensor {index} is sparse or variable, which is not supported")
+    _require(
+        tensor.sparsity is None and not tensor.isVariable,
+        f"tensor {index} is sparse or variable, which is not supported",
+    )
     shape = tuple(int(side) for side in (tensor.shape if tensor.shape is not None else ()))
     _require(all(side >= 0 for side in shape) and len(shape) <= 8, f"tensor {index} has the impossible shape {shape}")
     dtype, buffer = DTYPES[kind], buffers[tensor.buffer]
@@ -189,7 +219,8 @@ def _read_tensor(index: int, tensor, buffers) -> Tensor:
     if buffer.data is not None and len(buffer.data):
         _require(
             len(buffer.data) == prod(shape) * dtype.itemsize,
-            f"the constant of tensor {index} has {len(buffer.data)} bytes, but its shape {shape} needs {prod(shape) * dtype.itemsize}",
+            f"the constant of tensor {index} has {len(buffer.data)} bytes, but its shape {shape} needs "
+            f"{prod(shape) * dtype.itemsize}",
         )
         value = np.frombuffer(bytes(buffer.data), dtype).reshape(shape)
     return Tensor(index, _text(tensor.name), shape, dtype, value)
@@ -202,9 +233,16 @@ def _operator_name(code) -> str:
     if number == schema.BuiltinOperator.CUSTOM:
         _require(bool(code.customCode), "a custom operator has no name")
         return _text(code.customCode)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    _require(number in names, f"it uses the unknown operator {number}")
-    return names[number]
+    _require(number in _builtin_names(), f"it uses the unknown operator {number}")
+    return _builtin_names()[number]
+
+
+@functools.cache
+def _builtin_names() -> dict[int, str]:
+    """Return TensorFlow Lite's own operators by number."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    return {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
 def _read_operator(index: int, operator, names: list[str], tensor_count: int) -> Operator:
@@ -213,7 +251,14 @@ def _read_operator(index: int, operator, names: list[str], tensor_count: int) ->
     inputs = _indices(operator.inputs, tensor_count, optional=True)
     outputs = _indices(operator.outputs, tensor_count)
     _require(bool(outputs), f"operator {index} ({name}) has no output")
-    return Operator(index, name, inputs, outputs, _custom_options(operator, name, index))
+    is_custom = name not in _builtin_names().values()
+    options = _custom_options(operator, name, index) if is_custom else _builtin_options(operator)
+    return Operator(index, name, inputs, outputs, options, is_custom)
+
+
+def _builtin_options(operator) -> dict[str, int]:
+    options = vars(operator.builtinOptions) if operator.builtinOptions is not None else {}
+    return {name: int(value) for name, value in options.items() if isinstance(value, int)}
 
 
 def _custom_options(operator, name: str, index: int) -> dict[str, int]:
@@ -234,8 +279,22 @@ def _check_order(operators, tensors, inputs: tuple[int, ...], outputs: tuple[int
         for tensor in operator.inputs:
             # An empty shape tensor is a constant without bytes.
             is_known = tensor in known or tensor == ABSENT or 0 in tensors[tensor].shape
-            _require(is_known, f"operator {operator.index} ({operator.name}) reads tensor {tensor} before it is written")
+            _require(
+                is_known, f"operator {operator.index} ({operator.name}) reads tensor {tensor} before it is written"
+            )
         for tensor in operator.outputs:
             _require(tensor not in known, f"operator {operator.index} ({operator.name}) writes tensor {tensor} again")
             known.add(tensor)
     _require(all(tensor in known for tensor in outputs), "an output is never written")
+
+
+def _check_shapes(operators, tensors) -> None:
+    for operator in operators:
+        shapes = tuple(None if tensor == ABSENT else tensors[tensor].shape for tensor in operator.inputs)
+        pads = tensors[operator.inputs[1]].value if operator.name in ("PAD", "PADV2") else None
+        pairs = None if pads is None else tuple((int(before), int(after)) for before, after in pads)
+        call = Call(shapes, tensors[operator.outputs[0]].shape, operator.options, pairs)
+        _require(
+            is_sound(operator.name, call),
+            f"the shapes or options of operator {operator.index} ({operator.name}) disagree",
+        )

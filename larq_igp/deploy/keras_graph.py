@@ -1,4 +1,4 @@
-"""What the converter has to find in a Keras model: its binary convolutions, and the layers that no 1-bit kernel exists for."""
+"""What the converter has to find in a Keras model: binary convolutions, and layers that have no 1-bit kernel."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +56,8 @@ def _reads_signs(layer: "tf.keras.layers.Layer") -> bool:
     """Tell whether a layer without an input quantizer reads the output of a 1-bit activation in every call."""
     sources = [parent for node in layer.inbound_nodes for parent in tf.nest.flatten(node.inbound_layers)]
     return bool(sources) and all(
-        getattr(source, "precision", getattr(getattr(source, "activation", None), "precision", None)) == 1 for source in sources
+        getattr(source, "precision", getattr(getattr(source, "activation", None), "precision", None)) == 1
+        for source in sources
     )
 
 

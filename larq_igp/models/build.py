@@ -82,7 +82,9 @@ def _image_input(input_shape: tuple[int, int, int] | None, input_tensor: Tensor)
         return tf.keras.Input(check_input_shape(input_shape or IMAGENET_SHAPE), name="image")
     given = check_input_shape(tuple(input_tensor.shape[1:]))
     if input_shape is not None and tuple(input_shape) != given:
-        raise SpecError(f"input_shape {tuple(input_shape)} and the shape of input_tensor {given} differ: give one of them.")
+        raise SpecError(
+            f"input_shape {tuple(input_shape)} and the shape of input_tensor {given} differ: give one of them."
+        )
     return input_tensor
 
 
@@ -131,50 +133,54 @@ def igp_resnet(
     return build(spec, **options)
 
 
-def _densenet(family: str, options: dict, **fields) -> "tf.keras.Model":
-    if fields["transition_filters"] is None and fields["reduction"] is None:
-        fields["reduction"] = (2.0,) * (len(fields["blocks"]) - 1)
-    return build(DenseNetSpec(family=family, **fields), **options)
+def _densenet(
+    family: str,
+    *,
+    growth_rate: int,
+    blocks: tuple[int, ...],
+    columns: int = 1,
+    transition_filters: tuple[int, ...] | None = None,
+    reduction: tuple[float, ...] | None = None,
+    stem_filters: int = 64,
+    **options,
+) -> "tf.keras.Model":
+    if transition_filters is None and reduction is None:
+        reduction = (2.0,) * (len(blocks) - 1)
+    spec = DenseNetSpec(
+        family=family,
+        growth_rate=growth_rate,
+        blocks=blocks,
+        columns=columns,
+        transition_filters=transition_filters,
+        reduction=reduction,
+        stem_filters=stem_filters,
+    )
+    return build(spec, **options)
 
 
 def binary_densenet(
-    *,
-    growth_rate: int = 32,
-    blocks: tuple[int, ...] = (12, 12, 12, 10),
-    transition_filters: tuple[int, ...] | None = None,
-    reduction: tuple[float, ...] | None = None,
-    stem_filters: int = 64,
-    **options,
+    *, growth_rate: int = 32, blocks: tuple[int, ...] = (12, 12, 12, 10), **options
 ) -> "tf.keras.Model":
-    """Build a BinaryDenseNet; transitions halve the channels if not told otherwise. ``options`` are those of ``build``."""
-    fields = {"growth_rate": growth_rate, "blocks": blocks, "stem_filters": stem_filters}
-    return _densenet("binary_densenet", options, transition_filters=transition_filters, reduction=reduction, **fields)
+    """Build a BinaryDenseNet.
+
+    Args:
+        growth_rate: channels that a block appends.
+        blocks: of each stage.
+        **options: ``transition_filters`` or ``reduction`` (channels are halved if neither is given), ``stem_filters``, and
+            those of ``build``.
+    """
+    return _densenet("binary_densenet", growth_rate=growth_rate, blocks=blocks, **options)
 
 
 def ebinary_densenet(
-    *,
-    growth_rate: int = 32,
-    blocks: tuple[int, ...] = (12, 12, 12, 10),
-    transition_filters: tuple[int, ...] | None = None,
-    reduction: tuple[float, ...] | None = None,
-    stem_filters: int = 64,
-    **options,
+    *, growth_rate: int = 32, blocks: tuple[int, ...] = (12, 12, 12, 10), **options
 ) -> "tf.keras.Model":
-    """Build an EBinaryDenseNet, each block two layers of half the growth. ``options`` are those of ``build``."""
-    fields = {"growth_rate": growth_rate, "blocks": blocks, "stem_filters": stem_filters}
-    return _densenet("ebinary_densenet", options, transition_filters=transition_filters, reduction=reduction, **fields)
+    """Build an EBinaryDenseNet, each block two layers of half the growth; arguments as for ``binary_densenet``."""
+    return _densenet("ebinary_densenet", growth_rate=growth_rate, blocks=blocks, **options)
 
 
 def igp_densenet(
-    *,
-    growth_rate: int = 53,
-    blocks: tuple[int, ...] = (6, 6, 6, 5),
-    columns: int = 2,
-    transition_filters: tuple[int, ...] | None = None,
-    reduction: tuple[float, ...] | None = None,
-    stem_filters: int = 64,
-    **options,
+    *, growth_rate: int = 53, blocks: tuple[int, ...] = (6, 6, 6, 5), columns: int = 2, **options
 ) -> "tf.keras.Model":
-    """Build an IGP-DenseNet: fractals that append ``growth_rate`` channels. ``options`` are those of ``build``."""
-    fields = {"growth_rate": growth_rate, "blocks": blocks, "columns": columns, "stem_filters": stem_filters}
-    return _densenet("igp_densenet", options, transition_filters=transition_filters, reduction=reduction, **fields)
+    """Build an IGP-DenseNet: fractals of ``columns`` that append channels; arguments as for ``binary_densenet``."""
+    return _densenet("igp_densenet", growth_rate=growth_rate, blocks=blocks, columns=columns, **options)

@@ -27,7 +27,9 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         raise ImageError(f"image {path} does not exist.")
     channels = preprocessing.input_shape[-1]
     try:
-        image = tf.io.decode_image(path.read_bytes(), channels=channels if channels in (1, 3) else 0, expand_animations=False)
+        image = tf.io.decode_image(
+            path.read_bytes(), channels=channels if channels in (1, 3) else 0, expand_animations=False
+        )
         return preprocessing(image).numpy()
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise ImageError(f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take.") from error
@@ -51,6 +53,9 @@ def predict_images(predictor: Predictor, paths: Sequence[str | Path], *, top: in
     rows = []
     for path, probabilities in zip(paths, predictor.predict(images), strict=True):
         order = np.argsort(-probabilities, kind="stable")[:top]
-        classes = [{"label": int(i), "class_name": predictor.class_names[i], "probability": float(probabilities[i])} for i in order]
+        classes = [
+            {"label": int(i), "class_name": predictor.class_names[i], "probability": float(probabilities[i])}
+            for i in order
+        ]
         rows.append({"image": str(path), "classes": classes})
     return rows

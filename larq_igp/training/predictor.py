@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.data import Preprocessing, Split
+from larq_igp.data import Dataset, Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.training.evaluate import measure
 from larq_igp.training.run import open_run
@@ -33,12 +33,24 @@ class Predictor:
     data_dir: str | None
     engine: str
 
-    def evaluate(self, split: Split) -> dict[str, Any]:
-        """Measure accuracy on a split; see ``larq_igp.training.evaluate.measure``."""
-        return {**measure(self.predict, split, self.preprocessing), "engine": self.engine}
+    def evaluate(self, dataset: Dataset, split: str) -> dict[str, Any]:
+        """Measure accuracy on a split of a data set; see ``larq_igp.training.evaluate.measure``.
+
+        Raises:
+            UserError: if the data set has no such split, or another number of classes.
+        """
+        classes = len(dataset.class_names)
+        if classes != len(self.class_names):
+            raise UserError(
+                f"{dataset.name} has {classes} classes, and this network tells {len(self.class_names)} apart."
+            )
+        metrics = measure(self.predict, dataset.split(split), self.preprocessing)
+        return {**metrics, "dataset": dataset.name, "split": split, "engine": self.engine}
 
 
-def open_predictor(path: str | Path, *, weights: str = "best", engine: str | None = None, threads: int = 1) -> Predictor:
+def open_predictor(
+    path: str | Path, *, weights: str = "best", engine: str | None = None, threads: int = 1
+) -> Predictor:
     """Open a run directory or a ``.tflite`` file.
 
     Args:
@@ -79,9 +91,9 @@ def _open_tflite(path: Path, engine_name: str | None, threads: int) -> Predictor
     card = read_card(path)
     return Predictor(
         predict=engine.predict,
-        preprocessing=Preprocessing.from_json(card["preprocessing"]),
-        class_names=tuple(card["class_names"]),
-        dataset=card["dataset"],
-        data_dir=card["data_dir"],
+        preprocessing=Preprocessing.from_json(card.preprocessing),
+        class_names=card.class_names,
+        dataset=card.dataset,
+        data_dir=None,  # a file may be anywhere, and so may its data set
         engine=engine.name,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from larq_igp.architectures import Spec, get_spec
+from larq_igp.architectures.spec import check_input_shape
 from larq_igp.errors import UserError
 from larq_igp.training.schedules import SCHEDULES
 
@@ -53,7 +54,7 @@ class Recipe:
         Raises:
             RecipeError: naming the field, the value got and what is allowed.
             UnknownNetworkError: if the network does not exist.
-            SpecError: if a parameter of the network is not allowed.
+            SpecError: if the input's shape or a parameter of the network is not allowed.
         """
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
@@ -64,6 +65,8 @@ class Recipe:
             raise RecipeError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
         if not 0 <= self.seed < 2**31:
             raise RecipeError(f"seed must be from 0 to {2**31 - 1}; got {self.seed}.")
+        if self.input_shape is not None:
+            check_input_shape(self.input_shape)
         _ = self.spec
 
     @property

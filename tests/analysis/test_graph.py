@@ -43,7 +43,9 @@ def test_larq_summary_sees_the_same_binary_kernels(name, capsys):
     assert "Ratio of MACs that are binarized" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("number, name", [(28, "binary_densenet28_64"), (37, "binary_densenet37_64"), (45, "binary_densenet45_64")])
+@pytest.mark.parametrize(
+    "number, name", [(28, "binary_densenet28_64"), (37, "binary_densenet37_64"), (45, "binary_densenet45_64")]
+)
 def test_binary_densenets_are_larq_zoos(number, name):
     """The published networks, by another's code: the same kernels, the same multiply-accumulates."""
     theirs = getattr(lqz.literature, f"BinaryDenseNet{number}")(weights=None, input_shape=(224, 224, 3))

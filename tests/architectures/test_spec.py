@@ -33,7 +33,13 @@ def test_reduction_becomes_transition_filters():
 
 @pytest.mark.parametrize(
     "stem, side, expected",
-    [("auto", 28, "small"), ("auto", 64, "small"), ("auto", 65, "imagenet"), ("small", 224, "small"), ("imagenet", 32, "imagenet")],
+    [
+        ("auto", 28, "small"),
+        ("auto", 64, "small"),
+        ("auto", 65, "imagenet"),
+        ("small", 224, "small"),
+        ("imagenet", 32, "imagenet"),
+    ],
 )
 def test_choose_stem(stem, side, expected):
     assert choose_stem(stem, side, 28) == expected
@@ -76,7 +82,13 @@ def test_columns_belong_to_fractals():
     ],
 )
 def test_densenet_spec_refuses(fields, message):
-    valid = {"family": "igp_densenet", "growth_rate": 8, "blocks": (1, 1, 1), "columns": 2, "transition_filters": (16, 16)}
+    valid = {
+        "family": "igp_densenet",
+        "growth_rate": 8,
+        "blocks": (1, 1, 1),
+        "columns": 2,
+        "transition_filters": (16, 16),
+    }
     DenseNetSpec(**valid)
     with pytest.raises(SpecError, match=message):
         DenseNetSpec(**{**valid, **fields})

@@ -1,0 +1,159 @@
+"""Time our conversion against plain ``larq_compute_engine.convert_keras_model``, and check that the files are equal.
+
+Both convert the same model in the same process, in turns. Equal means: the same operators, the same constants, and the
+same output, bit for bit.
+
+    python benchmarks/conversion.py --repeats 5
+
+writes ``benchmarks/results/conversion-<machine>-lce<version>-tf<version>.csv`` and ends with an error if a ratio of medians
+exceeds ``--limit``.
+"""
+
+import argparse
+import csv
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+import larq_igp
+from larq_igp.deploy.convert import convert
+from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.flatbuffer import read_tflite
+from larq_igp.deploy.host import describe_host
+from larq_igp.keras2 import tf
+from larq_igp.versions import installed_version
+
+NETWORKS = ("bireal_resnet18_64", "igp_resnet37_41")
+INPUT_SHAPE = (224, 224, 3)
+LIMIT = 0.45
+COLUMNS = (
+    "network",
+    "converter",
+    "repeats",
+    "seconds_median",
+    "seconds_min",
+    "seconds_max",
+    "ratio_of_medians",
+    "seconds_all",
+    "cpu",
+    "cores",
+    "larq_compute_engine",
+    "tensorflow",
+    "date",
+)
+
+
+def timed(call: Callable[[], bytes]) -> tuple[float, bytes]:
+    """Return the seconds that a call took, and its result."""
+    start = time.perf_counter()
+    result = call()
+    return time.perf_counter() - start, result
+
+
+def require_equal(ours: bytes, plain: bytes) -> None:
+    """Check operators, constants and the output for one random image.
+
+    Raises:
+        AssertionError: if any of them differ.
+    """
+    files = [read_tflite(content) for content in (ours, plain)]
+    histograms = [file.histogram() for file in files]
+    assert histograms[0] == histograms[1], f"operators differ: {histograms}"
+    constants = [sorted(t.value.tobytes() for t in file.tensors if t.value is not None) for file in files]
+    assert constants[0] == constants[1], "constants differ"
+    image = np.random.default_rng(0).standard_normal((1, *INPUT_SHAPE), np.float32)
+    outputs = [open_engine(content, engine="lce").predict(image) for content in (ours, plain)]
+    np.testing.assert_array_equal(*outputs)
+
+
+def spread_statistics(model: "tf.keras.Model") -> None:
+    """Give BatchNorm random statistics, or the output of random weights is the same for all images."""
+    generator = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            weights = layer.get_weights()
+            layer.set_weights([values + generator.uniform(0, 0.3, values.shape) for values in weights])
+
+
+def compare(network: str, repeats: int) -> list[dict]:
+    """Convert one network with both, ``repeats`` times in turns, and return a row for each converter."""
+    import larq_compute_engine as lce
+
+    model = larq_igp.build(network, input_shape=INPUT_SHAPE)
+    spread_statistics(model)
+    converters = {"larq_igp": convert, "larq_compute_engine": lce.convert_keras_model}
+    seconds: dict[str, list[float]] = {name: [] for name in converters}
+    for repeat in range(repeats):
+        order = list(converters) if repeat % 2 == 0 else list(reversed(converters))
+        files = {}
+        for name in order:
+            elapsed, files[name] = timed(lambda name=name: converters[name](model))
+            seconds[name].append(elapsed)
+            print(f"{network} {name} {repeat + 1}/{repeats}: {elapsed:.2f} s", file=sys.stderr, flush=True)
+        require_equal(files["larq_igp"], files["larq_compute_engine"])
+    ratio = statistics.median(seconds["larq_igp"]) / statistics.median(seconds["larq_compute_engine"])
+    return [row(network, name, seconds[name], ratio) for name in converters]
+
+
+def row(network: str, converter: str, seconds: list[float], ratio: float) -> dict:
+    """Return what the CSV says of one converter and network."""
+    host = describe_host()
+    return {
+        "network": network,
+        "converter": converter,
+        "repeats": len(seconds),
+        "seconds_median": round(statistics.median(seconds), 3),
+        "seconds_min": round(min(seconds), 3),
+        "seconds_max": round(max(seconds), 3),
+        "ratio_of_medians": round(ratio, 4),
+        "seconds_all": " ".join(f"{value:.3f}" for value in seconds),
+        "cpu": host.cpu,
+        "cores": host.cores,
+        "larq_compute_engine": installed_version("larq-compute-engine"),
+        "tensorflow": tf.__version__,
+        "date": date.today().isoformat(),
+    }
+
+
+def default_output() -> Path:
+    """Return where the results go: the name says what was measured, on what, with which versions."""
+    versions = f"lce{installed_version('larq-compute-engine')}-tf{tf.__version__}"
+    return Path(__file__).parent / "results" / f"conversion-{platform.machine()}-{versions}.csv"
+
+
+def main() -> None:
+    """Compare all networks, write the CSV, print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
+    parser.add_argument("--limit", type=float, default=LIMIT, help="largest ratio of medians, ours to plain")
+    parser.add_argument("-o", "--output", type=Path, default=None)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")  # of the converter compared with
+    rows = [each for network in arguments.networks for each in compare(network, arguments.repeats)]
+    path = arguments.output or default_output()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    for each in rows:
+        print(
+            f"{each['network']:20} {each['converter']:20} median {each['seconds_median']:7.2f} s "
+            f"({each['seconds_min']:.2f} to {each['seconds_max']:.2f}, n={each['repeats']}), "
+            f"ratio {each['ratio_of_medians']:.3f}"
+        )
+    too_slow = sorted({each["network"] for each in rows if each["ratio_of_medians"] > arguments.limit})
+    if too_slow:
+        sys.exit(f"slower than {arguments.limit} of plain conversion: {', '.join(too_slow)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What the converter made of a model: which operators, what did not fuse and why, and the size against the theory."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from larq_igp.deploy.errors import ConversionError
+from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
+from larq_igp.deploy.fusion import Unfused, unfused_operators
+from larq_igp.deploy.keras_graph import binary_convolutions, called_layers, is_binary_convolution
+from larq_igp.deploy.matching import (
+    BINARY_CONV,
+    WORD_BITS,
+    Match,
+    match_binary_convolutions,
+    require_known_operators,
+)
+from larq_igp.keras2 import tf
+
+FLOAT_BYTES = 4
+WORD_BYTES = WORD_BITS // 8
+SAME_PADDING = 0
+"""TensorFlow Lite's number for it in an operator's options."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a file."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The findings, in base units.
+
+    Attributes:
+        binary_convolutions: calls of binary convolutions in the Keras model.
+        lce_bconv2d: operators that compute them.
+        lce_dequantize: operators that turn signs back into floats: each one is a sign that no binary operator reads.
+        unfused: element-wise operators that stand alone, with the reason.
+        input: what the file takes.
+        output: what it gives.
+        file_bytes: size of the file.
+        constant_bytes: of its constants; the rest is the graph, with names and shapes.
+        theory_bytes: what the weights need, see ``theory_bytes``.
+        operators: how many of each kind, most frequent first.
+        warnings: sentences about what is likely to be wrong or slow.
+    """
+
+    binary_convolutions: int
+    lce_bconv2d: int
+    lce_dequantize: int
+    unfused: tuple[Unfused, ...]
+    input: Port
+    output: Port
+    file_bytes: int
+    constant_bytes: int
+    theory_bytes: int
+    operators: dict[str, int]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def size_ratio(self) -> float:
+        """File size over theory; what exceeds 1 is names, shapes and the graph."""
+        return self.file_bytes / self.theory_bytes
+
+    def unfused_counts(self) -> dict[str, int]:
+        """Count the operators that stand alone by kind and reason."""
+        return dict(Counter(f"{each.operator}: {each.reason}" for each in self.unfused).most_common())
+
+    def to_dict(self) -> dict:
+        """Return the findings for JSON, the operators that stand alone counted by reason."""
+        return asdict(self) | {"unfused": self.unfused_counts(), "size_ratio": round(self.size_ratio, 4)}
+
+
+def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = False) -> Audit:
+    """Compare a file with the model that it was converted from.
+
+    Args:
+        model: the Keras model.
+        flatbuffer: the content of the ``.tflite``.
+        float_model: whether the file was asked for in float, and its binary convolutions are float ones.
+
+    Raises:
+        ConversionError: naming the Keras layer, if a binary convolution was left in float or pads with another
+            value; or naming an operator that no interpreter has.
+        TFLiteFileError: if the file is damaged.
+    """
+    file = read_tflite(flatbuffer)
+    require_known_operators(file)
+    matches = [] if float_model else match_binary_convolutions(model, file)
+    _require_same_padding(model, file, matches)
+    operators = file.histogram()
+    return Audit(
+        binary_convolutions=sum(convolution.calls for convolution in binary_convolutions(model)),
+        lce_bconv2d=operators.get(BINARY_CONV, 0),
+        lce_dequantize=operators.get("LceDequantize", 0),
+        unfused=unfused_operators(file),
+        input=_port(file.tensors[file.inputs[0]]),
+        output=_port(file.tensors[file.outputs[0]]),
+        file_bytes=file.size_bytes,
+        constant_bytes=file.constant_bytes,
+        theory_bytes=theory_bytes(model, float_model=float_model),
+        operators=operators,
+        warnings=tuple(_warnings(file, matches)),
+    )
+
+
+def _port(tensor: Tensor) -> Port:
+    return Port(tensor.name, tensor.shape, tensor.dtype.name)
+
+
+def _is_same(operator: Operator) -> bool:
+    return operator.options["padding"] == SAME_PADDING
+
+
+def _require_same_padding(model: "tf.keras.Model", file: TFLiteFile, matches: list[Match]) -> None:
+    layers = {convolution.name: convolution.layer for convolution in binary_convolutions(model)}
+    for match in matches:
+        operator = file.operators[match.operator]
+        expected, found = layers[match.layer].pad_values, operator.options["pad_values"]
+        if _is_same(operator) and expected != found:
+            raise ConversionError(
+                f"binary convolution {match.layer!r} pads with {expected:g}, but the file pads with {found}."
+            )
+
+
+def _warnings(file: TFLiteFile, matches: list[Match]) -> list[str]:
+    warnings = []
+    for match in matches:
+        operator = file.operators[match.operator]
+        _, *image = file.tensors[operator.inputs[0]].shape[:3]
+        _, *kernel = file.tensors[operator.inputs[1]].shape[:3]
+        dilations = operator.options["dilation_height_factor"], operator.options["dilation_width_factor"]
+        spans = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+        pads_zero = _is_same(operator) and operator.options["pad_values"] == 0
+        if pads_zero and any(span > side for span, side in zip(spans, image, strict=True)):
+            warnings.append(
+                f"{match.layer}: zero padding with a kernel of {spans[0]}x{spans[1]} on a map of "
+                f"{image[0]}x{image[1]}; Larq Compute Engine corrects no border there, so its results are wrong."
+            )
+    dequantize = file.histogram().get("LceDequantize", 0)
+    if dequantize:
+        warnings.append(f"{dequantize} LceDequantize: signs are read by layers without a 1-bit kernel.")
+    return warnings
+
+
+def theory_bytes(model: "tf.keras.Model", *, float_model: bool = False) -> int:
+    """Return the bytes that the weights need on a device.
+
+    A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All other weights are
+    float32; the four vectors of a BatchNorm become two, a factor and an offset.
+    """
+    total = 0
+    for layer, _ in called_layers(model):
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            total += 2 * FLOAT_BYTES * int(layer.moving_mean.shape[0])
+            continue
+        floats = layer.count_params()
+        if is_binary_convolution(layer) and not float_model:
+            height, width, channels, filters = (int(side) for side in layer.kernel.shape)
+            floats -= height * width * channels * filters
+            total += filters * height * width * -(-channels // WORD_BITS) * WORD_BYTES
+        total += floats * FLOAT_BYTES
+    return total

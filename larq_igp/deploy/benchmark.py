@@ -1,0 +1,201 @@
+"""Time a ``.tflite`` on this machine: the whole file, and every operator of it."""
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from larq_igp.deploy.engine import load_engine, open_engine
+from larq_igp.deploy.errors import EngineError
+from larq_igp.deploy.flatbuffer import parse, read_bytes, read_tflite
+from larq_igp.deploy.host import Host, describe_host
+from larq_igp.deploy.operators import cut_operator
+
+NS_PER_MS = 1e6
+
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Timings of one file, measured on a host: no estimate for a device.
+
+    Attributes:
+        file: that was timed.
+        engine: that ran it.
+        threads: that the engine might use.
+        runs: timed invocations, all at batch 1.
+        warmup: invocations before them.
+        latency_ms_median: over the runs.
+        latency_ms_p10: a tenth of the runs was faster.
+        latency_ms_p90: a tenth of the runs was slower.
+        latency_ms_min: fastest run.
+        latency_ms_max: slowest run.
+        host: the machine.
+    """
+
+    file: str
+    engine: str
+    threads: int
+    runs: int
+    warmup: int
+    latency_ms_median: float
+    latency_ms_p10: float
+    latency_ms_p90: float
+    latency_ms_min: float
+    latency_ms_max: float
+    host: Host
+
+    def to_dict(self) -> dict:
+        """Return the timings for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class OperatorLatency:
+    """Timing of one operator, alone in a file.
+
+    Attributes:
+        index: its place in the order of execution.
+        operator: its kind.
+        tensor: name of what it writes.
+        latency_ms_median: over the runs.
+    """
+
+    index: int
+    operator: str
+    tensor: str
+    latency_ms_median: float
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Timings of all operators beside that of the whole file.
+
+    An operator alone finds its data in the caches, pays for the call into the interpreter, and cannot be fused with its
+    neighbours by XNNPACK: the sum differs from the whole, and both are given.
+
+    Attributes:
+        whole: timing of the whole file.
+        operators: in the order of execution.
+    """
+
+    whole: Latency
+    operators: tuple[OperatorLatency, ...]
+
+    @property
+    def sum_ms(self) -> float:
+        """Sum of the operators' medians."""
+        return sum(each.latency_ms_median for each in self.operators)
+
+    @property
+    def sum_over_whole(self) -> float:
+        """How well the operators explain the whole: 1 is perfect."""
+        return self.sum_ms / self.whole.latency_ms_median
+
+    def by_kind(self) -> dict[str, dict[str, float]]:
+        """Return the number, milliseconds and share of each kind of operator, slowest first."""
+        times = defaultdict(list)
+        for each in self.operators:
+            times[each.operator].append(each.latency_ms_median)
+        ordered = sorted(times.items(), key=lambda item: -sum(item[1]))
+        return {
+            kind: {"count": len(values), "latency_ms": sum(values), "share": sum(values) / self.sum_ms}
+            for kind, values in ordered
+        }
+
+    def to_dict(self) -> dict:
+        """Return the timings for JSON."""
+        sums = {"sum_ms": self.sum_ms, "sum_over_whole": self.sum_over_whole, "by_kind": self.by_kind()}
+        return asdict(self) | sums
+
+
+def time_calls(call: Callable[[], object], *, runs: int, warmup: int, clock: Clock = time.perf_counter_ns) -> list[int]:
+    """Call something ``warmup + runs`` times and return the nanoseconds of the last ``runs`` calls.
+
+    Raises:
+        EngineError: if ``runs`` is below 1 or ``warmup`` below 0.
+    """
+    if runs < 1 or warmup < 0:
+        raise EngineError(f"runs must be at least 1 and warmup at least 0; got {runs} and {warmup}.")
+    for _ in range(warmup):
+        call()
+    times_ns = []
+    for _ in range(runs):
+        start_ns = clock()
+        call()
+        times_ns.append(clock() - start_ns)
+    return times_ns
+
+
+def percentile(values: list[int], percent: int) -> float:
+    """Return the nearest-rank percentile: the smallest value that ``percent`` of all values do not exceed."""
+    return sorted(values)[max(0, -(-percent * len(values) // 100) - 1)]
+
+
+def benchmark(
+    source: str | Path | bytes,
+    *,
+    engine: str | None = None,
+    threads: int = 1,
+    runs: int = 50,
+    warmup: int = 10,
+    clock: Clock = time.perf_counter_ns,
+) -> Latency:
+    """Time a file at batch 1 on this machine.
+
+    Args:
+        source: a path, or the content of the file.
+        engine: as in ``open_engine``.
+        threads: that the engine may use.
+        runs: timed invocations.
+        warmup: invocations before them, which fill caches and build kernels' tables.
+        clock: returns nanoseconds.
+
+    Raises:
+        TFLiteFileError: if the file is missing or damaged.
+        EngineError: if the engine cannot run it, or a count is out of range.
+    """
+    opened = open_engine(source, threads=threads, engine=engine)
+    times_ns = time_calls(opened.invoke, runs=runs, warmup=warmup, clock=clock)
+    return Latency(
+        file="" if isinstance(source, bytes | bytearray) else str(source),
+        engine=opened.name,
+        threads=threads,
+        runs=runs,
+        warmup=warmup,
+        latency_ms_median=statistics.median(times_ns) / NS_PER_MS,
+        latency_ms_p10=percentile(times_ns, 10) / NS_PER_MS,
+        latency_ms_p90=percentile(times_ns, 90) / NS_PER_MS,
+        latency_ms_min=min(times_ns) / NS_PER_MS,
+        latency_ms_max=max(times_ns) / NS_PER_MS,
+        host=describe_host(),
+    )
+
+
+def benchmark_operators(
+    source: str | Path | bytes,
+    *,
+    engine: str | None = None,
+    threads: int = 1,
+    runs: int = 20,
+    warmup: int = 3,
+) -> Breakdown:
+    """Time every operator of a file, each cut out into a file of its own with its real weights.
+
+    The interpreters' Python bindings have no profiler. Arguments and errors are those of ``benchmark``.
+    """
+    content, file = read_bytes(source), read_tflite(source)
+    whole = benchmark(source, engine=engine, threads=threads, runs=runs, warmup=warmup)
+    model = parse(content)
+    latencies = []
+    for operator in file.operators:
+        cut = cut_operator(model, operator.index)
+        opened = load_engine(cut, read_tflite(cut), threads=threads, engine=whole.engine)
+        times_ns = time_calls(opened.invoke, runs=runs, warmup=warmup)
+        tensor = file.tensors[operator.outputs[0]].name
+        median_ms = statistics.median(times_ns) / NS_PER_MS
+        latencies.append(OperatorLatency(operator.index, operator.name, tensor, median_ms))
+    return Breakdown(whole, tuple(latencies))

@@ -1,0 +1,99 @@
+"""Why an element-wise operator stands alone in a file.
+
+A factor and an offset for each channel cost nothing where the converter folds them into the convolution before them. It
+cannot when there is none, when its result has other readers too, or when both operands are feature maps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
+
+ELEMENTWISE = ("ADD", "SUB", "MUL", "DIV")
+CONVOLUTIONS = ("LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+@dataclass(frozen=True)
+class Unfused:
+    """An element-wise operator that stands alone.
+
+    Attributes:
+        index: its place in the order of execution.
+        operator: its kind.
+        tensor: name of what it writes, which holds the names of the Keras layers.
+        reason: why it was not folded into a convolution.
+    """
+
+    index: int
+    operator: str
+    tensor: str
+    reason: str
+
+
+def unfused_operators(file: TFLiteFile) -> tuple[Unfused, ...]:
+    """List the element-wise operators of a file in the order of execution."""
+    return tuple(
+        Unfused(operator.index, operator.name, file.tensors[operator.outputs[0]].name, why_unfused(file, operator))
+        for operator in file.operators
+        if operator.name in ELEMENTWISE
+    )
+
+
+def why_unfused(file: TFLiteFile, operator: Operator) -> str:
+    """Say why an element-wise operator stands alone."""
+    constant = _constant(file, operator)
+    if constant is None:
+        verb = {"ADD": "adds", "SUB": "subtracts", "MUL": "multiplies", "DIV": "divides"}[operator.name]
+        return f"{verb} two feature maps (a shortcut or a join of branches)"
+    source = _source(file, operator)
+    if constant.size and np.ptp(constant) == 0 and source is not None and _adds_maps(file, source):
+        return f"scales a join of branches by {constant.flat[0]:g}"
+    role = "BatchNorm before a sign" if _feeds_sign(file, operator) else "scale or offset of each channel"
+    return f"{role}, {_obstacle(file, operator, source)}"
+
+
+def _constant(file: TFLiteFile, operator: Operator) -> np.ndarray | None:
+    values = (file.tensors[index].value for index in operator.inputs if index != ABSENT)
+    return next((value for value in values if value is not None), None)
+
+
+def _adds_maps(file: TFLiteFile, operator: Operator) -> bool:
+    return operator.name == "ADD" and _constant(file, operator) is None
+
+
+def _data_producer(file: TFLiteFile, operator: Operator) -> Operator | None:
+    """Return what writes the feature map that an operator with one constant reads."""
+    data = [index for index in operator.inputs if index != ABSENT and file.tensors[index].value is None]
+    return file.producer(data[0]) if data else None
+
+
+def _source(file: TFLiteFile, operator: Operator) -> Operator | None:
+    """Return the operator before a chain of element-wise operators with constants; None is the file's input."""
+    source = _data_producer(file, operator)
+    while source is not None and source.name in ELEMENTWISE and _constant(file, source) is not None:
+        source = _data_producer(file, source)
+    return source
+
+
+def _feeds_sign(file: TFLiteFile, operator: Operator) -> bool:
+    """Tell whether the result, through further operators with constants, is turned into signs."""
+    for consumer in file.consumers(operator.outputs[0]):
+        if consumer.name == "LceQuantize":
+            return True
+        is_link = consumer.name in ELEMENTWISE and _constant(file, consumer) is not None
+        if is_link and _feeds_sign(file, consumer):
+            return True
+    return False
+
+
+def _obstacle(file: TFLiteFile, operator: Operator, source: Operator | None) -> str:
+    if source is None:
+        return "over the input of the network"
+    if source.name not in CONVOLUTIONS:
+        what = {"CONCATENATION": "a concatenation", "ADD": "a sum of feature maps"}.get(source.name, source.name)
+        return f"over {what}: no convolution stands directly before it"
+    readers = len(file.consumers(source.outputs[0]))
+    if readers > 1:
+        return f"after {source.name} whose result {readers} operators read"
+    return f"after {source.name}, with which the converter does not fuse it"

@@ -1,0 +1,51 @@
+"""What this machine is; its timings say nothing about a device."""
+
+import os
+import platform
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine that a measurement was made on.
+
+    Attributes:
+        kind: always ``host``: a number from here is no estimate for a device.
+        cpu: model of the processor.
+        cores: that the process may use.
+        machine: instruction set.
+        system: operating system and its release.
+        bits: width of a pointer: 32-bit systems lack the fast 1-bit kernels.
+    """
+
+    kind: str
+    cpu: str
+    cores: int
+    machine: str
+    system: str
+    bits: int
+
+
+def describe_host() -> Host:
+    """Describe the machine that this process runs on."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return Host(
+        kind="host",
+        cpu=_cpu_model(),
+        cores=len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1,
+        machine=platform.machine(),
+        system=f"{platform.system()} {platform.release()}",
+        bits=8 * struct.calcsize("P"),
+    )
+
+
+def _cpu_model() -> str:
+    """Return the processor's name; what ARM boards call it differs from x86."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    names = (values.get(key) for key in ("model name", "Model", "Hardware"))
+    return next((name for name in names if name), platform.processor() or "unknown")

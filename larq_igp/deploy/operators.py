@@ -1,0 +1,52 @@
+"""Cut single operators out of a file, each into a file of its own with its real weights, to time them one by one."""
+
+import copy
+
+from larq_igp.deploy.flatbuffer import ABSENT, FILE_IDENTIFIER
+
+
+def cut_operator(model, index: int) -> bytes:
+    """Return a ``.tflite`` of one operator.
+
+    Its constants go with it; the feature maps that it reads become the inputs of the file.
+
+    Args:
+        model: a file as ``flatbuffer.parse`` returns it.
+        index: of the operator in the order of execution.
+    """
+    import flatbuffers
+
+    graph = model.subgraphs[0]
+    operator = copy.copy(graph.operators[index])
+    used = [int(tensor) for tensor in dict.fromkeys([*operator.inputs, *operator.outputs]) if tensor != ABSENT]
+    places = {tensor: place for place, tensor in enumerate(used)} | {ABSENT: ABSENT}
+    buffers, tensors = [_empty(model.buffers[0])], []
+    for tensor in used:
+        copied = copy.copy(graph.tensors[tensor])
+        content = model.buffers[copied.buffer]
+        copied.buffer = len(buffers) if _has_data(content) else 0
+        buffers += [content] if copied.buffer else []
+        tensors.append(copied)
+    cut = copy.copy(model)
+    cut.operatorCodes = [model.operatorCodes[operator.opcodeIndex]]
+    cut.buffers, cut.metadata, cut.metadataBuffer, cut.signatureDefs = buffers, None, None, None
+    operator.opcodeIndex = 0
+    operator.inputs = [places[int(tensor)] for tensor in operator.inputs]
+    operator.outputs = [places[int(tensor)] for tensor in operator.outputs]
+    small = copy.copy(graph)
+    small.tensors, small.operators = tensors, [operator]
+    small.inputs = [place for place in operator.inputs if place != ABSENT and not tensors[place].buffer]
+    small.outputs = list(operator.outputs)
+    cut.subgraphs = [small]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(cut.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _has_data(buffer) -> bool:
+    return buffer.data is not None and len(buffer.data) > 0
+
+
+def _empty(buffer):
+    """Return a buffer without content, of the same class: by convention the first of a file."""
+    return type(buffer)()

@@ -1,0 +1,68 @@
+import importlib.util
+
+import numpy as np
+import pytest
+
+from larq_igp.deploy.engine import ENGINES, LCEEngine, engines_for, open_engine
+from larq_igp.deploy.errors import EngineError, TFLiteFileError
+
+
+def test_binary_file_runs_in_both_kernels_and_with_threads(binary, tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(binary.content)
+    images = binary.images[:8]
+    plain = open_engine(path, engine="lce").predict(images)
+    assert plain.shape == (8, 10)
+    np.testing.assert_allclose(plain.sum(axis=1), 1, rtol=1e-5)
+    for options in ({"engine": "lce", "threads": 2}, {"engine": "lce_indirect"}, {}):
+        np.testing.assert_allclose(open_engine(path, **options).predict(images).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(open_engine(path, engine="lce", threads=2).predict(images), plain)
+
+
+def test_default_engine_is_the_first_that_can(binary, full_precision):
+    assert engines_for(binary.content)[0] == open_engine(binary.content).name == "lce_indirect"
+    assert engines_for(full_precision.content)[0] == open_engine(full_precision.content).name == "tflite"
+    assert "tflite" not in engines_for(binary.content)
+
+
+def test_float_file_runs_in_stock_tensorflow_lite_and_in_lce(full_precision):
+    outputs = [open_engine(full_precision.content, engine=name).predict(full_precision.images[:8]) for name in ENGINES]
+    for output in outputs[1:]:
+        np.testing.assert_allclose(output, outputs[0], atol=1e-5)
+
+
+def test_results_do_not_share_memory(full_precision):
+    engine = open_engine(full_precision.content)
+    first = engine.predict(full_precision.images[:1])
+    kept = first.copy()
+    engine.predict(full_precision.images[1:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_wrong_input_is_a_clear_error(binary):
+    engine = open_engine(binary.content)
+    with pytest.raises(ValueError, match=r"shape \(N, 28, 28, 1\); got \(2, 28, 28, 3\)"):
+        engine.predict(np.zeros((2, 28, 28, 3), np.float32))
+    with pytest.raises(ValueError, match=r"got \(28, 28, 1\)"):
+        engine.predict(np.zeros((28, 28, 1), np.float32))
+    with pytest.raises(ValueError, match="float32 elements; got float64"):
+        engine.predict(np.zeros((1, 28, 28, 1)))
+    assert engine.predict(np.zeros((0, 28, 28, 1), np.float32)).shape == (0, 10)
+
+
+def test_wrong_engine_is_a_clear_error(binary):
+    with pytest.raises(EngineError, match="no engine is named 'fast'; there are"):
+        open_engine(binary.content, engine="fast")
+    with pytest.raises(EngineError, match="1-bit operators"):
+        open_engine(binary.content, engine="tflite")
+    with pytest.raises(EngineError, match="at least 1; got 0"):
+        open_engine(binary.content, threads=0)
+    with pytest.raises(TFLiteFileError, match="TFL3"):
+        open_engine(b"not a network")
+
+
+def test_missing_engine_says_how_to_install_it(binary, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert engines_for(binary.content) == ()
+    with pytest.raises(EngineError, match=f"{LCEEngine.name}' needs .*pip install larq-compute-engine"):
+        open_engine(binary.content)
