@@ -4,8 +4,9 @@ A tensor's capability R is the number of values it can take. ``A_b`` is the outp
 BatchNorm, ``A_add`` of the addition of the shortcut.
 
 The paper's argument: ``A_r^l`` and ``A_r^(l+1)`` are not independent, so R of their sum is that of one, ``(hwC + 1)^(HWC)``, and not
-the square that was claimed with Bi-Real net. As a count of values this needs the input fixed by its signs; a real-valued shortcut brings
-values that its signs do not tell. What a layer really does on images is counted by ``distinct_values``.
+the square that was claimed with Bi-Real net. The correction holds as to order, not to the letter: a sum of three signs takes 4 values,
+5 with one of those signs added, and not 16; and a real-valued shortcut brings values that its signs do not tell. What a layer really
+does on images is counted by ``distinct_values``.
 """
 
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> 
     readers = [i for i, place in enumerate(graph.places) if index in place.inputs]
     norm = next((i for i in readers if isinstance(graph.places[i].layer, tf.keras.layers.BatchNormalization)), None)
     behind = index if norm is None else norm
-    added = next((i for i, p in enumerate(graph.places) if behind in p.inputs and isinstance(p.layer, tf.keras.layers.Add)), None)
+    added = next(
+        (i for i, p in enumerate(graph.places) if behind in p.inputs and isinstance(p.layer, tf.keras.layers.Add)), None
+    )
     other = None if added is None else next((i for i in graph.places[added].inputs if i != behind), None)
     wanted = [i for i in (index, norm, other, added) if i is not None]
     probe = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])

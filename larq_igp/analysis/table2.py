@@ -33,7 +33,9 @@ def _resnet(family: str, filters: int = WIDTH, columns: int = 1) -> ResNetSpec:
 
 
 def _densenet(family: str, growth: int, blocks: int, columns: int = 1) -> DenseNetSpec:
-    return DenseNetSpec(family=family, growth_rate=growth, blocks=(blocks,), columns=columns, transition_filters=(), stem_filters=STEM)
+    return DenseNetSpec(
+        family=family, growth_rate=growth, blocks=(blocks,), columns=columns, transition_filters=(), stem_filters=STEM
+    )
 
 
 ROWS = (
@@ -41,7 +43,12 @@ ROWS = (
     Row("Bi-Real ResNet", _resnet("bireal_resnet"), "BR", ("0 | 0", "N^BR | 1", "2 N^BR | 2")),
     Row("EBi-Real ResNet", _resnet("ebireal_resnet"), "ER", ("0 | 0", "N^ER | 1", "2 N^ER | 2")),
     Row("IGP-ResNet", _resnet("igp_resnet", IGP_WIDTH, 2), "IR", ("0 | 0", "N^IR | 1", "-")),
-    Row("BinaryDenseNet", _densenet("binary_densenet", GROWTH, 2), "BD", ("0 | 0", "N1^BD (N2^BD) | 1", "N1^BD + N2^BD | 2")),
+    Row(
+        "BinaryDenseNet",
+        _densenet("binary_densenet", GROWTH, 2),
+        "BD",
+        ("0 | 0", "N1^BD (N2^BD) | 1", "N1^BD + N2^BD | 2"),
+    ),
     Row("IGP-DenseNet", _densenet("igp_densenet", IGP_GROWTH, 1, 2), "ID", ("0 | 0", "N1^ID | 1", "N1^ID + N2^ID | 2")),
 )
 
@@ -72,10 +79,15 @@ def table2_rows() -> Iterator[tuple]:
         for path in paths.smallest:
             by_length.setdefault(path.length, []).append(symbolic(path, graph, row.symbol))
         entries = [
-            f"{terms[0]}{''.join(f' ({other})' for other in terms[1:])} | {length}" for length, terms in sorted(by_length.items())
+            f"{terms[0]}{''.join(f' ({other})' for other in terms[1:])} | {length}"
+            for length, terms in sorted(by_length.items())
         ]
         entries = (entries + ["-"] * 3)[:3]
         convolutions = sum(place.cost is not None for place in graph.places)
-        width = f"w={row.spec.filters}" if isinstance(row.spec, ResNetSpec) else f"g={row.spec.growth_rate}, {STEM} channels in"
+        width = (
+            f"w={row.spec.filters}"
+            if isinstance(row.spec, ResNetSpec)
+            else f"g={row.spec.growth_rate}, {STEM} channels in"
+        )
         cells = [cell for pair in zip(entries, row.paper, strict=True) for cell in pair]
         yield (row.title, width, convolutions, *cells, ", ".join(f"{cost:,}" for cost in paths.costs))

@@ -71,7 +71,11 @@ class Measured:
 
     def others(self, networks: set[str]) -> tuple[str, ...]:
         """Say which runs belong to no row."""
-        left = [f"{name} at {bits} bit: {'; '.join(cells)}" for (name, bits), cells in self._cells.items() if name not in networks]
+        left = [
+            f"{name} at {bits} bit: {'; '.join(cells)}"
+            for (name, bits), cells in self._cells.items()
+            if name not in networks
+        ]
         return (f"Runs of networks that are not in this table: {', '.join(left)}.",) if left else ()
 
 
@@ -90,7 +94,9 @@ def table1(runs: Sequence[str | Path] = ()) -> Table:
     for row in TABLE1:
         depth, shortcuts = structure[row.network]
         ours = measured.cell(row.network, row.bits)
-        rows.append((row.title, row.bits, depth, row.depth, shortcuts, row.shortcuts, row.top1_error, row.top5_error, ours))
+        rows.append(
+            (row.title, row.bits, depth, row.depth, shortcuts, row.shortcuts, row.top1_error, row.top5_error, ours)
+        )
     return Table(
         "Table 1: binary ResNet and DenseNet variants on CIFAR-100",
         ("model", "width b", "depth", "depth (paper)", "shortcuts", "shortcuts (paper)", *PAPER_ERRORS, OUR_ERRORS),
@@ -149,7 +155,10 @@ def table3(runs: Sequence[str | Path] = ()) -> Table:
         "Table 3: binary ResNet and DenseNet variants on ImageNet",
         ("model", *header, *PAPER_ERRORS, OUR_ERRORS),
         tuple(rows),
-        ("Costs in closed form from each network's parameters; the tests count the same from built graphs.", *measured.others(set(TABLE3))),
+        (
+            "Costs in closed form from each network's parameters; the tests count the same from built graphs.",
+            *measured.others(set(TABLE3)),
+        ),
     )
 
 
@@ -176,7 +185,16 @@ def table4(runs: Sequence[str | Path] = ()) -> Table:
         )
     return Table(
         "Table 4: comparison with the state of the art on ImageNet",
-        ("model", *PAPER_ERRORS, "storage, Mbit", "storage, Mbit (paper)", "FLOPs, 1e9", "FLOPs, 1e9 (paper)", "source of the error", OUR_ERRORS),
+        (
+            "model",
+            *PAPER_ERRORS,
+            "storage, Mbit",
+            "storage, Mbit (paper)",
+            "FLOPs, 1e9",
+            "FLOPs, 1e9 (paper)",
+            "source of the error",
+            OUR_ERRORS,
+        ),
         tuple(rows),
         (
             "#: downsampling layers are binarized. *: the reference number is illegible in the paper at hand; found by the method's name.",
@@ -187,4 +205,9 @@ def table4(runs: Sequence[str | Path] = ()) -> Table:
     )
 
 
-TABLES: dict[str, Callable[[Sequence[str | Path]], Table]] = {"table1": table1, "table2": table2, "table3": table3, "table4": table4}
+TABLES: dict[str, Callable[[Sequence[str | Path]], Table]] = {
+    "table1": table1,
+    "table2": table2,
+    "table3": table3,
+    "table4": table4,
+}

@@ -85,7 +85,9 @@ class TensorGraph:
         else:
             raise GraphError(f"source and target are layers, their names, or Keras tensors; got {what!r}.")
         if not found:
-            raise GraphError(f"the model holds no layer or tensor {getattr(what, 'name', what)!r} between its inputs and outputs.")
+            raise GraphError(
+                f"the model holds no layer or tensor {getattr(what, 'name', what)!r} between its inputs and outputs."
+            )
         return found
 
     def _nested_outputs(self, name: str) -> list[int]:
@@ -130,7 +132,9 @@ def _has_quantizer(layer: Any) -> bool:
 def _output_places(output: Any, layer: Any) -> int:
     shape = tuple(output.shape[1:-1])
     if None in shape:
-        raise GraphError(f"layer {layer.name!r} has an open output shape {tuple(output.shape)}: build the model with a full input_shape.")
+        raise GraphError(
+            f"layer {layer.name!r} has an open output shape {tuple(output.shape)}: build the model with a full input_shape."
+        )
     return prod(shape)
 
 
@@ -147,9 +151,15 @@ def tensor_graph(model: "tf.keras.Model", *, bits: int = 1) -> TensorGraph:
     """
     graph = TensorGraph()
     if not getattr(model, "inputs", None) or not hasattr(model, "outputs"):
-        raise GraphError(f"model {model.name!r} is not functional: its layers are called in Python code, not joined in a graph.")
+        raise GraphError(
+            f"model {model.name!r} is not functional: its layers are called in Python code, not joined in a graph."
+        )
     for tensor in model.inputs:
-        _append(graph, _key((), tensor), Place(tensor._keras_history.layer, tensor._keras_history.layer.name, (), shape=_shape(tensor)))
+        _append(
+            graph,
+            _key((), tensor),
+            Place(tensor._keras_history.layer, tensor._keras_history.layer.name, (), shape=_shape(tensor)),
+        )
     graph.inputs = list(range(len(model.inputs)))
     graph.outputs = [_enter(graph, (), "", tensor, bits) for tensor in model.outputs]
     return graph
@@ -174,7 +184,7 @@ def _enter(graph: TensorGraph, context: tuple, prefix: str, output: Any, bits: i
         if key in graph.index_of:
             stack.pop()
             continue
-        layer, node_index, tensor_index = tensor._keras_history
+        layer, node_index, _tensor_index = tensor._keras_history
         read = layer._inbound_nodes[node_index].keras_inputs
         waiting = [one for one in read if _key(context, one) not in graph.index_of]
         if waiting:
@@ -194,7 +204,9 @@ def _open(graph: TensorGraph, context: tuple, prefix: str, tensor: Any, inputs: 
     """Add the inside of a nested model, its inputs bound to what it was called on; return the index of one of its outputs."""
     model, node_index, tensor_index = tensor._keras_history
     if not getattr(model, "inputs", None):
-        raise GraphError(f"nested model {model.name!r} is not functional: its layers are called in Python code, not joined in a graph.")
+        raise GraphError(
+            f"nested model {model.name!r} is not functional: its layers are called in Python code, not joined in a graph."
+        )
     inside = (*context, id(model), node_index)
     call = model._inbound_nodes[node_index].call_args[0]
     if isinstance(call, dict):

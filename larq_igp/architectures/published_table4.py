@@ -35,7 +35,9 @@ class Table4Row:
     network: str | None = None
 
 
-def _baseline(title, top1, top5, storage, flops, source, *, legible=False, binary_downsampling=False, network=None) -> Table4Row:
+def _baseline(
+    title, top1, top5, storage, flops, source, *, legible=False, binary_downsampling=False, network=None
+) -> Table4Row:
     return Table4Row(title, top1, top5, storage, flops, source, not legible, binary_downsampling, network)
 
 
@@ -49,16 +51,33 @@ _DENSE = "Bethge et al., ICCVW 2019 [1]"
 
 TABLE4: tuple[Table4Row, ...] = (
     _baseline(
-        "BNN ResNet18", "57.80", "30.80", "27.9", "0.14", "Courbariaux et al., arXiv 1602.02830 [7]", binary_downsampling=True
+        "BNN ResNet18",
+        "57.80",
+        "30.80",
+        "27.9",
+        "0.14",
+        "Courbariaux et al., arXiv 1602.02830 [7]",
+        binary_downsampling=True,
     ),
-    _baseline("XNOR ResNet18", "48.80", "26.80", "28.0", "0.14", "Rastegari et al., ECCV 2016 [42]", binary_downsampling=True),
+    _baseline(
+        "XNOR ResNet18", "48.80", "26.80", "28.0", "0.14", "Rastegari et al., ECCV 2016 [42]", binary_downsampling=True
+    ),
     _baseline("S2-Bi-Real ResNet18", "48.76", "24.11", "33.2", "0.16", "Shen et al., CVPR 2021 [45]"),
-    _baseline("Bin ResNet18", "45.80", "22.10", "27.9", "0.14", "unresolved; printed as [53]", binary_downsampling=True),
+    _baseline(
+        "Bin ResNet18", "45.80", "22.10", "27.9", "0.14", "unresolved; printed as [53]", binary_downsampling=True
+    ),
     _baseline("TBN-ResNet18", "44.40", "25.80", "27.9", "0.17", "Wan et al., ECCV 2018 [50]", binary_downsampling=True),
     _baseline("Bi-Real ResNet18", "43.60", "20.50", "33.2", "0.16", _BIREAL, network="bireal_resnet18_64"),
     _baseline("CI-Net ResNet18", "43.30", "19.90", "27.9", "0.14", _CI, legible=True, binary_downsampling=True),
     _baseline(
-        "XNOR-Net++ ResNet18", "42.90", "20.10", "28.0", "0.14", "Bulat and Tzimiropoulos 2019 [2]", legible=True, binary_downsampling=True
+        "XNOR-Net++ ResNet18",
+        "42.90",
+        "20.10",
+        "28.0",
+        "0.14",
+        "Bulat and Tzimiropoulos 2019 [2]",
+        legible=True,
+        binary_downsampling=True,
     ),
     _baseline("IR-ResNet18", "41.90", "20.00", "33.1", "0.16", "Qin et al., CVPR 2020 [40]"),
     _baseline("BNAS-E", "41.24", "19.39", "33.1", "0.16", "Kim et al., arXiv 2110.08562 [23]", legible=True),

@@ -16,7 +16,13 @@ def ordinal(number: int) -> str:
 def paths_text(title: str, paths) -> str:
     """Format gradient paths for a terminal."""
     rows = [
-        (f"N_{ordinal(i)}", f"{path.cost:,}", path.length, f"{path.count:,}", ", ".join(path.convolutions) or "(no binary convolution)")
+        (
+            f"N_{ordinal(i)}",
+            f"{path.cost:,}",
+            path.length,
+            f"{path.count:,}",
+            ", ".join(path.convolutions) or "(no binary convolution)",
+        )
         for i, path in enumerate(paths.smallest, start=1)
     ]
     if not rows:
@@ -37,8 +43,12 @@ def paths_text(title: str, paths) -> str:
 @classes_option
 @click.option("--source", help="Layer from whose output paths run.  [default: the input]")
 @click.option("--target", help="Layer to whose output they run.  [default: the output]")
-@click.option("--smallest", "k", type=click.IntRange(1), default=3, show_default=True, help="How many distinct costs to show.")
-@click.option("--block", "by_block", is_flag=True, help="Each block by itself, from what leaves it back to what enters it.")
+@click.option(
+    "--smallest", "k", type=click.IntRange(1), default=3, show_default=True, help="How many distinct costs to show."
+)
+@click.option(
+    "--block", "by_block", is_flag=True, help="Each block by itself, from what leaves it back to what enters it."
+)
 @click.option("--lengths", is_flag=True, help="Also how many paths have which length.")
 @json_option
 def paths(network: str, source, target, k: int, by_block: bool, lengths: bool, as_json: bool, **options) -> None:

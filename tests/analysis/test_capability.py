@@ -18,19 +18,19 @@ def test_capability_is_the_papers():
     assert found.added_refuted == 2 * found.added
 
 
-def test_a_sum_of_signs_takes_one_more_value_than_it_has_terms():
-    """``hwC + 1``, by listing them; and a layer of one element with its own sign takes no more values by a shortcut."""
+def test_one_element_by_listing_all_signs():
+    """A sum of signs takes one more value than it has terms. Its own sign added, it takes a few more, and not the square."""
     terms = 3
     sums = {sum(signs) for signs in itertools.product((-1, 1), repeat=terms)}
     assert isclose(log2(len(sums)), capability(1, 1, terms, (1, 1)).convolution / terms)
     added = {signs[0] + sum(signs) for signs in itertools.product((-1, 1), repeat=terms)}
-    assert len(added) <= len(sums) < len(sums) ** 2
+    assert (len(sums), len(added), len(sums) ** 2) == (4, 5, 16)
 
 
 def test_values_that_a_layer_takes_on_digits():
     digits = load_dataset("digits")
     preprocessing = Preprocessing(digits.input_shape, digits.mean, digits.deviation)
-    images = next(iter(eval_batches(digits.split("test"), preprocessing, batch_size=20))).__getitem__(0).numpy()
+    images = next(iter(eval_batches(digits.split("test"), preprocessing, batch_size=20)))[0].numpy()
     model = larq_igp.build("bireal_resnet_tiny", input_shape=digits.input_shape, num_classes=10)
     found = distinct_values(model, images, "stage1_block1_layer1_binconv")
     assert found.possible == 3 * 3 * 16 + 1

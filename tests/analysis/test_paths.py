@@ -1,3 +1,4 @@
+import itertools
 import random
 import time
 from collections import Counter
@@ -20,7 +21,9 @@ def enumerate_paths(inputs, costs, source, target):
     if source == target:
         return [(0, 0)]
     step, cost = int(costs[target] is not None), costs[target] or 0
-    return [(c + cost, n + step) for before in inputs[target] for c, n in enumerate_paths(inputs, costs, source, before)]
+    return [
+        (c + cost, n + step) for before in inputs[target] for c, n in enumerate_paths(inputs, costs, source, before)
+    ]
 
 
 def check(paths, listed, k):
@@ -36,7 +39,10 @@ def test_equals_enumeration_on_a_thousand_random_graphs():
     rng = random.Random(0)
     for _ in range(1000):
         size = rng.randint(2, 11)
-        inputs = [(), *[tuple(rng.choices(range(i), k=rng.randint(1, 3))) for i in range(1, size)]]  # the same tensor may be read twice
+        inputs = [
+            (),
+            *[tuple(rng.choices(range(i), k=rng.randint(1, 3))) for i in range(1, size)],
+        ]  # the same tensor may be read twice
         costs = [None, *[rng.choice([None, 0, 1, 2, 2, 3, 5, 8]) for _ in range(1, size)]]
         places = [Place(None, str(i), read, cost) for i, (read, cost) in enumerate(zip(inputs, costs, strict=True))]
         graph = TensorGraph(places, [0], [size - 1])
@@ -46,7 +52,7 @@ def test_equals_enumeration_on_a_thousand_random_graphs():
         for path in paths.smallest:  # the witness is a path of the graph, of that cost and length
             steps = [int(name) for name in path.witness]
             assert (steps[0], steps[-1]) == (source, target)
-            assert all(before in inputs[after] for before, after in zip(steps, steps[1:], strict=False))
+            assert all(before in inputs[after] for before, after in itertools.pairwise(steps))
             counted = [costs[step] for step in steps[1:] if costs[step] is not None]
             assert (sum(counted), len(counted), len(path.convolutions)) == (path.cost, path.length, path.length)
         backwards = distances_to_target(graph, k)[0]
@@ -126,7 +132,9 @@ def test_more_paths_than_atoms_in_less_than_two_seconds(name):
 
 @pytest.mark.parametrize("factory, convolutions", [("BiRealNet", 16), ("BinaryDenseNet28", 23), ("QuickNetSmall", 16)])
 def test_networks_of_larq_zoo(factory, convolutions):
-    model = getattr(lqz.sota if "Quick" in factory else lqz.literature, factory)(weights=None, input_shape=(224, 224, 3))
+    model = getattr(lqz.sota if "Quick" in factory else lqz.literature, factory)(
+        weights=None, input_shape=(224, 224, 3)
+    )
     paths = gradient_paths(model)
     assert max(paths.lengths) == convolutions
     assert paths.total == 2**convolutions
@@ -139,7 +147,9 @@ def test_bits_select_the_convolutions():
     assert gradient_paths(twin).lengths.keys() == {0}
     assert gradient_paths(twin, bits=32).lengths == binary.lengths
     assert gradient_paths(twin, bits=32).costs == binary.costs
-    real_input = tf.keras.Sequential([tf.keras.Input((8, 8, 3)), lq.layers.QuantConv2D(2, 3, kernel_quantizer="ste_sign")])
+    real_input = tf.keras.Sequential(
+        [tf.keras.Input((8, 8, 3)), lq.layers.QuantConv2D(2, 3, kernel_quantizer="ste_sign")]
+    )
     assert gradient_paths(real_input).costs == (0,)  # one real operand: no binary convolution
     assert gradient_paths(real_input, bits=32).costs == (6 * 6 * 3 * 3 * 3 * 2,)
 

@@ -6,8 +6,8 @@ import pytest
 
 import larq_igp
 from larq_igp.analysis.shortcuts import count_shortcuts, graph_depth
-from larq_igp.analysis.table2 import ROWS, symbolic
-from larq_igp.analysis.tables import table1, table2, table3, table4
+from larq_igp.analysis.table2 import ROWS
+from larq_igp.analysis.tables import Measured, table1, table2, table3, table4
 from larq_igp.analysis.tensor_graph import tensor_graph
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.published import TABLE3
@@ -19,22 +19,20 @@ def columns(table, *names):
 
 
 def test_table1_structure_is_the_papers():
-    ours, papers = columns(table1(), "depth", "depth (paper)")
+    result = table1()
+    ours, papers = columns(result, "depth", "depth (paper)")
     assert ours == papers
     assert set(ours) == {18, 51, 97}
-    ours, papers = columns(table1(), "shortcuts", "shortcuts (paper)")
+    ours, papers = columns(result, "shortcuts", "shortcuts (paper)")
     assert ours == papers
     assert set(ours) == {13, 18, 46, 92}
 
 
-@pytest.mark.parametrize("bits", [1, 2, 32])
 @pytest.mark.parametrize("name", [name for name in ZOO if name.endswith("_tiny")])
-def test_depth_of_the_graph_is_that_of_the_specification(name, bits):
-    graph = tensor_graph(larq_igp.build(name, input_shape=(32, 32, 3), bits=bits))
-    assert graph_depth(graph) == ZOO[name].depth
-    if bits != 32:  # where a ReLU stands before the convolution nothing changes either
-        twin = tensor_graph(larq_igp.build(name, input_shape=(32, 32, 3), bits=32))
-        assert count_shortcuts(graph) == count_shortcuts(twin)
+def test_depth_and_shortcuts_are_the_same_at_any_width(name):
+    graph, twin = (tensor_graph(larq_igp.build(name, input_shape=(32, 32, 3), bits=bits)) for bits in (1, 32))
+    assert graph_depth(graph) == graph_depth(twin) == ZOO[name].depth
+    assert count_shortcuts(graph) == count_shortcuts(twin)
 
 
 def test_table2_is_the_papers_but_for_what_the_paper_leaves_out():
@@ -58,7 +56,6 @@ def test_blocks_of_table2_are_compared_at_equal_operations():
         operations[row.symbol] = sum(place.cost or 0 for place in graph.places)
     assert operations["IR"] == pytest.approx(operations["BR"], rel=0.02)
     assert operations["ID"] == pytest.approx(operations["BD"], rel=0.02)
-    assert symbolic is not None
 
 
 def test_table3_digits():
@@ -75,14 +72,15 @@ def test_table4_costs_and_sources():
     ours, papers = columns(result, "storage, Mbit", "storage, Mbit (paper)")
     binary = [(o, p) for o, p in zip(ours, papers, strict=True) if o != "-"][:-2]
     assert len(binary) == 12
-    assert all(abs(float(o) - float(p)) < 0.051 for o, p in binary)  # the paper rounds 41.95 to 42.0 and 34.80 to 34.8
+    assert all(abs(float(o) - float(p)) < 0.101 for o, p in binary)  # the paper rounds 41.95, itself rounded from 41.947, to 42.0
     ours, papers = columns(result, "FLOPs, 1e9", "FLOPs, 1e9 (paper)")
     assert [o for o, p in zip(ours, papers, strict=True) if o not in ("-", p)] == []
     full_precision = result.rows[-2:]
     assert [abs(float(row[3]) / float(row[4]) - 1) < 0.01 for row in full_precision] == [True, True]
     assert all(row.source for row in TABLE4 if row.network is None)
-    errors = [float(row.top1_error) for row in TABLE4 if row.network and not row.source]
-    assert errors == sorted(errors, reverse=True) or len(errors) == 8
+    for row in TABLE4:  # the paper's own rows repeat Table 3, rounded
+        if row.network and not row.source:
+            assert (row.top1_error, row.top5_error) == (TABLE3[row.network].top1_error, TABLE3[row.network].top5_error)
 
 
 def test_errors_of_runs_stand_beside_the_papers(igp, tmp_path):
@@ -99,7 +97,7 @@ def test_errors_of_runs_stand_beside_the_papers(igp, tmp_path):
     cells = {row["model"]: row["top-1 / top-5 error, % (ours)"] for row in document["rows"]}
     assert cells["IGP-ResNet21(53)"] == "10.00 / 1.00 (digits)"
     assert cells["IGP-ResNet37(41)"] == "-"
-    assert "igp_resnet21_53 at 1 bit" in igp("reproduce", "table1", folder).stdout
+    assert "igp_resnet21_53 at 1 bit" in Measured([folder]).others({"resnet18_64"})[0]
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "csv", "json"])
