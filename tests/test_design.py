@@ -92,7 +92,9 @@ def test_command(igp, refused):
     )
     document = json.loads(igp(*arguments, "--align", "8", "--json").stdout)
     best = document["candidates"][0]
-    parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in best["parameters"].items()}
+    parameters = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in best["network_parameters"].items()
+    }
     model = larq_igp.build(best["network"], input_shape=(32, 32, 3), **parameters)
     assert gradient_paths(model).costs[0] == 0
     text = igp(*arguments).stdout

@@ -78,7 +78,9 @@ class GradientReport:
 
 
 def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
-    found = {p.name: (i, p.layer) for i, p in enumerate(graph.places) if p.cost is not None and hasattr(p.layer, "kernel")}
+    found = {
+        p.name: (i, p.layer) for i, p in enumerate(graph.places) if p.cost is not None and hasattr(p.layer, "kernel")
+    }
     if not found:
         raise GraphError("the model holds no binary convolution whose gradient could be measured.")
     return found
@@ -147,7 +149,9 @@ def measure_gradients(
                 layer=name,
                 signal_to_noise=signal_to_noise(gradients),
                 cosine_to_full=float(np.mean([_cosine(gradient, full) for gradient in gradients])),
-                cosine_to_twin=None if twin_rows is None else _cosine(full, np.mean(list(twin_rows[:, column]), axis=0)),
+                cosine_to_twin=None
+                if twin_rows is None
+                else _cosine(full, np.mean(list(twin_rows[:, column]), axis=0)),
                 costs=costs[index],
                 convolutions_ahead=max(ahead.lengths),
                 mean_length=sum(length * count for length, count in ahead.lengths.items()) / ahead.total,

@@ -78,7 +78,7 @@ def _fields(candidate) -> dict:
     return {
         "title": candidate.title,
         "network": candidate.network,
-        "parameters": candidate.parameters,
+        "network_parameters": candidate.parameters,
         "arguments": candidate.arguments,
         "depth": candidate.spec.depth,
         **cost_fields(candidate.counts),

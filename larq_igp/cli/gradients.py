@@ -40,14 +40,18 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
 
         if Path(source).is_dir():
             run = open_run(source)
-            data = load_dataset(dataset or run.recipe.dataset, data_dir=data_dir or run.recipe.data_dir, download=download)
+            data = load_dataset(
+                dataset or run.recipe.dataset, data_dir=data_dir or run.recipe.data_dir, download=download
+            )
             if len(data.class_names) != len(run.class_names):
                 raise Refusal(f"{data.name} has {len(data.class_names)} classes, the run {len(run.class_names)}.")
             model, preprocessing, bits = run.load_model(weights), run.preprocessing, run.recipe.bits
             name, build_options = run.recipe.network, run.recipe.build_options()
         else:
             data = load_dataset(dataset or "digits", data_dir=data_dir, download=download)
-            preprocessing = Preprocessing(options.pop("input_shape", None) or data.input_shape, data.mean, data.deviation)
+            preprocessing = Preprocessing(
+                options.pop("input_shape", None) or data.input_shape, data.mean, data.deviation
+            )
             bits, name = options["bits"], source
             build_options = {**{k: v for k, v in options.items() if v is not None and k != "input_shape"}, **parameters}
             tf.keras.utils.set_random_seed(seed)

@@ -45,7 +45,13 @@ def gradient_figure(report: Any, title: str) -> Any:
     for place, name in enumerate(("N_1st", "N_2nd", "N_3rd")):
         having = [layer for layer in report.layers if len(layer.costs) > place]
         columns.append((name, [(layer.costs[place], layer.noise) for layer in having], "operations to the loss"))
-    columns.append(("mean_length", [(layer.mean_length, layer.noise) for layer in report.layers], "binary convolutions to the loss"))
+    columns.append(
+        (
+            "mean_length",
+            [(layer.mean_length, layer.noise) for layer in report.layers],
+            "binary convolutions to the loss",
+        )
+    )
     figure, axes = new_figure(len(columns), width=3.2, height=3.6)
     for ax, (name, points, label) in zip(axes, columns, strict=True):
         ax.scatter([x for x, _ in points], [y for _, y in points], s=18)
@@ -58,3 +64,49 @@ def gradient_figure(report: Any, title: str) -> Any:
     axes[0].set_ylabel("gradient noise, 1 / SNR", fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def chart_figure(chart: Any) -> Any:
+    """Draw a ``Chart`` of the page for print."""
+    figure, (ax,) = new_figure()
+    ax.set_title(chart.title, fontsize=11)
+    ax.set_xlabel(chart.x_label)
+    ax.set_ylabel(chart.y_label)
+    if chart.matrix:
+        figure.colorbar(ax.imshow(chart.matrix, cmap="Blues"), ax=ax)
+        places = range(len(chart.ticks))
+        ax.set_xticks(places, chart.ticks, rotation=90, fontsize=7)
+        ax.set_yticks(places, chart.ticks, fontsize=7)
+        return figure
+    for series in chart.series:
+        _draw(ax, series)
+    if chart.is_graph:
+        ax.set_axis_off()
+    if any(series.style == "bars" for series in chart.series):
+        ax.tick_params(axis="x", labelrotation=90, labelsize=4)
+    names = [series.name for series in chart.series if series.style not in ("edges", "nodes")]
+    if len(names) > 1 or chart.is_graph:
+        ax.legend(fontsize=7)
+    return figure
+
+
+def _draw(ax: Any, series: Any) -> None:
+    match series.style:
+        case "points":
+            ax.scatter(series.x, series.y, label=series.name)
+            for x, y, label in zip(series.x, series.y, series.labels, strict=True):
+                ax.annotate(label, (x, y), fontsize=6, xytext=(3, 3), textcoords="offset points")
+        case "line":
+            ax.plot(series.x, series.y, marker=".", label=series.name)
+        case "front":
+            ax.step(series.x, series.y, where="post", color="grey", linestyle=":", label=series.name)
+        case "bars":
+            ax.bar(series.x, series.y, label=series.name)
+        case "edges":
+            xs = [float("nan") if x is None else x for x in series.x]
+            ax.plot(xs, [float("nan") if y is None else y for y in series.y], color="lightgrey", zorder=1)
+        case "nodes":
+            colours = ["black" if "operations" in label else "white" for label in series.labels]
+            ax.scatter(series.x, series.y, c=colours, edgecolors="black", zorder=3)
+        case "path":
+            ax.plot(series.x, series.y, linewidth=2, alpha=0.7, label=series.name, zorder=2)

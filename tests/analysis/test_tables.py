@@ -72,7 +72,9 @@ def test_table4_costs_and_sources():
     ours, papers = columns(result, "storage, Mbit", "storage, Mbit (paper)")
     binary = [(o, p) for o, p in zip(ours, papers, strict=True) if o != "-"][:-2]
     assert len(binary) == 12
-    assert all(abs(float(o) - float(p)) < 0.101 for o, p in binary)  # the paper rounds 41.95, itself rounded from 41.947, to 42.0
+    assert all(
+        abs(float(o) - float(p)) < 0.101 for o, p in binary
+    )  # the paper rounds 41.95, itself rounded from 41.947, to 42.0
     ours, papers = columns(result, "FLOPs, 1e9", "FLOPs, 1e9 (paper)")
     assert [o for o, p in zip(ours, papers, strict=True) if o not in ("-", p)] == []
     full_precision = result.rows[-2:]
