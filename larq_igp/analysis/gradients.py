@@ -21,8 +21,9 @@ class LayerGradient:
 
     Attributes:
         layer: its name.
-        signal_to_noise: squared norm of the mean gradient over the mean squared distance of a mini-batch's gradient from it.
-        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of them.
+        signal_to_noise: see ``signal_to_noise``; noise is its inverse.
+        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of them, itself among them: pure noise
+            over ``B`` batches gives ``1 / sqrt(B)``.
         cosine_to_twin: cosine between the gradient over all and that of the 32-bit twin at the same weights; None without a twin.
         costs: ``N_1st, N_2nd, N_3rd`` from the layer's output to the model's output.
         convolutions_ahead: binary convolutions on the longest path to the output.
@@ -37,11 +38,6 @@ class LayerGradient:
     convolutions_ahead: int
     mean_length: float
 
-    @property
-    def noise(self) -> float:
-        """The inverse of the signal-to-noise ratio."""
-        return 1 / self.signal_to_noise if self.signal_to_noise else math.inf
-
 
 @dataclass(frozen=True)
 class Correlation:
@@ -49,7 +45,7 @@ class Correlation:
 
     Attributes:
         predictor: ``N_1st``, ``N_2nd``, ``N_3rd``, ``mean_length`` or ``convolutions_ahead``.
-        measured: ``noise``, ``cosine_to_full`` or ``cosine_to_twin``.
+        measured: ``signal_to_noise``, ``cosine_to_full`` or ``cosine_to_twin``.
         rho: from -1 to 1; None where one of the two is constant and nothing can be said.
         p_value: of no correlation; None likewise. Layers of one network are no independent samples: take it as a scale, not a proof.
         layers: how many went in.
@@ -73,8 +69,7 @@ class GradientReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict of plain values."""
-        layers = [{**asdict(layer), "noise": layer.noise} for layer in self.layers]
-        return {**asdict(self), "layers": layers}
+        return asdict(self)
 
 
 def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
@@ -109,11 +104,16 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
-    """Return ``|mean|^2 / mean |g - mean|^2`` over gradients of mini-batches; infinite if they are all alike."""
+    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite if all are alike.
+
+    The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken off: pure noise gives 0 on average,
+    and a value below 0 means that no signal stands out.
+    """
     stacked = np.stack(gradients)
     mean = stacked.mean(axis=0)
-    noise = float(((stacked - mean) ** 2).sum(axis=1).mean())
-    return float(mean @ mean) / noise if noise else math.inf
+    variance = float(((stacked - mean) ** 2).sum()) / (len(stacked) - 1)
+    signal = float(mean @ mean) - variance / len(stacked)
+    return signal / variance if variance else math.inf
 
 
 def measure_gradients(
@@ -181,7 +181,7 @@ def correlate(layers: Sequence[LayerGradient]) -> list[Correlation]:
     predictors["convolutions_ahead"] = [layer.convolutions_ahead for layer in layers]
     found = []
     for predictor, xs in predictors.items():
-        for name in ("noise", "cosine_to_full", "cosine_to_twin"):
+        for name in ("signal_to_noise", "cosine_to_full", "cosine_to_twin"):
             pairs = [(x, getattr(layer, name)) for x, layer in zip(xs, layers, strict=True)]
             pairs = [pair for pair in pairs if None not in pair]  # the last layers have fewer paths
             if pairs or name != "cosine_to_twin":

@@ -7,7 +7,7 @@ import click
 from larq_igp.cli.options import data_options, network_options, pop_parameters, seed_option
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
 
-MEASURED = {"noise": "noise", "cosine_to_full": "cosine to full batch", "cosine_to_twin": "cosine to 32-bit twin"}
+MEASURED = {"signal_to_noise": "SNR", "cosine_to_full": "cosine to full batch", "cosine_to_twin": "cosine to 32-bit twin"}
 
 
 @click.command(short_help="Measure gradient noise beside gradient paths.")
@@ -97,7 +97,7 @@ def report_text(report, plot: str | None) -> str:
         f"gradients over {report.batches} mini-batches of {report.batch_size}, {len(report.layers)} binary layers",
         table(rows, header),
         "",
-        "Spearman's rank correlation; noise is 1 / SNR, and the hypothesis is + for noise and - for cosines",
+        "Spearman's rank correlation; if operations make noise, all are negative",
         table(correlations, ("", *[MEASURED[column] for column in columns])),
     ]
     return "\n".join(lines + ([f"plot: {plot}"] if plot else []))

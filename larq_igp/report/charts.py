@@ -113,6 +113,7 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
     for number, path in enumerate(paths.smallest):
         indices = list(dict.fromkeys(stands_for[names[layer]] for layer in path.witness))
         xs, ys = zip(*[position[i] for i in indices], strict=True)
+        ys = tuple(y + 0.03 * (number - 1) for y in ys)  # side by side where they share an edge
         label = f"N_{('1st', '2nd', '3rd', '4th')[number]} = {path.cost:,}"
         said = f"{label}<br>{path.length} binary convolutions<br>{path.count:,} paths of this cost"
         series.append(Series(label, _dense(xs), _dense(ys), "path", (said,) * len(_dense(xs))))

@@ -26,7 +26,7 @@ td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f1f
 SCRIPT = """
 document.querySelectorAll('.chart').forEach(function (div) {
   var spec = JSON.parse(document.getElementById(div.id + '-data').textContent);
-  Plotly.newPlot(div, spec.data, spec.layout, {responsive: true, displaylogo: false}).then(function () {
+  Plotly.newPlot(div, spec.data, spec.layout, {responsive: true, displaylogo: false, displayModeBar: window.innerWidth > 600 ? 'hover' : false}).then(function () {
     var paths = spec.data.map(function (trace, i) { return trace.meta === 'path' ? i : -1; }).filter(function (i) { return i >= 0; });
     if (!paths.length) return;
     div.on('plotly_hover', function (event) {

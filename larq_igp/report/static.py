@@ -39,29 +39,28 @@ def save(figure: Any, path: str | Path) -> None:
 
 
 def gradient_figure(report: Any, title: str) -> Any:
-    """Draw noise against what the gradient paths predict, one point a layer; ``report`` is a ``GradientReport``."""
-    rho = {each.predictor: each.rho for each in report.correlations if each.measured == "noise"}
+    """Draw the signal-to-noise ratio against what the gradient paths predict, one point a layer; ``report`` is a ``GradientReport``."""
+    rho = {each.predictor: each.rho for each in report.correlations if each.measured == "signal_to_noise"}
     columns = []
     for place, name in enumerate(("N_1st", "N_2nd", "N_3rd")):
         having = [layer for layer in report.layers if len(layer.costs) > place]
-        columns.append((name, [(layer.costs[place], layer.noise) for layer in having], "operations to the loss"))
+        columns.append((name, [(layer.costs[place], layer.signal_to_noise) for layer in having], "operations to the loss"))
     columns.append(
         (
             "mean_length",
-            [(layer.mean_length, layer.noise) for layer in report.layers],
+            [(layer.mean_length, layer.signal_to_noise) for layer in report.layers],
             "binary convolutions to the loss",
         )
     )
     figure, axes = new_figure(len(columns), width=3.2, height=3.6)
     for ax, (name, points, label) in zip(axes, columns, strict=True):
         ax.scatter([x for x, _ in points], [y for _, y in points], s=18)
-        ax.set_yscale("log")
         if points and min(x for x, _ in points) > 0 and name != "mean_length":
             ax.set_xscale("log")
         found = "constant" if rho.get(name) is None else f"rank correlation {rho[name]:+.2f}"
         ax.set_title(f"{name.replace('_', ' ')}: {found}", fontsize=9)
         ax.set_xlabel(label, fontsize=8)
-    axes[0].set_ylabel("gradient noise, 1 / SNR", fontsize=8)
+    axes[0].set_ylabel("signal-to-noise ratio of the gradient", fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
 
