@@ -7,7 +7,11 @@ import click
 from larq_igp.cli.options import data_options, network_options, pop_parameters, seed_option
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
 
-MEASURED = {"signal_to_noise": "SNR", "cosine_to_full": "cosine to full batch", "cosine_to_twin": "cosine to 32-bit twin"}
+MEASURED = {
+    "signal_to_noise": "SNR",
+    "cosine_to_full": "cosine to full batch",
+    "cosine_to_twin": "cosine to 32-bit twin",
+}
 
 
 @click.command(short_help="Measure gradient noise beside gradient paths.")

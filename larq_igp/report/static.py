@@ -44,7 +44,9 @@ def gradient_figure(report: Any, title: str) -> Any:
     columns = []
     for place, name in enumerate(("N_1st", "N_2nd", "N_3rd")):
         having = [layer for layer in report.layers if len(layer.costs) > place]
-        columns.append((name, [(layer.costs[place], layer.signal_to_noise) for layer in having], "operations to the loss"))
+        columns.append(
+            (name, [(layer.costs[place], layer.signal_to_noise) for layer in having], "operations to the loss")
+        )
     columns.append(
         (
             "mean_length",

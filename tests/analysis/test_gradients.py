@@ -32,13 +32,20 @@ def test_layers_have_their_paths_and_a_gradient():
     twin = larq_igp.build("bireal_resnet_tiny", bits=32, **SMALL)
     kernel = model.get_layer("stage1_block1_layer1_binconv").get_weights()[0]
     report = measure_gradients(model, batches(), twin=twin)
-    assert [layer.layer for layer in report.layers] == [layer.name for layer in model.layers if layer.name.endswith("_binconv")]
+    assert [layer.layer for layer in report.layers] == [
+        layer.name for layer in model.layers if layer.name.endswith("_binconv")
+    ]
     for layer in report.layers:
         assert layer.costs == gradient_paths(model, source=layer.layer).costs
         assert -1 <= layer.cosine_to_twin <= 1
         assert 0 < layer.cosine_to_full <= 1
     assert [layer.convolutions_ahead for layer in report.layers] == [3, 2, 1, 0]
-    assert [layer.mean_length for layer in report.layers] == [1.5, 1.0, 0.5, 0.0]  # each layer ahead is taken by half the paths
+    assert [layer.mean_length for layer in report.layers] == [
+        1.5,
+        1.0,
+        0.5,
+        0.0,
+    ]  # each layer ahead is taken by half the paths
     np.testing.assert_array_equal(model.get_layer("stage1_block1_layer1_binconv").get_weights()[0], kernel)
     np.testing.assert_array_equal(twin.get_layer("stage1_block1_layer1_binconv").get_weights()[0], kernel)
 

@@ -21,7 +21,17 @@ def page(run_dir, tmp_path_factory):
     operators = [{"index": 0, "operator": "LceBconv2d", "latency_ms_median": 0.1}]
     row = {"network": "igp_resnet_tiny", "engine": "lce", "latency_ms_median": 0.5, "operators": operators}
     (folder / "latency.json").write_text(json.dumps([row, {**row, "engine": "slow", "latency_ms_median": 2}]))
-    arguments = ["report", run_dir, "-o", folder / "report.html", "--latency", folder / "latency.json", "--png", folder / "png", "--json"]
+    arguments = [
+        "report",
+        run_dir,
+        "-o",
+        folder / "report.html",
+        "--latency",
+        folder / "latency.json",
+        "--png",
+        folder / "png",
+        "--json",
+    ]
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return folder, json.loads(result.stdout)
@@ -30,8 +40,15 @@ def page(run_dir, tmp_path_factory):
 def test_page_stands_alone_and_has_what_it_promises(page, run_dir):
     folder, document = page
     text = (folder / "report.html").read_text()
-    assert "src=\"http" not in text and "<link rel=\"stylesheet" not in text
-    for name in ("paper-storage", "digits-latency", "curve-val_top1", "block-igp-resnet", "layers-a-run-latency", "confusion-a-run"):
+    assert 'src="http' not in text and '<link rel="stylesheet' not in text
+    for name in (
+        "paper-storage",
+        "digits-latency",
+        "curve-val_top1",
+        "block-igp-resnet",
+        "layers-a-run-latency",
+        "confusion-a-run",
+    ):
         assert name in document["charts"]
     assert "truth → answer" in text
     with (run_dir / "history.csv").open() as file:
@@ -52,7 +69,9 @@ def test_browser_draws_it_without_a_word(page, size):
         assert open_page(window, folder / "report.html") == []
         assert window.execute_script("return document.documentElement.scrollWidth") <= size[0]
         assert window.execute_script("return document.querySelectorAll('.chart').length") == len(document["charts"])
-        widths = window.execute_script("return [...document.querySelectorAll('.chart')].map(d => d.getBoundingClientRect().width)")
+        widths = window.execute_script(
+            "return [...document.querySelectorAll('.chart')].map(d => d.getBoundingClientRect().width)"
+        )
         assert min(widths) > 300
         highlight = """
             const div = document.getElementById('block-igp-resnet');
