@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 
@@ -121,13 +122,14 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
     series.append(
         Series("nodes", tuple(position[i][0] for i in shown), tuple(position[i][1] for i in shown), "nodes", kinds)
     )
-    note = f"{paths.total:,} gradient paths of {min(paths.lengths)} to {max(paths.lengths)} binary convolutions. Point at a line to see its path."
+    shortest, longest = min(paths.lengths), max(paths.lengths)
+    note = f"{paths.total:,} gradient paths of {shortest} to {longest} binary convolutions. Point at a line to see its path."
     return Chart(name, title, "", "", tuple(series), note=note)
 
 
 def _dense(values: Sequence[float], steps: int = 6) -> tuple[float, ...]:
     """Put points between, so that a line can be pointed at anywhere."""
-    between = [a + (b - a) * i / steps for a, b in zip(values, values[1:], strict=False) for i in range(steps)]
+    between = [a + (b - a) * i / steps for a, b in pairwise(values) for i in range(steps)]
     return (*between, values[-1])
 
 

@@ -26,8 +26,10 @@ td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f1f
 SCRIPT = """
 document.querySelectorAll('.chart').forEach(function (div) {
   var spec = JSON.parse(document.getElementById(div.id + '-data').textContent);
-  Plotly.newPlot(div, spec.data, spec.layout, {responsive: true, displaylogo: false, displayModeBar: window.innerWidth > 600 ? 'hover' : false}).then(function () {
-    var paths = spec.data.map(function (trace, i) { return trace.meta === 'path' ? i : -1; }).filter(function (i) { return i >= 0; });
+  var bar = window.innerWidth > 600 ? 'hover' : false;
+  Plotly.newPlot(div, spec.data, spec.layout, {responsive: true, displaylogo: false, displayModeBar: bar}).then(function () {
+    var all = spec.data.map(function (trace, i) { return trace.meta === 'path' ? i : -1; });
+    var paths = all.filter(function (i) { return i >= 0; });
     if (!paths.length) return;
     div.on('plotly_hover', function (event) {
       var curve = event.points[0].curveNumber;

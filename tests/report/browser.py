@@ -5,7 +5,10 @@ from contextlib import contextmanager
 
 from tests.conftest import missing
 
-DRAWN = "return document.querySelectorAll('.chart .main-svg').length > 0 && [...document.querySelectorAll('.chart')].every(d => d.querySelector('.main-svg'))"
+DRAWN = """
+    const charts = [...document.querySelectorAll('.chart')];
+    return charts.length > 0 && charts.every(chart => chart.querySelector('.main-svg'));
+"""
 
 
 @contextmanager
