@@ -181,3 +181,43 @@ def stage1_channels(spec: Spec) -> int:
         return spec.stem_filters + spec.stage_growth(0)
     maps = {"resnet": 3, "bireal_resnet": 3, "ebireal_resnet": 4, "igp_resnet": spec.columns + 1}[spec.family]
     return maps * spec.filters
+
+
+@dataclass(frozen=True)
+class BinaryConvolution:
+    """A 3x3 binary convolution, or several alike: channels in and out, output places, how many."""
+
+    cin: int
+    cout: int
+    pixels: int
+    times: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Binary multiply-accumulates of all of them, for one image."""
+        return 9 * self.cin * self.cout * self.pixels * self.times
+
+
+class _Recorder(_Ledger):
+    """A ledger that also keeps the binary convolutions one by one."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.convolutions: list[BinaryConvolution] = []
+
+    def binary_conv(self, cin: int, cout: int, pixels: int, times: int = 1) -> None:
+        super().binary_conv(cin, cout, pixels, times)
+        self.convolutions.append(BinaryConvolution(cin, cout, pixels, times))
+
+
+def binary_convolutions(
+    spec: Spec, *, input_shape: tuple[int, int, int] = (224, 224, 3), stem: str = "auto"
+) -> list[BinaryConvolution]:
+    """Return the binary convolutions of a network; arguments and errors are those of ``closed_form``."""
+    height, width, _ = check_input_shape(input_shape)
+    shrink = 2 if choose_stem(stem, height, width) == "imagenet" else 0
+    stages = range(len(spec.blocks))
+    pixels = [halved(height, shrink + stage) * halved(width, shrink + stage) for stage in stages]
+    recorder = _Recorder()
+    (_count_resnet if isinstance(spec, ResNetSpec) else _count_densenet)(recorder, spec, pixels)
+    return [each for each in recorder.convolutions if each.times]

@@ -9,9 +9,14 @@ import click
 
 import larq_igp
 from larq_igp.cli.deployment import benchmark, convert
+from larq_igp.cli.design import design
 from larq_igp.cli.doctor import doctor
+from larq_igp.cli.gradients import gradients
 from larq_igp.cli.networks import list_networks, summary
 from larq_igp.cli.output import Group
+from larq_igp.cli.paths import paths
+from larq_igp.cli.report import report
+from larq_igp.cli.reproduce import reproduce
 from larq_igp.cli.running import evaluate, predict, train
 
 os.environ.setdefault(
@@ -34,5 +39,19 @@ def main() -> None:
     """  # noqa: D301  click takes the escape as "do not wrap"
 
 
-for command in (list_networks, summary, train, evaluate, predict, convert, benchmark, doctor):
+for command in (
+    list_networks,
+    summary,
+    paths,
+    gradients,
+    design,
+    reproduce,
+    train,
+    evaluate,
+    predict,
+    convert,
+    benchmark,
+    report,
+    doctor,
+):
     main.add_command(command)

@@ -1,0 +1,52 @@
+"""The blocks of this package's networks, found in the built graph by their layers' names."""
+
+import re
+from dataclasses import dataclass
+
+from larq_igp.analysis.tensor_graph import GraphError, TensorGraph
+
+BLOCK = re.compile(r"(stage\d+_block\d+)(_|$)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a graph: one tensor enters it, one leaves it.
+
+    Attributes:
+        name: ``stage1_block1``.
+        source: index of the tensor that enters.
+        target: index of the tensor that leaves.
+    """
+
+    name: str
+    source: int
+    target: int
+
+
+def find_blocks(graph: TensorGraph) -> list[Block]:
+    """Return the blocks of a graph in order.
+
+    Raises:
+        GraphError: if no layer is named as a block's, or a block has several ways in or out.
+    """
+    members: dict[str, list[int]] = {}
+    for index, place in enumerate(graph.places):
+        match = BLOCK.match(place.name)
+        if match:
+            members.setdefault(match[1], []).append(index)
+    if not members:
+        raise GraphError(
+            "no layer of this model is named like stage1_block1: give --source and --target in place of --block."
+        )
+    blocks = []
+    for name, indices in members.items():
+        inside = set(indices)
+        sources = {i for index in indices for i in graph.places[index].inputs if i not in inside}
+        targets = {
+            i for index, place in enumerate(graph.places) if index not in inside for i in place.inputs if i in inside
+        }
+        targets |= inside & set(graph.outputs)
+        if len(sources) != 1 or len(targets) != 1:
+            raise GraphError(f"block {name} has {len(sources)} ways in and {len(targets)} out; one each is needed.")
+        blocks.append(Block(name, sources.pop(), targets.pop()))
+    return blocks

@@ -1,0 +1,199 @@
+"""How noisy the gradient of each binary layer is, set against its gradient paths to the loss (paper, section 3.2: noise = f(N_ops)).
+
+Measured at fixed weights over the mini-batches of one pass, BatchNorm with the statistics of each batch as in training.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from larq_igp.analysis.paths import distances_to_target, gradient_paths
+from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.keras2 import tf
+
+
+@dataclass(frozen=True)
+class LayerGradient:
+    """The gradient of one binary convolution's kernel.
+
+    Attributes:
+        layer: its name.
+        signal_to_noise: see ``signal_to_noise``; noise is its inverse.
+        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of them, itself among them: pure noise
+            over ``B`` batches gives ``1 / sqrt(B)``.
+        cosine_to_twin: cosine between the gradient over all and that of the 32-bit twin at the same weights; None without a twin.
+        costs: ``N_1st, N_2nd, N_3rd`` from the layer's output to the model's output.
+        convolutions_ahead: binary convolutions on the longest path to the output.
+        mean_length: binary convolutions on a path to the output, averaged over all paths.
+    """
+
+    layer: str
+    signal_to_noise: float
+    cosine_to_full: float
+    cosine_to_twin: float | None
+    costs: tuple[int, ...]
+    convolutions_ahead: int
+    mean_length: float
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation between what paths predict and what was measured.
+
+    Attributes:
+        predictor: ``N_1st``, ``N_2nd``, ``N_3rd``, ``mean_length`` or ``convolutions_ahead``.
+        measured: ``signal_to_noise``, ``cosine_to_full`` or ``cosine_to_twin``.
+        rho: from -1 to 1; None where one of the two is constant and nothing can be said.
+        p_value: of no correlation; None likewise. Layers of one network are no independent samples: take it as a scale, not a proof.
+        layers: how many went in.
+    """
+
+    predictor: str
+    measured: str
+    rho: float | None
+    p_value: float | None
+    layers: int
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What was measured on a network."""
+
+    layers: tuple[LayerGradient, ...]
+    correlations: tuple[Correlation, ...]
+    batches: int
+    batch_size: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict of plain values."""
+        return asdict(self)
+
+
+def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
+    found = {
+        p.name: (i, p.layer) for i, p in enumerate(graph.places) if p.cost is not None and hasattr(p.layer, "kernel")
+    }
+    if not found:
+        raise GraphError("the model holds no binary convolution whose gradient could be measured.")
+    return found
+
+
+def _gradients(model: "tf.keras.Model", kernels: list, batches: Sequence[tuple]) -> np.ndarray:
+    """Return the gradients of the loss, one object array row for each batch, flattened kernels as columns."""
+    loss_of = tf.keras.losses.SparseCategoricalCrossentropy()
+
+    @tf.function
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = loss_of(labels, model(images, training=True))
+        return tape.gradient(loss, kernels)
+
+    rows = np.empty((len(batches), len(kernels)), dtype=object)
+    for number, (images, labels) in enumerate(batches):
+        for column, gradient in enumerate(step(images, labels)):
+            rows[number, column] = gradient.numpy().astype(np.float64).ravel()
+    return rows
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norm if norm else 0.0
+
+
+def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
+    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite if all are alike.
+
+    The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken off: pure noise gives 0 on average,
+    and a value below 0 means that no signal stands out.
+    """
+    stacked = np.stack(gradients)
+    mean = stacked.mean(axis=0)
+    variance = float(((stacked - mean) ** 2).sum()) / (len(stacked) - 1)
+    signal = float(mean @ mean) - variance / len(stacked)
+    return signal / variance if variance else math.inf
+
+
+def measure_gradients(
+    model: "tf.keras.Model", batches: Sequence[tuple], *, twin: "tf.keras.Model | None" = None, bits: int = 1
+) -> GradientReport:
+    """Measure the kernel gradients of every binary convolution of a classifier.
+
+    Args:
+        model: maps images to probabilities. BatchNorm's moving statistics change; the weights do not.
+        batches: ``(images, labels)``, at least two.
+        twin: the 32-bit twin; it takes over the model's weights, layer by layer.
+        bits: as of ``gradient_paths``.
+
+    Raises:
+        GraphError: if there are fewer than two batches, no binary convolution, or the twin has other layers.
+    """
+    if len(batches) < 2:
+        raise GraphError(f"noise needs at least 2 mini-batches; got {len(batches)}.")
+    graph = tensor_graph(model, bits=bits)
+    found = _binary_layers(graph)
+    twin_rows = None
+    if twin is not None:
+        twin_rows = _gradients(twin, _take_over(model, twin, list(found)), batches)
+    rows = _gradients(model, [layer.kernel for _, layer in found.values()], batches)
+    costs = distances_to_target(graph)
+    layers = []
+    for column, (name, (index, _)) in enumerate(found.items()):
+        gradients = list(rows[:, column])
+        full = np.mean(gradients, axis=0)
+        ahead = gradient_paths(graph, index, k=1)
+        layers.append(
+            LayerGradient(
+                layer=name,
+                signal_to_noise=signal_to_noise(gradients),
+                cosine_to_full=float(np.mean([_cosine(gradient, full) for gradient in gradients])),
+                cosine_to_twin=None
+                if twin_rows is None
+                else _cosine(full, np.mean(list(twin_rows[:, column]), axis=0)),
+                costs=costs[index],
+                convolutions_ahead=max(ahead.lengths),
+                mean_length=sum(length * count for length, count in ahead.lengths.items()) / ahead.total,
+            )
+        )
+    return GradientReport(tuple(layers), tuple(correlate(layers)), len(batches), len(batches[0][1]))
+
+
+def _take_over(model: "tf.keras.Model", twin: "tf.keras.Model", names: list[str]) -> list:
+    """Copy all weights to the twin by the layers' names; return the kernels of the named layers."""
+    theirs = {layer.name: layer for layer in twin.layers}
+    for layer in model.layers:
+        if layer.weights:
+            if layer.name not in theirs or len(theirs[layer.name].weights) != len(layer.weights):
+                raise GraphError(f"the twin has no layer {layer.name!r} with the same weights.")
+            theirs[layer.name].set_weights(layer.get_weights())
+    return [theirs[name].kernel for name in names]
+
+
+def correlate(layers: Sequence[LayerGradient]) -> list[Correlation]:
+    """Return the rank correlations of every prediction with every measurement."""
+    predictors = {
+        f"N_{name}": [layer.costs[i] if len(layer.costs) > i else None for layer in layers]
+        for i, name in enumerate(("1st", "2nd", "3rd"))
+    }
+    predictors["mean_length"] = [layer.mean_length for layer in layers]
+    predictors["convolutions_ahead"] = [layer.convolutions_ahead for layer in layers]
+    found = []
+    for predictor, xs in predictors.items():
+        for name in ("signal_to_noise", "cosine_to_full", "cosine_to_twin"):
+            pairs = [(x, getattr(layer, name)) for x, layer in zip(xs, layers, strict=True)]
+            pairs = [pair for pair in pairs if None not in pair]  # the last layers have fewer paths
+            if pairs or name != "cosine_to_twin":
+                found.append(Correlation(predictor, name, *_spearman(pairs), len(pairs)))
+    return found
+
+
+def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    from scipy.stats import spearmanr
+
+    xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
+    if len(set(xs)) < 2 or len(set(ys)) < 2:
+        return None, None
+    result = spearmanr(xs, ys)
+    return float(result.statistic), float(result.pvalue)

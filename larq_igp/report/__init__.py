@@ -1,0 +1,1 @@
+"""A page and charts from runs and from what networks cost."""

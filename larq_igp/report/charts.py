@@ -1,0 +1,157 @@
+"""Charts as data: drawn by plotly on the page and by matplotlib for papers, from the same numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of a chart.
+
+    Attributes:
+        name: in the legend.
+        x: numbers or names.
+        y: numbers.
+        style: ``points``, ``line``, ``front`` (a dashed step line), ``bars``, ``edges`` (grey lines, None between them), ``nodes``, or
+            ``path`` (a line that stands out when pointed at).
+        labels: said for each point when pointed at.
+    """
+
+    name: str
+    x: tuple
+    y: tuple
+    style: Literal["points", "line", "front", "bars", "edges", "nodes", "path"]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart.
+
+    Attributes:
+        name: of its file and its place in the page.
+        title: above it.
+        x_label: with unit.
+        y_label: with unit.
+        series: what is drawn; empty for a matrix.
+        matrix: rows from top to bottom, for a heat map; ``ticks`` name rows and columns.
+        ticks: names along both sides of a matrix.
+        note: a sentence below.
+    """
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...] = ()
+    matrix: tuple[tuple[int, ...], ...] = ()
+    ticks: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether it draws nodes and edges, so that axes mean nothing."""
+        return any(series.style == "nodes" for series in self.series)
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points that no other beats: none has less of one without more of the other."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        if not front or y < front[-1][1]:
+            front.append((x, y))
+    return front
+
+
+def error_chart(
+    name: str, title: str, x_label: str, groups: dict[str, list[tuple[float, float, str]]], note: str = ""
+) -> Chart:
+    """Draw error against a cost, one group of ``(cost, error, label)`` a series, with the Pareto front of all."""
+    series = [
+        Series(group, tuple(p[0] for p in points), tuple(p[1] for p in points), "points", tuple(p[2] for p in points))
+        for group, points in groups.items()
+        if points
+    ]
+    front = pareto_front([(x, y) for points in groups.values() for x, y, _ in points])
+    if len(front) > 1:
+        series.append(Series("Pareto front", tuple(x for x, _ in front), tuple(y for _, y in front), "front"))
+    return Chart(name, title, x_label, "top-1 error, %", tuple(series), note=note)
+
+
+def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
+    """Draw a block, inputs left, with one gradient path of each of its smallest costs.
+
+    Args:
+        graph: a ``TensorGraph``.
+        block: a ``Block`` of it.
+        name: of the chart.
+        title: of the chart.
+    """
+    from larq_igp.analysis.paths import gradient_paths
+
+    paths = gradient_paths(graph, block.source, block.target, k=4)
+    shown, stands_for, depth = _contract(graph, block)
+    lanes: dict[int, int] = {}
+    position = {}
+    for index in shown:
+        row = lanes.setdefault(depth[index], 0)
+        lanes[depth[index]] += 1
+        position[index] = (depth[index], row)
+    position = {i: (x, (lanes[x] - 1) / 2 - row + 0.12 * (x % 2)) for i, (x, row) in position.items()}
+    edges = [
+        (stands_for[before], i)
+        for i in shown
+        if i != block.source
+        for before in graph.places[i].inputs
+        if before in stands_for
+    ]
+    flat_x = tuple(v for a, b in edges for v in (position[a][0], position[b][0], None))
+    flat_y = tuple(v for a, b in edges for v in (position[a][1], position[b][1], None))
+    series = [Series("layers", flat_x, flat_y, "edges")]
+    names = {graph.places[i].name: i for i in sorted(stands_for)}
+    for number, path in enumerate(paths.smallest):
+        indices = list(dict.fromkeys(stands_for[names[layer]] for layer in path.witness))
+        xs, ys = zip(*[position[i] for i in indices], strict=True)
+        ys = tuple(y + 0.03 * (number - 1) for y in ys)  # side by side where they share an edge
+        label = f"N_{('1st', '2nd', '3rd', '4th')[number]} = {path.cost:,}"
+        said = f"{label}<br>{path.length} binary convolutions<br>{path.count:,} paths of this cost"
+        series.append(Series(label, _dense(xs), _dense(ys), "path", (said,) * len(_dense(xs))))
+    kinds = tuple(_said(graph, i, block) for i in shown)
+    series.append(
+        Series("nodes", tuple(position[i][0] for i in shown), tuple(position[i][1] for i in shown), "nodes", kinds)
+    )
+    shortest, longest = min(paths.lengths), max(paths.lengths)
+    note = f"{paths.total:,} gradient paths of {shortest} to {longest} binary convolutions. Point at a line to see its path."
+    return Chart(name, title, "", "", tuple(series), note=note)
+
+
+def _dense(values: Sequence[float], steps: int = 6) -> tuple[float, ...]:
+    """Put points between, so that a line can be pointed at anywhere."""
+    between = [a + (b - a) * i / steps for a, b in pairwise(values) for i in range(steps)]
+    return (*between, values[-1])
+
+
+def _contract(graph: Any, block: Any) -> tuple[list[int], dict[int, int], dict[int, int]]:
+    """Leave out what only passes one tensor on (BatchNorm, ReLU); return what is shown, what stands for what, and depths."""
+    stands_for, shown, depth = {block.source: block.source}, [block.source], {block.source: 0}
+    for index in range(block.source + 1, block.target + 1):
+        place = graph.places[index]
+        before = [stands_for[i] for i in place.inputs if i in stands_for]
+        if not before:
+            continue
+        if place.cost is None and len(place.inputs) == 1 and index != block.target:
+            stands_for[index] = before[0]
+            continue
+        stands_for[index] = index
+        depth[index] = 1 + max(depth[i] for i in before)
+        shown.append(index)
+    return shown, stands_for, depth
+
+
+def _said(graph: Any, index: int, block: Any) -> str:
+    place = graph.places[index]
+    if index == block.source:
+        return "input"
+    return f"{place.name}<br>{place.cost:,} operations" if place.cost is not None else place.name

@@ -1,0 +1,265 @@
+"""What goes into the page: the paper's rows, the runs that were given, and measured latencies."""
+
+import base64
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import larq_igp
+from larq_igp.analysis.blocks import find_blocks
+from larq_igp.analysis.graph import count_layers
+from larq_igp.analysis.tensor_graph import tensor_graph
+from larq_igp.architectures import ZOO
+from larq_igp.architectures.accounting import Counts, closed_form
+from larq_igp.architectures.published import TABLE3
+from larq_igp.data import eval_batches, load_dataset
+from larq_igp.errors import UserError
+from larq_igp.files import read_json
+from larq_igp.keras2 import tf
+from larq_igp.report.charts import Chart, Series, block_chart, error_chart
+from larq_igp.report.page import Section, html_table
+from larq_igp.training.run import HISTORY, Run, open_run
+
+COSTS = {
+    "storage": ("storage, Mbit", lambda counts: counts.storage_bits / 1e6),
+    "flops": ("FLOPs, 1e8", lambda counts: counts.flops / 1e8),
+    "memory": ("run-time memory, MB", lambda counts: counts.runtime_memory_bytes / 1e6),
+}
+BLOCKS = ("resnet_tiny", "bireal_resnet_tiny", "igp_resnet_tiny", "igp_densenet_tiny")
+IMAGES_SHOWN = 24
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run as the page shows it."""
+
+    name: str
+    run: Run
+    counts: Counts
+    metrics: dict | None
+    history: list[dict[str, str]]
+
+
+def run_facts(folder: str | Path) -> RunFacts:
+    """Read a run directory; one that has not come to its end has no metrics.
+
+    Raises:
+        UserError: if it is not a run directory.
+    """
+    run = open_run(folder)
+    recipe, path = run.recipe, Path(folder) / HISTORY
+    history = []
+    if path.is_file():
+        with path.open(newline="") as file:
+            history = list(csv.DictReader(file))
+    counts = closed_form(
+        recipe.spec,
+        input_shape=run.preprocessing.input_shape,
+        num_classes=len(run.class_names),
+        bits=recipe.bits,
+        stem=recipe.stem,
+    )
+    return RunFacts(Path(folder).name or str(folder), run, counts, run.metrics(), history)
+
+
+def read_latencies(path: str | Path) -> dict[str, tuple[float, str]]:
+    """Read what ``larq-igp benchmark --json`` printed: network -> fastest median in ms, and its engine.
+
+    Raises:
+        UserError: if the file is something else.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    try:
+        for row in read_json(path):
+            best = (float(row["latency_ms_median"]), str(row["engine"]))
+            found[row["network"]] = min(best, found.get(row["network"], best))
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is not what `larq-igp benchmark --json` prints: {error!r}.") from error
+    return found
+
+
+def error_section(runs: Sequence[RunFacts], latencies: dict[str, tuple[float, str]]) -> Section:
+    """Error against each cost: the paper's rows, and the runs of each data set."""
+    charts = []
+    for cost, (label, of) in COSTS.items():
+        groups: dict[str, list] = {}
+        for name, row in TABLE3.items():
+            point = (of(closed_form(ZOO[name])), float(row.top1_error), row.title)
+            groups.setdefault(f"paper, {'IGP' if row.title.startswith('IGP') else 'models'}", []).append(point)
+        note = "Errors are the paper's, on ImageNet; costs are counted here."
+        charts.append(error_chart(f"paper-{cost}", f"ImageNet (paper): error against {cost}", label, groups, note))
+    for dataset in dict.fromkeys(facts.run.recipe.dataset for facts in runs if facts.metrics):
+        mine = [facts for facts in runs if facts.metrics and facts.run.recipe.dataset == dataset]
+        for cost, (label, of) in COSTS.items():
+            groups = {"runs": [(of(facts.counts), 100 * (1 - facts.metrics["top1"]), facts.name) for facts in mine]}
+            charts.append(error_chart(f"{dataset}-{cost}", f"{dataset}: error against {cost}", label, groups))
+        timed = [
+            (latencies[facts.run.recipe.network][0], 100 * (1 - facts.metrics["top1"]), facts.name)
+            for facts in mine
+            if facts.run.recipe.network in latencies
+        ]
+        if timed:
+            note = "Median on the host that measured it; no estimate for a device."
+            charts.append(
+                error_chart(
+                    f"{dataset}-latency", f"{dataset}: error against latency", "latency, ms", {"runs": timed}, note
+                )
+            )
+    return Section("Error against cost", charts=tuple(charts))
+
+
+def curves_section(runs: Sequence[RunFacts]) -> Section:
+    """Learning curves of all runs."""
+    columns = {"val_top1": "validation accuracy", "loss": "training loss", "val_loss": "validation loss"}
+    charts = []
+    for column, title in columns.items():
+        series = []
+        for facts in runs:
+            points = [(i, float(row[column])) for i, row in enumerate(facts.history, 1) if row.get(column)]
+            if points:
+                series.append(Series(facts.name, tuple(x for x, _ in points), tuple(y for _, y in points), "line"))
+        if series:
+            charts.append(Chart(f"curve-{column}", title, "epoch", title, tuple(series)))
+    return Section("Learning curves", charts=tuple(charts))
+
+
+def blocks_section() -> Section:
+    """The blocks of four families with their gradient paths."""
+    charts = []
+    for name in BLOCKS:
+        graph = tensor_graph(larq_igp.build(name, input_shape=(32, 32, 3)))
+        title = name.removesuffix("_tiny").replace("_", " ")
+        charts.append(block_chart(graph, find_blocks(graph)[0], f"block-{title.replace(' ', '-')}", title))
+    text = "One block of each family, input left. Filled nodes are binary convolutions; a coloured line is one path of its cost."
+    return Section("Gradient paths of a block", text, tuple(charts))
+
+
+def layers_section(name: str, model: Any, operators: list[dict] | None = None) -> Section:
+    """Storage, multiply-accumulates and, where measured, latency of each layer with a kernel."""
+    layers = [layer for layer in count_layers(model) if layer.kernel_weights]
+    slug = "".join(letter if letter.isalnum() else "-" for letter in name)
+    charts = []
+    for bits_name, value, label in (
+        ("storage", lambda layer: layer.kernel_weights * layer.kernel_bits / 1e3, "storage, kbit"),
+        ("macs", lambda layer: layer.macs / 1e6, "multiply-accumulates, 1e6"),
+    ):
+        series = []
+        for is_binary, group in ((True, "binary"), (False, "full precision")):
+            mine = [layer for layer in layers if (layer.mac_bits < 32) == is_binary]
+            series.append(
+                Series(group, tuple(layer.name for layer in mine), tuple(value(layer) for layer in mine), "bars")
+            )
+        charts.append(
+            Chart(
+                f"layers-{slug}-{bits_name}",
+                f"{name}: {label} of each layer",
+                "layer",
+                label,
+                tuple(s for s in series if s.x),
+            )
+        )
+    if operators:
+        names = tuple(f"{row['index']} {row['operator']}" for row in operators)
+        times = tuple(float(row["latency_ms_median"]) for row in operators)
+        label = "latency, ms"
+        charts.append(
+            Chart(
+                f"layers-{slug}-latency",
+                f"{name}: {label} of each operator",
+                "operator",
+                label,
+                (Series("operators", names, times, "bars"),),
+            )
+        )
+    return Section(f"Layers of {name}", charts=tuple(charts))
+
+
+def mistakes_section(facts: RunFacts) -> Section:
+    """Confusion matrix on the test split, and some images that were misread."""
+    run = facts.run
+    split = load_dataset(run.recipe.dataset, data_dir=run.recipe.data_dir).split("test")
+    model, classes = run.load_model(), len(run.class_names)
+    matrix, wrong, place = np.zeros((classes, classes), int), [], 0
+    for images, labels in eval_batches(split, run.preprocessing, batch_size=100).as_numpy_iterator():
+        guesses = model.predict_on_batch(images).argmax(axis=-1)
+        np.add.at(matrix, (labels, guesses), 1)
+        wrong += [(place + i, labels[i], guesses[i]) for i in np.flatnonzero(labels != guesses)]
+        place += len(labels)
+    cells = tuple(tuple(int(n) for n in row) for row in matrix)
+    slug = "".join(letter if letter.isalnum() else "-" for letter in facts.name)
+    chart = Chart(f"confusion-{slug}", "Confusion matrix", "answer", "truth", matrix=cells, ticks=run.class_names)
+    pictures = "".join(
+        _picture(split, index, run.class_names[truth], run.class_names[guess])
+        for index, truth, guess in wrong[:IMAGES_SHOWN]
+    )
+    text = f"{len(wrong)} of {place} test images are misread; the first {min(len(wrong), IMAGES_SHOWN)} are shown as truth → answer."
+    return Section(f"Mistakes of {facts.name}", text, (chart,), f'<div class="images">{pictures}</div>')
+
+
+def _picture(split: Any, index: int, truth: str, guess: str) -> str:
+    image, _ = split.load(tf.constant(index, tf.int64))
+    data = base64.b64encode(tf.io.encode_png(image).numpy()).decode()
+    words = escape(f"{truth} → {guess}")
+    return f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
+
+
+def runs_section(runs: Sequence[RunFacts]) -> Section:
+    """The runs in a table; without any, how to get one."""
+    if not runs:
+        text = "No run was given: `larq-igp train igp_resnet_tiny` makes one, and `larq-igp report runs/igp_resnet_tiny-digits` shows it."
+        return Section("Runs", text)
+    rows = []
+    for facts in runs:
+        recipe, metrics = facts.run.recipe, facts.metrics
+        errors = [f"{100 * (1 - metrics[key]):.2f}" for key in ("top1", "top5")] if metrics else ["unfinished", "-"]
+        costs = [f"{of(facts.counts):.3g}" for _, of in COSTS.values()]
+        rows.append((facts.name, recipe.network, recipe.bits, recipe.dataset, len(facts.history), *errors, *costs))
+    header = (
+        "run",
+        "network",
+        "bits",
+        "data set",
+        "epochs",
+        "top-1 error, %",
+        "top-5 error, %",
+        *[label for label, _ in COSTS.values()],
+    )
+    return Section("Runs", html=html_table(header, rows))
+
+
+def collect(
+    runs: Sequence[str | Path], *, latencies: str | Path | None = None, network: str = "igp_resnet21_53"
+) -> list[Section]:
+    """Return the sections of the page.
+
+    Args:
+        runs: run directories, or none.
+        latencies: a file that ``larq-igp benchmark --json`` wrote.
+        network: whose layers are shown where no run is given.
+
+    Raises:
+        UserError: if a run or the file cannot be read.
+    """
+    facts = [run_facts(folder) for folder in runs]
+    timed = read_latencies(latencies) if latencies else {}
+    operators = _operators(latencies) if latencies else {}
+    sections = [runs_section(facts), error_section(facts, timed)]
+    if any(each.history for each in facts):
+        sections.append(curves_section(facts))
+    sections.append(blocks_section())
+    for each in facts:
+        sections.append(layers_section(each.name, each.run.build_model(), operators.get(each.run.recipe.network)))
+        if each.metrics:
+            sections.append(mistakes_section(each))
+    if not facts:
+        sections.append(layers_section(network, larq_igp.build(network), operators.get(network)))
+    return sections
+
+
+def _operators(path: str | Path) -> dict[str, list[dict]]:
+    return {row["network"]: row["operators"] for row in read_json(path) if row.get("operators")}

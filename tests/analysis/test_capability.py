@@ -1,0 +1,43 @@
+import itertools
+from math import isclose, log2
+
+import numpy as np
+import pytest
+
+import larq_igp
+from larq_igp.analysis.capability import capability, distinct_values
+from larq_igp.analysis.tensor_graph import GraphError
+from larq_igp.data import Preprocessing, eval_batches, load_dataset
+
+
+def test_capability_is_the_papers():
+    found = capability(56, 56, 64)
+    size = 56 * 56 * 64
+    assert found.binary == size
+    assert found.convolution == found.norm == found.added == size * log2(3 * 3 * 64 + 1)
+    assert found.added_refuted == 2 * found.added
+
+
+def test_one_element_by_listing_all_signs():
+    """A sum of signs takes one more value than it has terms. Its own sign added, it takes a few more, and not the square."""
+    terms = 3
+    sums = {sum(signs) for signs in itertools.product((-1, 1), repeat=terms)}
+    assert isclose(log2(len(sums)), capability(1, 1, terms, (1, 1)).convolution / terms)
+    added = {signs[0] + sum(signs) for signs in itertools.product((-1, 1), repeat=terms)}
+    assert (len(sums), len(added), len(sums) ** 2) == (4, 5, 16)
+
+
+def test_values_that_a_layer_takes_on_digits():
+    digits = load_dataset("digits")
+    preprocessing = Preprocessing(digits.input_shape, digits.mean, digits.deviation)
+    images = next(iter(eval_batches(digits.split("test"), preprocessing, batch_size=20)))[0].numpy()
+    model = larq_igp.build("bireal_resnet_tiny", input_shape=digits.input_shape, num_classes=10)
+    found = distinct_values(model, images, "stage1_block1_layer1_binconv")
+    assert found.possible == 3 * 3 * 16 + 1
+    assert 2 < found.convolution <= found.possible
+    assert found.norm == found.convolution
+    assert found.samples == 20 * 32 * 32
+    assert found.convolution < found.added <= found.samples  # a real-valued shortcut brings more than its signs tell
+    assert found.shortcut <= found.samples
+    with pytest.raises(GraphError, match="no binary convolution"):
+        distinct_values(model, np.zeros((1, 32, 32, 3)), "stem_conv")

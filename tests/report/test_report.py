@@ -1,0 +1,103 @@
+import csv
+import json
+
+import pytest
+
+from larq_igp.report.charts import error_chart, pareto_front
+from larq_igp.report.collect import read_latencies
+from tests.report.browser import chromium, open_page
+
+PHONE, DESK = (390, 844), (1280, 900)
+
+
+@pytest.fixture(scope="module")
+def page(run_dir, tmp_path_factory):
+    """A report on a run, with latencies, and its charts as PNGs."""
+    from click.testing import CliRunner
+
+    from larq_igp.cli import main
+
+    folder = tmp_path_factory.mktemp("report")
+    operators = [{"index": 0, "operator": "LceBconv2d", "latency_ms_median": 0.1}]
+    row = {"network": "igp_resnet_tiny", "engine": "lce", "latency_ms_median": 0.5, "operators": operators}
+    (folder / "latency.json").write_text(json.dumps([row, {**row, "engine": "slow", "latency_ms_median": 2}]))
+    arguments = [
+        "report",
+        run_dir,
+        "-o",
+        folder / "report.html",
+        "--latency",
+        folder / "latency.json",
+        "--png",
+        folder / "png",
+        "--json",
+    ]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return folder, json.loads(result.stdout)
+
+
+def test_page_stands_alone_and_has_what_it_promises(page, run_dir):
+    folder, document = page
+    text = (folder / "report.html").read_text()
+    assert "<script src" not in text and '<link rel="stylesheet"' not in text
+    for name in (
+        "paper-storage",
+        "digits-latency",
+        "curve-val_top1",
+        "block-igp-resnet",
+        "layers-a-run-latency",
+        "confusion-a-run",
+    ):
+        assert name in document["charts"]
+    assert "truth → answer" in text
+    with (run_dir / "history.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 3
+
+
+def test_every_chart_is_a_png_too(page):
+    folder, document = page
+    files = {path.stem: path.read_bytes() for path in (folder / "png").iterdir()}
+    assert set(files) == set(document["charts"])
+    assert all(content.startswith(b"\x89PNG") and len(content) > 5000 for content in files.values())
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+def test_browser_draws_it_without_a_word(page, size):
+    folder, document = page
+    with chromium(*size) as window:
+        assert open_page(window, folder / "report.html") == []
+        assert window.execute_script("return document.documentElement.scrollWidth") <= size[0]
+        assert window.execute_script("return document.querySelectorAll('.chart').length") == len(document["charts"])
+        widths = window.execute_script(
+            "return [...document.querySelectorAll('.chart')].map(d => d.getBoundingClientRect().width)"
+        )
+        assert min(widths) > 300
+        highlight = """
+            const div = document.getElementById('block-igp-resnet');
+            const curve = div.data.findIndex(trace => trace.meta === 'path');
+            div.emit('plotly_hover', {points: [{curveNumber: curve}]});
+            return [div.data[curve].line.width, div.data[curve + 1].opacity];
+        """
+        assert window.execute_script(highlight) == [7, 0.15]
+
+
+def test_no_run_at_all(igp, tmp_path):
+    result = igp("report", "-o", tmp_path / "empty.html", "--network", "igp_resnet_tiny")
+    assert result.exit_code == 0
+    text = (tmp_path / "empty.html").read_text()
+    assert "No run was given" in text
+    assert "paper-memory" in text
+
+
+def test_pareto_front_by_hand():
+    assert pareto_front([(3, 1), (1, 3), (2, 3), (2, 2), (4, 1)]) == [(1, 3), (2, 2), (3, 1)]
+    assert error_chart("a", "b", "c", {"one": [(1, 2, "x")]}).series[-1].style == "points"  # one point has no front
+
+
+def test_refusals(refused, tmp_path):
+    assert "is not a run directory" in refused("report", tmp_path, "-o", tmp_path / "a.html")
+    (tmp_path / "b.json").write_text("[{}]")
+    assert "is not what" in refused("report", "-o", tmp_path / "a.html", "--latency", tmp_path / "b.json")
+    with pytest.raises(Exception, match="does not exist"):
+        read_latencies(tmp_path / "nothing.json")
