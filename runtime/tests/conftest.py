@@ -4,6 +4,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,3 +61,16 @@ def converter():
     import larq_compute_engine
 
     return larq_compute_engine
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory) -> dict[str, Path]:
+    """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones."""
+    folder = os.environ.get("LARQ_IGP_RUNTIME_WHEELS")
+    if not folder:
+        need_module("ziglang", "build")
+        folder = tmp_path_factory.mktemp("wheels")
+        command = ["make", "-C", str(RUNTIME), "wheels", f"DIST={folder}", f"PYTHON={sys.executable}"]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return {arch: next(Path(folder).glob(f"*manylinux2014_{arch}.whl")) for arch in ("x86_64", "aarch64")}
