@@ -59,7 +59,9 @@ def test_small_models(emulator, tmp_path, isa):
             joined = d.add(d.conv(packed, seed=block), d.conv(packed, seed=9 + block))
             x = d.add(d.mul(joined, d.constant(0.5)), x)
         save(tmp_path, f"blocks{i}", d.graph.file([x]), d.x)
-    report = json.loads(emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path, LARQ_IGP_RUNTIME_ISA=isa).stdout)
+    report = json.loads(
+        emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path, LARQ_IGP_RUNTIME_ISA=isa).stdout
+    )
     assert report["cases"] == len(convs) + len(SHAPES)
     assert report["wrong"] == [] and report["integers"] > 50
     assert report["largest"] <= 1e-6, report["worst"]

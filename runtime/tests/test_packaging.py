@@ -21,7 +21,9 @@ LIBRARIES = re.compile(r"lib(c|m|pthread|dl|stdc\+\+|gcc_s)\.so\.\d+|ld-linux-[\
 def dynamic_symbols(library: Path, which: str) -> set[str]:
     """Names from nm, without their versions; `which` is --defined-only or --undefined-only."""
     nm = need_tool("nm")
-    lines = subprocess.run([nm, "-D", which, library], check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(
+        [nm, "-D", which, library], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     return {line.split()[-1].partition("@")[0] for line in lines if line.split()[-2] not in "wv"}
 
 
@@ -35,7 +37,11 @@ def needed_libraries(library: Path) -> list[str]:
 def check_library(library: Path) -> None:
     assert dynamic_symbols(library, "--defined-only") == EXPORTS
     undefined = dynamic_symbols(library, "--undefined-only")
-    foreign = {name for name in undefined if re.match(r"(?i)(_ZN?K?\d*)?(tflite|tensorflow|litert|flatbuffers)", name)}
+    foreign = {
+        name
+        for name in undefined
+        if re.match(r"(?i)(_ZN?K?\d*)?(tflite|tensorflow|litert|flatbuffers)", name)
+    }
     assert not foreign
     needed = needed_libraries(library)
     assert needed and all(LIBRARIES.fullmatch(name) for name in needed), needed
@@ -55,7 +61,15 @@ def test_installed_library_resolves_every_symbol():
 def source(tmp_path_factory) -> Path:
     """A copy of the sources, so that builds leave nothing behind."""
     copy = tmp_path_factory.mktemp("source")
-    files = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "larq_igp_runtime", "native")
+    files = (
+        "setup.py",
+        "setup.cfg",
+        "pyproject.toml",
+        "MANIFEST.in",
+        "README.md",
+        "larq_igp_runtime",
+        "native",
+    )
     subprocess.run(["cp", "-r", *(str(RUNTIME / name) for name in files), str(copy)], check=True)
     for library in copy.glob("larq_igp_runtime/*.so"):
         library.unlink()
@@ -64,7 +78,17 @@ def source(tmp_path_factory) -> Path:
 
 def build(source: Path, out: Path, **environment) -> subprocess.CompletedProcess:
     need_module("setuptools", "wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), str(source)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(out),
+        str(source),
+    ]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
@@ -84,8 +108,14 @@ def test_wheel_of_this_machine(source, tmp_path):
     ("environment", "sentence"),
     [
         ({"CXX": "/nowhere/c++"}, "error: the C++ compiler named by CXX, '/nowhere/c++', was not found."),
-        ({"CXX": "", "PATH": "/nowhere"}, "error: larq-igp-runtime needs a C++17 compiler and none was found"),
-        ({"LARQ_IGP_RUNTIME_ZIG": "mips"}, "error: LARQ_IGP_RUNTIME_ZIG is 'mips'; choose one of x86_64, aarch64."),
+        (
+            {"CXX": "", "PATH": "/nowhere"},
+            "error: larq-igp-runtime needs a C++17 compiler and none was found",
+        ),
+        (
+            {"LARQ_IGP_RUNTIME_ZIG": "mips"},
+            "error: LARQ_IGP_RUNTIME_ZIG is 'mips'; choose one of x86_64, aarch64.",
+        ),
     ],
 )
 def test_no_compiler_is_one_sentence(source, tmp_path, environment, sentence):

@@ -1,7 +1,7 @@
 """Runs on the emulated machine: repeats what another machine computed, and compares.
 
-    aarch64_replay.py FOLDER            every FOLDER/*.npz with `model`, `x`, `y` (and `names`)
-    aarch64_replay.py --count N MODEL   N inferences and nothing else, to be counted
+aarch64_replay.py FOLDER            every FOLDER/*.npz with `model`, `x`, `y` (and `names`)
+aarch64_replay.py --count N MODEL   N inferences and nothing else, to be counted
 """
 
 import json

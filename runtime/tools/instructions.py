@@ -15,7 +15,9 @@ from pathlib import Path
 
 RUNTIME = Path(__file__).resolve().parents[1]
 BUDGET = RUNTIME / "tests" / "golden" / "instructions.json"
-DEFAULT_ROOT = Path(os.environ.get("LARQ_IGP_RUNTIME_AARCH64_ROOT", Path.home() / ".cache/larq-igp-runtime/aarch64"))
+DEFAULT_ROOT = Path(
+    os.environ.get("LARQ_IGP_RUNTIME_AARCH64_ROOT", Path.home() / ".cache/larq-igp-runtime/aarch64")
+)
 
 
 def bireal_file(path: Path) -> Path:
