@@ -1,4 +1,4 @@
-"""The oldest and the newest interpreter packages: the C structs that the engine shares with them are theirs."""
+"""The oldest and the newest interpreter packages: the engine shares C structs with them."""
 
 import os
 import re

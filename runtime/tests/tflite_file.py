@@ -24,7 +24,7 @@ BUILTINS = {
     "ADD": (0, 11),
     "MUL": (18, 21),
     "RELU": (19, 0),
-    "RESHAPE": (22, 17),
+    "RESHAPE": (22, 0),
     "CONCATENATION": (2, 10),
     "SUB": (41, 28),
 }
