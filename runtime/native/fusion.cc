@@ -85,12 +85,21 @@ void Graph::Fuse() {
 }
 
 // Additions and scalings of a convolution's result, by nobody else read, become part of it. The convolution moves to
-// the place of the last one, where the other operands are ready. Of two convolutions that are added, the later one
-// takes the addition: hence from the end to the beginning.
+// the place of the last one, where the other operands are ready. Of two convolutions that are added, the one with the
+// longer way from the input takes the addition, wherever the model lists it: the other can then run early, together
+// with its siblings (MergeConvolutions).
 void Graph::AbsorbFloatOps() {
-  for (size_t i = steps_.size(); i-- > 0;) {
-    if (!IsFloatConvolution(steps_[i])) continue;
-    size_t at = i;
+  std::map<int, int> level;  // of a tensor: operations on the longest way from the partition's inputs
+  std::vector<std::pair<int, size_t>> convolutions;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    int longest = 0;
+    for (int tensor : steps_[i].Inputs()) longest = std::max(longest, level[tensor]);
+    for (int tensor : steps_[i].Outputs()) level[tensor] = longest + 1;
+    if (IsFloatConvolution(steps_[i])) convolutions.push_back({longest, i});
+  }
+  std::sort(convolutions.rbegin(), convolutions.rend());
+  for (const auto& entry : convolutions) {
+    size_t at = entry.second;
     for (;;) {
       Member& member = steps_[at].members[0];
       if (UsesOf(member.values) != 1 || partition_outputs_.count(member.values)) break;
