@@ -1,6 +1,6 @@
-// Memory that runs out: operator new and posix_memalign that fail on command, and for anything large.
+// Memory that runs out: operator new, calloc and posix_memalign that fail on command, and for anything large.
 //
-// posix_memalign is reached by linking with --wrap=posix_memalign.
+// The C functions are reached by linking with --wrap.
 
 #include <cerrno>
 #include <cstdlib>
@@ -24,6 +24,13 @@ void FailAllocationAfter(int count) { countdown = count; }
 extern "C" int __real_posix_memalign(void** memory, size_t alignment, size_t bytes);
 extern "C" int __wrap_posix_memalign(void** memory, size_t alignment, size_t bytes) {
   return Fails(bytes) ? ENOMEM : __real_posix_memalign(memory, alignment, bytes);
+}
+
+extern "C" void* __real_calloc(size_t count, size_t bytes);
+extern "C" void* __wrap_calloc(size_t count, size_t bytes) {
+  size_t total;
+  if (__builtin_mul_overflow(count, bytes, &total) || Fails(total)) return nullptr;
+  return __real_calloc(count, bytes);
 }
 
 void* operator new(size_t bytes) {
