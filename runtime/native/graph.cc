@@ -141,6 +141,7 @@ std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& par
 }
 
 std::string Graph::SetShape(TfLiteContext* context, int index, int type, const std::vector<int64_t>& shape) {
+  if (tensors_.count(index)) return "tensor " + std::to_string(index) + " is written by two operators, or read before it is written";
   Tensor& tensor = tensors_[index];
   tensor.shape = shape;
   if (!ByteSize(shape, type, &tensor.bytes)) return "an output of shape " + ShapeText(shape) + " is too large";
@@ -169,10 +170,12 @@ std::string Graph::SetupConvolution(TfLiteContext* context, Step* step) {
     one.packs_signs = mode == ConvMode::kFloat && member.bits >= 0;
     constants.push_back(one);
   }
-  step->convolution.reset(new Convolution);
-  if (!step->convolution->Setup(constants, mode)) return "out of memory for filters";
   step->outputs.resize(step->members.size());
   step->addends.resize(step->members.size());
+  // Kept only once it is whole: after a failure the interpreter may prepare again.
+  std::unique_ptr<Convolution> convolution(new Convolution);
+  if (!convolution->Setup(constants, mode)) return "out of memory for filters";
+  step->convolution = std::move(convolution);
   return "";
 }
 
@@ -357,8 +360,8 @@ std::string Graph::Run(TfLiteContext* context, const Kernels& kernels, ThreadPoo
     }
     const auto start = std::chrono::steady_clock::now();
     RunStep(&step, kernels, pool);
-    step.milliseconds += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    ++step.runs;
+    const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
   }
   return "";
 }
@@ -483,7 +486,7 @@ std::string Graph::Profile(const char* kernels) const {
       fused += "]";
     }
     const auto& shape = tensors_.at(step.op.input).shape;
-    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels, step.milliseconds / step.runs, KindName(step.op.kind), ShapeText(shape).c_str());
+    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels, step.milliseconds, KindName(step.op.kind), ShapeText(shape).c_str());
     text += line + fused + "\n";
   }
   return text;

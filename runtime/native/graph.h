@@ -36,7 +36,7 @@ struct Step {
   std::unique_ptr<Convolution> convolution;
   std::vector<ConvOutput> outputs;            // filled before every run
   std::vector<std::vector<Addend>> addends;   // likewise
-  double milliseconds = 0;
+  double milliseconds = 0;  // the fastest of `runs`
   int64_t runs = 0;
 
   std::vector<int> Inputs() const;
@@ -50,7 +50,7 @@ class Graph {
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
   std::string Run(TfLiteContext* context, const Kernels& kernels, ThreadPool* pool, bool profile);
-  // One line per step: what it is, and its mean time.
+  // One line per step: what it is, and its fastest time.
   std::string Profile(const char* kernels) const;
 
  private:
