@@ -116,7 +116,7 @@ def with_realistic_statistics(model, seed: int = 0):
     """Sets BatchNorm to what its inputs have on noise, with scales and shifts spread around 1 and 0.
 
     A network with fresh statistics saturates: then equal outputs say little. One pass in training mode with
-    momentum 0 leaves each layer with the statistics of that pass, all layers before it being normalised by theirs.
+    momentum 0 leaves each layer with the statistics of that pass.
     """
     import tensorflow as tf
 
