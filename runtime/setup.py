@@ -27,7 +27,6 @@ from setuptools.command.build_py import build_py
 NATIVE = Path("native")
 LIBRARY = "liblarq_igp_runtime.so"
 GLIBC = "2.17"  # manylinux2014
-ZIG = "ziglang==0.17.1"  # pinned: another compiler is another set of kernels to test
 ARCHITECTURES = ("x86_64", "aarch64")
 
 # Outputs must not depend on the compiler's taste for fused multiply-add: -ffp-contract=off.
@@ -131,5 +130,4 @@ if __name__ == "__main__":
     setup(
         cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": WheelForEveryPython},
         distclass=NativeDistribution,
-        setup_requires=[ZIG] if zig_architecture() else [],
     )

@@ -70,7 +70,7 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
     """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones."""
     folder = os.environ.get("LARQ_IGP_RUNTIME_WHEELS")
     if not folder:
-        need_module("pip", "auditwheel")
+        need_module("ziglang", "auditwheel")
         folder = tmp_path_factory.mktemp("wheels")
         command = ["make", "-C", str(RUNTIME), "wheels", f"DIST={folder}", f"PYTHON={sys.executable}"]
         result = subprocess.run(command, capture_output=True, text=True)

@@ -32,9 +32,9 @@ def network(request) -> bytes:
     tf.keras.utils.set_random_seed(0)
     family = larq_zoo.sota if request.param.startswith("Quick") else larq_zoo.literature
     model = getattr(family, request.param)(weights=None)
-    last = model.layers[-1]
-    assert last.get_config()["activation"] == "softmax"
-    model = tf.keras.Model(model.input, last.input)
+    softmax = model.layers[-1]
+    assert isinstance(softmax, tf.keras.layers.Activation | tf.keras.layers.Softmax)
+    model = tf.keras.Model(model.input, softmax.input)
     return larq_compute_engine.convert_keras_model(with_realistic_statistics(model))
 
 
