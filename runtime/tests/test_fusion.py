@@ -117,6 +117,18 @@ def test_joined_blocks(isa, shape, paths, exact):
     d.check([x])
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.25, -2.0, 0.3, 0.0])
+@pytest.mark.parametrize("exact", [True, False])
+def test_scaled_sums(isa, factor, exact):
+    """Factors before, between and after sums, powers of two or not, scalars or one per channel."""
+    d = Drawing((1, 5, 6, 33), exact=exact)
+    a = d.mul(d.add(d.conv(d.quantize(d.input)), d.input), d.constant(factor))
+    b = d.add(d.mul(d.conv(d.quantize(a), seed=1), d.constant(factor)), a)
+    c = d.mul(d.mul(d.add(d.conv(d.quantize(b), seed=2), b), d.constant(factor)), d.constant([0.5]))
+    e = d.mul(d.add(d.conv(d.quantize(c), seed=3), c), d.per_channel())
+    d.check([e])
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("scalar", [False, True])
 def test_batchnorm_before_sign(isa, shape, scalar):
