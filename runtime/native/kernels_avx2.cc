@@ -38,37 +38,67 @@ inline __m256i Widen(__m256i bytes) {
   return _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
 }
 
-// Float finish of a block that belongs to one output entirely.
-template <int Pixels>
-inline void FinishFloat(const ConvTask& task, int block, const LaneRun& run, int first, const __m256i sums[][2]) {
+// Stores the signs of one pixel: 16 bits, or 32 where the last half word has no partner.
+inline void StoreSigns(const ConvOutput& output, const LaneRun& run, size_t pixel, uint32_t signs) {
+  uint32_t* word = output.bits + pixel * output.words + run.channel / 32;
+  if (run.channel % 32) {
+    reinterpret_cast<uint16_t*>(word)[1] = static_cast<uint16_t>(signs);
+  } else if (run.channel + run.count == output.channels) {
+    *word = signs;
+  } else {
+    *reinterpret_cast<uint16_t*>(word) = static_cast<uint16_t>(signs);
+  }
+}
+
+// Lanes of one register that belong to a run: all ones there, zeros elsewhere.
+inline __m256i LaneMask(const LaneRun& run, int half) {
+  const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(half * kHalf));
+  return _mm256_and_si256(_mm256_cmpgt_epi32(lane, _mm256_set1_epi32(run.lane - 1)),
+                          _mm256_cmpgt_epi32(_mm256_set1_epi32(run.lane + run.count), lane));
+}
+
+template <bool Whole>
+inline __m256 Load(const float* values, __m256i mask) {
+  return Whole ? _mm256_loadu_ps(values) : _mm256_maskload_ps(values, mask);
+}
+
+// The part of a block that belongs to one output. Whole: all 16 lanes.
+template <int Pixels, bool Whole>
+inline void FinishRun(const ConvTask& task, int block, const LaneRun& run, int first, const __m256i sums[][2]) {
   const ConvFinish& finish = *task.finish;
   const ConvOutput& output = finish.outputs[run.output];
   const __m256i low = _mm256_set1_epi32(finish.clamp_min), high = _mm256_set1_epi32(finish.clamp_max);
+  uint32_t signs[Pixels] = {};
   for (int half = 0; half < 2; ++half) {
+    const __m256i mask = LaneMask(run, half);
     const size_t lane0 = static_cast<size_t>(block) * kBlockChannels + half * kHalf;
     const __m256 bias = _mm256_loadu_ps(finish.bias + lane0);
     const __m256 multiplier = _mm256_loadu_ps((finish.doubled ? finish.doubled : finish.multiplier) + lane0);
     for (int p = 0; p < Pixels; ++p) {
-      const size_t pixel = task.first_pixel + first + p;
       __m256i x = sums[p][half];
       if (!finish.doubled) x = _mm256_max_epi32(_mm256_min_epi32(_mm256_slli_epi32(x, 1), high), low);
       __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(x), multiplier), bias);
       if (task.border && task.border[first + p]) y = _mm256_add_ps(y, _mm256_loadu_ps(task.border[first + p] + lane0));
-      const size_t at = pixel * output.channels + run.channel + half * kHalf;
+      // Lane `run.lane` is channel `run.channel`; lanes outside the mask are neither read nor written.
+      const ptrdiff_t at = static_cast<ptrdiff_t>(task.first_pixel + first + p) * output.channels + run.channel - run.lane + half * kHalf;
       for (int a = 0; a < output.addend_count; ++a) {
         const Addend& addend = output.addends[a];
-        if (addend.values) y = _mm256_add_ps(y, _mm256_loadu_ps(addend.values + at));
+        if (addend.values) y = _mm256_add_ps(y, Load<Whole>(addend.values + at, mask));
         if (addend.scale != 1.0f) y = _mm256_mul_ps(y, _mm256_set1_ps(addend.scale));
       }
-      if (output.values) _mm256_storeu_ps(output.values + at, y);
-      if (output.bits) {
-        uint8_t* bytes = reinterpret_cast<uint8_t*>(output.bits + pixel * output.words) + run.channel / 8;
-        bytes[half] = static_cast<uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ)));
-        // The last half word without a partner: clear the partner.
-        if (half == 1 && run.channel % 32 == 0 && run.channel + kBlockChannels == output.channels) bytes[2] = bytes[3] = 0;
+      if (output.values) {
+        if (Whole) {
+          _mm256_storeu_ps(output.values + at, y);
+        } else {
+          _mm256_maskstore_ps(output.values + at, mask, y);
+        }
       }
+      const __m256 negative = _mm256_and_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ), _mm256_castsi256_ps(mask));
+      signs[p] |= static_cast<uint32_t>(_mm256_movemask_ps(negative)) << (half * kHalf);
     }
   }
+  if (!output.bits) return;
+  for (int p = 0; p < Pixels; ++p) StoreSigns(output, run, task.first_pixel + first + p, signs[p] >> run.lane);
 }
 
 template <int Pixels>
@@ -103,10 +133,16 @@ inline void ConvolveTile(const ConvTask& task, int block, int first) {
     }
   }
 
-  const Block& runs = task.finish->blocks[block];
-  const LaneRun& run = task.finish->runs[runs.first_run];
-  if (!task.raw && task.finish->mode == ConvMode::kFloat && runs.runs == 1 && run.count == kBlockChannels) {
-    FinishFloat<Pixels>(task, block, run, first, sums);
+  if (!task.raw && task.finish->mode == ConvMode::kFloat) {
+    const Block& runs = task.finish->blocks[block];
+    for (int r = 0; r < runs.runs; ++r) {
+      const LaneRun& run = task.finish->runs[runs.first_run + r];
+      if (run.count == kBlockChannels) {
+        FinishRun<Pixels, true>(task, block, run, first, sums);
+      } else {
+        FinishRun<Pixels, false>(task, block, run, first, sums);
+      }
+    }
     return;
   }
   int32_t scratch[Pixels * kBlockChannels];

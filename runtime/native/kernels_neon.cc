@@ -24,16 +24,46 @@ constexpr int kRegisters = kBlockChannels / 4;
 alignas(16) constexpr uint32_t kBitOfLane[kBlockChannels] = {1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
                                                              1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
 
-template <int Pixels>
-inline void FinishFloat(const ConvTask& task, int block, const LaneRun& run, int first, const uint32x4_t sums[][kRegisters]) {
+// Stores the signs of one pixel: 16 bits, or 32 where the last half word has no partner.
+inline void StoreSigns(const ConvOutput& output, const LaneRun& run, size_t pixel, uint32_t signs) {
+  uint32_t* word = output.bits + pixel * output.words + run.channel / 32;
+  if (run.channel % 32) {
+    reinterpret_cast<uint16_t*>(word)[1] = static_cast<uint16_t>(signs);
+  } else if (run.channel + run.count == output.channels) {
+    *word = signs;
+  } else {
+    *reinterpret_cast<uint16_t*>(word) = static_cast<uint16_t>(signs);
+  }
+}
+
+// Four values, of which only [begin, end) may be touched: all of them, or those at an end of a run.
+inline float32x4_t LoadSome(const float* values, int begin, int end) {
+  if (begin <= 0 && end >= 4) return vld1q_f32(values);
+  float some[4] = {};
+  for (int i = begin > 0 ? begin : 0; i < end && i < 4; ++i) some[i] = values[i];
+  return vld1q_f32(some);
+}
+
+inline void StoreSome(float* values, float32x4_t y, int begin, int end) {
+  if (begin <= 0 && end >= 4) return vst1q_f32(values, y);
+  float some[4];
+  vst1q_f32(some, y);
+  for (int i = begin > 0 ? begin : 0; i < end && i < 4; ++i) values[i] = some[i];
+}
+
+// The part of a block that belongs to one output. Whole: all 16 lanes, known at compile time.
+template <int Pixels, bool Whole>
+inline void FinishRun(const ConvTask& task, int block, const LaneRun& run, int first, const uint32x4_t sums[][kRegisters]) {
   const ConvFinish& finish = *task.finish;
   const ConvOutput& output = finish.outputs[run.output];
   const size_t lane0 = static_cast<size_t>(block) * kBlockChannels;
   const int32x4_t low = vdupq_n_s32(finish.clamp_min), high = vdupq_n_s32(finish.clamp_max);
   const float* multiplier = (finish.doubled ? finish.doubled : finish.multiplier) + lane0;
+  const int lane = Whole ? 0 : run.lane, lane_end = Whole ? kBlockChannels : run.lane + run.count;
   for (int p = 0; p < Pixels; ++p) {
     const size_t pixel = task.first_pixel + first + p;
-    const size_t at = pixel * output.channels + run.channel;
+    // Lane `run.lane` is channel `run.channel`; lanes outside the run are neither read nor written.
+    const ptrdiff_t at = static_cast<ptrdiff_t>(pixel) * output.channels + run.channel - lane;
     const float* border = task.border ? task.border[first + p] : nullptr;
     float32x4_t y[kRegisters];
 #pragma GCC unroll 4
@@ -46,24 +76,25 @@ inline void FinishFloat(const ConvTask& task, int block, const LaneRun& run, int
     }
     for (int a = 0; a < output.addend_count; ++a) {
       const Addend& addend = output.addends[a];
+      if (addend.values) {
 #pragma GCC unroll 4
-      for (int n = 0; n < kRegisters; ++n) {
-        if (addend.values) y[n] = vaddq_f32(y[n], vld1q_f32(addend.values + at + 4 * n));
-        if (addend.scale != 1.0f) y[n] = vmulq_n_f32(y[n], addend.scale);
+        for (int n = 0; n < kRegisters; ++n) y[n] = vaddq_f32(y[n], LoadSome(addend.values + at + 4 * n, lane - 4 * n, lane_end - 4 * n));
+      }
+      if (addend.scale != 1.0f) {
+#pragma GCC unroll 4
+        for (int n = 0; n < kRegisters; ++n) y[n] = vmulq_n_f32(y[n], addend.scale);
       }
     }
     if (output.values) {
 #pragma GCC unroll 4
-      for (int n = 0; n < kRegisters; ++n) vst1q_f32(output.values + at + 4 * n, y[n]);
+      for (int n = 0; n < kRegisters; ++n) StoreSome(output.values + at + 4 * n, y[n], lane - 4 * n, lane_end - 4 * n);
     }
     if (output.bits) {
       uint32x4_t signs = vdupq_n_u32(0);
 #pragma GCC unroll 4
       for (int n = 0; n < kRegisters; ++n) signs = vorrq_u32(signs, vandq_u32(vcltzq_f32(y[n]), vld1q_u32(kBitOfLane + 4 * n)));
-      uint16_t* half = reinterpret_cast<uint16_t*>(output.bits + pixel * output.words) + run.channel / 16;
-      half[0] = static_cast<uint16_t>(vaddvq_u32(signs));
-      // The last half word without a partner: clear the partner.
-      if (run.channel % 32 == 0 && run.channel + kBlockChannels == output.channels) half[1] = 0;
+      const uint32_t mask = (1u << (lane_end - lane)) - 1;
+      StoreSigns(output, run, pixel, vaddvq_u32(signs) >> lane & mask);
     }
   }
 }
@@ -103,10 +134,16 @@ inline void ConvolveTile(const ConvTask& task, int block, int first) {
     }
   }
 
-  const Block& runs = task.finish->blocks[block];
-  const LaneRun& run = task.finish->runs[runs.first_run];
-  if (!task.raw && task.finish->mode == ConvMode::kFloat && runs.runs == 1 && run.count == kBlockChannels) {
-    FinishFloat<Pixels>(task, block, run, first, sums);
+  if (!task.raw && task.finish->mode == ConvMode::kFloat) {
+    const Block& runs = task.finish->blocks[block];
+    for (int r = 0; r < runs.runs; ++r) {
+      const LaneRun& run = task.finish->runs[runs.first_run + r];
+      if (run.count == kBlockChannels) {
+        FinishRun<Pixels, true>(task, block, run, first, sums);
+      } else {
+        FinishRun<Pixels, false>(task, block, run, first, sums);
+      }
+    }
     return;
   }
   int32_t scratch[Pixels * kBlockChannels];
