@@ -141,11 +141,23 @@ inline void FinishThreshold(const ConvTask& task, int block, int first, const __
 template <int Pixels>
 inline void ConvolveTile(const ConvTask& task, int block, int first) {
   __m512i ones[Pixels], twos[Pixels];
-#pragma GCC unroll 8
-  for (int p = 0; p < Pixels; ++p) ones[p] = twos[p] = _mm512_setzero_si512();
   const uint32_t* filter = task.filters + block * task.depth * kBlockChannels;
   const uint32_t* patch = task.patches + first;
   size_t d = 0;
+  if (task.depth >= 2) {
+    // The first pair, with nothing counted yet: the carry is what both words have.
+    const __m512i filter0 = _mm512_load_si512(filter), filter1 = _mm512_load_si512(filter + kBlockChannels);
+#pragma GCC unroll 8
+    for (int p = 0; p < Pixels; ++p) {
+      const __m512i half = _mm512_xor_si512(filter0, Broadcast(patch + p));
+      ones[p] = _mm512_ternarylogic_epi32(half, filter1, Broadcast(patch + kPanelPixels + p), kXor3);
+      twos[p] = _mm512_popcnt_epi32(_mm512_andnot_si512(ones[p], half));
+    }
+    d = 2, filter += 2 * kBlockChannels, patch += 2 * kPanelPixels;
+  } else {
+#pragma GCC unroll 8
+    for (int p = 0; p < Pixels; ++p) ones[p] = twos[p] = _mm512_setzero_si512();
+  }
   for (; d + 2 <= task.depth; d += 2, filter += 2 * kBlockChannels, patch += 2 * kPanelPixels) {
     const __m512i filter0 = _mm512_load_si512(filter), filter1 = _mm512_load_si512(filter + kBlockChannels);
 #pragma GCC unroll 8
@@ -180,26 +192,43 @@ inline void ConvolveTile(const ConvTask& task, int block, int first) {
   }
 }
 
-void ConvolveSome(const ConvTask& task, int block, int first, int pixels) {
-  switch (pixels) {
-    case 8: return ConvolveTile<8>(task, block, first);
-    case 7: return ConvolveTile<7>(task, block, first);
-    case 6: return ConvolveTile<6>(task, block, first);
-    case 5: return ConvolveTile<5>(task, block, first);
-    case 4: return ConvolveTile<4>(task, block, first);
-    case 3: return ConvolveTile<3>(task, block, first);
-    case 2: return ConvolveTile<2>(task, block, first);
-    case 1: return ConvolveTile<1>(task, block, first);
+// All blocks of a panel that is cut into tiles of one size.
+template <int Pixels>
+void ConvolvePanel(const ConvTask& task) {
+  for (int block = task.block_begin; block < task.block_end; ++block) {
+    for (int first = 0; first < task.pixels; first += Pixels) ConvolveTile<Pixels>(task, block, first);
   }
 }
 
+template <int Pixels>
+void ConvolveRest(const ConvTask& task, int first) {
+  for (int block = task.block_begin; block < task.block_end; ++block) ConvolveTile<Pixels>(task, block, first);
+}
+
 void Convolve(const ConvTask& task) {
-  const int tiles = (task.pixels + kTilePixels - 1) / kTilePixels;
-  for (int block = task.block_begin; block < task.block_end; ++block) {
-    for (int t = 0; t < tiles; ++t) {
-      const int first = task.pixels * t / tiles, end = task.pixels * (t + 1) / tiles;
-      ConvolveSome(task, block, first, end - first);
+  // 9 to 16 pixels are two tiles. An odd number is cut as 2n + 1 = n + (n + 1).
+  const bool two = task.pixels > kTilePixels;
+  const int size = two ? (task.pixels + 1) / 2 : task.pixels;
+  if (two && task.pixels % 2) {
+    switch (size) {
+      case 8: ConvolveRest<7>(task, 8); break;
+      case 7: ConvolveRest<6>(task, 7); break;
+      case 6: ConvolveRest<5>(task, 6); break;
+      case 5: ConvolveRest<4>(task, 5); break;
     }
+    ConvTask even = task;
+    even.pixels = size;
+    return Convolve(even);
+  }
+  switch (size) {
+    case 8: return ConvolvePanel<8>(task);
+    case 7: return ConvolvePanel<7>(task);
+    case 6: return ConvolvePanel<6>(task);
+    case 5: return ConvolvePanel<5>(task);
+    case 4: return ConvolvePanel<4>(task);
+    case 3: return ConvolvePanel<3>(task);
+    case 2: return ConvolvePanel<2>(task);
+    case 1: return ConvolvePanel<1>(task);
   }
 }
 
