@@ -19,7 +19,11 @@ bool Fails(size_t bytes) {
 
 }  // namespace
 
-void FailAllocationAfter(int count) { countdown = count; }
+int FailAllocationAfter(int count) {
+  const int left = countdown;
+  countdown = count;
+  return left;
+}
 
 extern "C" int __real_posix_memalign(void** memory, size_t alignment, size_t bytes);
 extern "C" int __wrap_posix_memalign(void** memory, size_t alignment, size_t bytes) {

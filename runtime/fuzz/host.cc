@@ -142,6 +142,7 @@ bool Host::Run(Random* random) {
 }
 
 TfLiteStatus Host::GetExecutionPlan(TfLiteContext* context, TfLiteIntArray** plan) {
+  ReliableMemory reliable;
   Host* host = Of(context);
   std::free(host->plan_array_);
   host->plan_array_ = NewArray(host->plan_);
@@ -150,6 +151,7 @@ TfLiteStatus Host::GetExecutionPlan(TfLiteContext* context, TfLiteIntArray** pla
 }
 
 TfLiteStatus Host::ResizeTensor(TfLiteContext* context, TfLiteTensor* tensor, TfLiteIntArray* dims) {
+  ReliableMemory reliable;
   Host* host = Of(context);
   if (tensor < host->tensors_.data() || tensor >= host->tensors_.data() + host->tensors_.size()) std::abort();
   size_t bytes;
@@ -190,6 +192,7 @@ TfLiteStatus Host::GetNodeAndRegistration(TfLiteContext* context, int index, TfL
 TfLiteStatus Host::Replace(TfLiteContext* context, TfLiteRegistration registration, const TfLiteIntArray* wanted,
                            TfLiteDelegate* delegate) {
   Host* host = Of(context);
+  host->left_to_failure_ = FailAllocationAfter(-1);  // armed again only for the delegate's init
   std::vector<int> plan;
   plan.swap(host->plan_);
   std::vector<int> subset;
@@ -203,6 +206,7 @@ TfLiteStatus Host::Replace(TfLiteContext* context, TfLiteRegistration registrati
     host->plan_.push_back(index);
   }
   if (!subset.empty()) host->AddSubset(registration, subset, delegate);
+  FailAllocationAfter(host->left_to_failure_);
   return kTfLiteOk;
 }
 
@@ -247,7 +251,9 @@ void Host::AddSubset(const TfLiteRegistration& registration, const std::vector<i
   node.node.delegate = delegate;
   node.parameters.assign(reinterpret_cast<char*>(&parameters), reinterpret_cast<char*>(&parameters + 1));
   node.node.builtin_data = node.parameters.data();
+  FailAllocationAfter(left_to_failure_);
   node.node.user_data = registration.init(&context_, node.parameters.data(), node.parameters.size());
+  left_to_failure_ = FailAllocationAfter(-1);
   plan_.push_back(static_cast<int>(nodes_.size()) - 1);
 }
 
@@ -261,6 +267,7 @@ bool Host::Prepare() {
 
 // Gives every activation its memory, filled with noise: what nodes of others, and users, would have put there.
 bool Host::Allocate(Random* random) {
+  ReliableMemory reliable;
   for (TfLiteTensor& tensor : tensors_) {
     if (tensor.allocation_type == kTfLiteMmapRo) continue;
     size_t bytes;

@@ -50,7 +50,18 @@ class Host {
   TfLiteIntArray* plan_array_ = nullptr;
   std::vector<TfLiteIntArray*> arrays_;
   int resizes_left_;
+  int left_to_failure_ = -1;  // of allocations, while the host is at work
 };
 
-// Arms the failure of an allocation after `count` more of them; -1 disarms. See allocation.cc.
-void FailAllocationAfter(int count);
+// Arms the failure of an allocation after `count` more of them; -1 disarms. Returns what was left. See allocation.cc.
+int FailAllocationAfter(int count);
+
+// While it lives, allocations succeed: the host's own are not what is tested.
+class ReliableMemory {
+ public:
+  ReliableMemory() : left_(FailAllocationAfter(-1)) {}
+  ~ReliableMemory() { FailAllocationAfter(left_); }
+
+ private:
+  int left_;
+};
