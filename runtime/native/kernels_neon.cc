@@ -120,9 +120,13 @@ inline void ConvolveTile(const ConvTask& task, int block, int first) {
       uint8x16_t filters[kRegisters];
 #pragma GCC unroll 4
       for (int n = 0; n < kRegisters; ++n) filters[n] = vreinterpretq_u8_u32(vld1q_u32(filter + 4 * n));
+      // One load and a broadcast per pixel; a panel's rows have words to spare behind a short tile.
+      const uint32x4_t pixels = vld1q_u32(patch);
+      const uint32x4_t broadcast[kTilePixels] = {vdupq_laneq_u32(pixels, 0), vdupq_laneq_u32(pixels, 1),
+                                                 vdupq_laneq_u32(pixels, 2), vdupq_laneq_u32(pixels, 3)};
 #pragma GCC unroll 4
       for (int p = 0; p < Pixels; ++p) {
-        const uint8x16_t word = vreinterpretq_u8_u32(vld1q_dup_u32(patch + p));
+        const uint8x16_t word = vreinterpretq_u8_u32(broadcast[p]);
 #pragma GCC unroll 4
         for (int n = 0; n < kRegisters; ++n) bytes[p][n] = vaddq_u8(bytes[p][n], vcntq_u8(veorq_u8(word, filters[n])));
       }
