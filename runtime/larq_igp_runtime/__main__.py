@@ -1,0 +1,123 @@
+"""`python -m larq_igp_runtime FILE`: runs a file and times it."""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from larq_igp_runtime import Interpreter, TensorInfo
+from larq_igp_runtime.engine import ISA_VARIABLE, ISAS
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m larq_igp_runtime",
+        description="Runs a Larq Compute Engine .tflite file and times it.",
+        epilog=f"{ISA_VARIABLE} ({', '.join(ISAS)}) forces an instruction set.",
+    )
+    result.add_argument("file", help="the .tflite file")
+    result.add_argument("--input", metavar="NPY", help="input batch as a .npy file (default: random numbers)")
+    result.add_argument("--output", metavar="NPY", help="write the output to this .npy file")
+    result.add_argument("--threads", type=_positive, default=1, help="threads per inference (default 1)")
+    result.add_argument("--runs", type=_positive, default=50, help="timed inferences (default 50)")
+    result.add_argument("--warmup", type=_positive, default=5, help="inferences before the first timed one")
+    result.add_argument("--no-fuse", action="store_true", help="run every operator by itself")
+    result.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; bad input is one sentence on stderr and exit code 2."""
+    args = parser().parse_args(arguments)
+    try:
+        report, output = run(args)
+        if args.output:
+            np.save(args.output, output)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(report) if args.json else as_text(report))
+    return 0
+
+
+def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
+    """Loads, predicts and times; returns the report and the first output."""
+    start = time.perf_counter()
+    interpreter = Interpreter(args.file, num_threads=args.threads, fuse=not args.no_fuse)
+    load_ms = (time.perf_counter() - start) * 1e3
+    batch = _load_batch(args.input) if args.input else [_random(info) for info in interpreter.inputs]
+    times = []
+    for _ in range(args.warmup + args.runs):
+        start = time.perf_counter()
+        outputs = interpreter.predict(batch)
+        times.append((time.perf_counter() - start) * 1e3)
+    timed = sorted(times[args.warmup :])
+    first = outputs[0] if isinstance(outputs, list) else outputs
+    report = {
+        "file": str(args.file),
+        "bytes": Path(args.file).stat().st_size,
+        "inputs": [_described(info) for info in interpreter.inputs],
+        "outputs": [_described(info) for info in interpreter.outputs],
+        "threads": args.threads,
+        "runs": args.runs,
+        "load_ms": round(load_ms, 3),
+        "first_ms": round(times[0], 3),
+        "median_ms": round(statistics.median(timed), 4),
+        "min_ms": round(timed[0], 4),
+        "p90_ms": round(timed[int(0.9 * (len(timed) - 1))], 4),
+    }
+    return report, first
+
+
+def as_text(report: dict) -> str:
+    """The report for a reader."""
+    return "\n".join(
+        [
+            f"{report['file']}  {report['bytes'] / 1000:.0f} kB",
+            *(f"  input   {info['name']}  {info['dtype']}  {info['shape']}" for info in report["inputs"]),
+            *(f"  output  {info['name']}  {info['dtype']}  {info['shape']}" for info in report["outputs"]),
+            f"  load {report['load_ms']:.1f} ms, first inference {report['first_ms']:.1f} ms",
+            f"  median {report['median_ms']:.3f} ms, min {report['min_ms']:.3f} ms, "
+            f"p90 {report['p90_ms']:.3f} ms (n = {report['runs']}, threads = {report['threads']})",
+        ]
+    )
+
+
+def _load_batch(path: str) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or 'it is not a .npy file'}.") from error
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a .npy file.") from error
+
+
+def _random(info: TensorInfo) -> np.ndarray:
+    """Numbers of a fixed seed over the input's whole range."""
+    rng = np.random.default_rng(0)
+    if info.dtype == bool:
+        return rng.integers(0, 2, info.shape).astype(bool)
+    if np.issubdtype(info.dtype, np.integer):
+        limits = np.iinfo(info.dtype)
+        return rng.integers(limits.min, limits.max, info.shape, dtype=info.dtype, endpoint=True)
+    return rng.uniform(-1, 1, info.shape).astype(info.dtype)
+
+
+def _described(info: TensorInfo) -> dict:
+    return {"name": info.name, "shape": list(info.shape), "dtype": str(info.dtype)}
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

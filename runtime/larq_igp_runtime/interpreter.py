@@ -1,0 +1,227 @@
+"""The Python interface: load a model, look at its inputs and outputs, predict."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from larq_igp_runtime.engine import check_isa, delegate_path
+from larq_igp_runtime.host import find_host
+
+
+class ModelError(ValueError):
+    """A model cannot be loaded or run; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One input or output of a model.
+
+    Attributes:
+        name: the tensor's name in the file.
+        shape: its present shape; `resize` and `predict` change it.
+        dtype: its NumPy type.
+        scale: quantisation scale, 0.0 when the tensor is not quantised.
+        zero_point: the quantised value that stands for 0.
+        index: the tensor's number in the file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+    index: int
+
+
+class Interpreter:
+    """A model with its LCE operators run by the engine and the rest by the stock interpreter.
+
+    One object serves one thread at a time. `num_threads` is used inside each call.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike | bytes,
+        num_threads: int = 1,
+        *,
+        fuse: bool = True,
+        xnnpack: bool = True,
+    ):
+        """Loads a model and allocates its tensors.
+
+        Args:
+            model: path of a `.tflite` file, or the file's content as bytes.
+            num_threads: threads used by one call, both by the engine and by the stock interpreter.
+            fuse: let the engine run neighbouring operators together; results are the same bit for bit.
+            xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
+
+        Raises:
+            ModelError: the file is missing, damaged, not a TFLite model, or uses what is not supported.
+            ValueError: `num_threads` or `LARQ_IGP_RUNTIME_ISA` makes no sense.
+        """
+        if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1:
+            raise ValueError(f"num_threads is {num_threads!r}; it must be a whole number from 1.")
+        check_isa()
+        content = _read(model)
+        host = find_host()
+        options: dict[str, Any] = {}
+        if not xnnpack:
+            if host.resolver_type is None:
+                raise ValueError(f"xnnpack=False is not available in {host.name}.")
+            options["experimental_op_resolver_type"] = host.resolver_type.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        try:
+            delegate = host.load_delegate(delegate_path(), {"fuse": str(int(fuse))})
+            self._interpreter = host.interpreter(
+                model_content=content, num_threads=num_threads, experimental_delegates=[delegate], **options
+            )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"The model cannot be run: {_one_line(error)}") from error
+
+    @property
+    def inputs(self) -> list[TensorInfo]:
+        """The model's inputs, in the order that `predict` takes them."""
+        return [_tensor_info(detail) for detail in self._interpreter.get_input_details()]
+
+    @property
+    def outputs(self) -> list[TensorInfo]:
+        """The model's outputs, in the order that `predict` returns them."""
+        return [_tensor_info(detail) for detail in self._interpreter.get_output_details()]
+
+    def resize(self, shape: Sequence[int], input: int = 0) -> None:
+        """Gives one input another shape, such as another batch or image size.
+
+        Args:
+            shape: the new shape, every dimension at least 1.
+            input: number of the input in `inputs`.
+
+        Raises:
+            ModelError: the model does not fit the shape; its tensors keep the shape they had.
+        """
+        shapes = [info.shape for info in self.inputs]
+        if not 0 <= input < len(shapes):
+            raise ModelError(f"There is no input {input}: the model has {len(shapes)}.")
+        new = tuple(int(side) for side in shape)
+        if len(new) != len(shapes[input]) or min(new, default=1) < 1:
+            raise ModelError(f"Input {input} cannot become {new}: it has the shape {shapes[input]}.")
+        self._resize_all([*shapes[:input], new, *shapes[input + 1 :]])
+
+    def predict(self, batch: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+        """Runs the model on a batch of any size.
+
+        The model is resized to the batch. A file that fixes its batch somewhere inside (a constant reshape)
+        cannot be; it is run on pieces of the size it has.
+
+        Args:
+            batch: array of shape (N, ...) and the input's dtype; a list of arrays, in the order of
+                `inputs`, for a model with several inputs.
+
+        Returns:
+            The output of shape (N, ...), or the list of outputs if there are several.
+
+        Raises:
+            ModelError: shape or dtype do not fit the model.
+        """
+        infos = self.inputs
+        arrays = list(batch) if isinstance(batch, list | tuple) else [batch]
+        arrays = [_checked(array, info, i) for i, (array, info) in enumerate(_pairs(arrays, infos))]
+        if len({len(array) for array in arrays}) > 1:
+            raise ModelError(f"The inputs' batches differ: {', '.join(str(len(array)) for array in arrays)}.")
+        if [array.shape for array in arrays] == [info.shape for info in infos]:
+            return _single(self._invoke(arrays))
+        try:
+            self._resize_all([array.shape for array in arrays])
+        except ModelError as error:
+            return _single(self._in_pieces(arrays, error))
+        return _single(self._invoke(arrays))
+
+    def _resize_all(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Gives every input its shape; after a failure the former shapes are back."""
+        former = [info.shape for info in self.inputs]
+        try:
+            self._allocate(shapes)
+        except (ValueError, RuntimeError) as error:
+            self._allocate(former)
+            raise ModelError(f"The model does not fit the shape: {_one_line(error)}") from error
+
+    def _allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        for info, shape in zip(self.inputs, shapes, strict=True):
+            self._interpreter.resize_tensor_input(info.index, shape)
+        self._interpreter.allocate_tensors()
+
+    def _in_pieces(self, arrays: list[np.ndarray], reason: ModelError) -> list[np.ndarray]:
+        """Runs a batch in pieces of the model's own batch size."""
+        size, count = self.inputs[0].shape[0], len(arrays[0])
+        if count % size:
+            raise reason
+        pieces = [self._invoke([a[i : i + size] for a in arrays]) for i in range(0, count, size)]
+        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+    def _invoke(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        for info, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
+            self._interpreter.set_tensor(info["index"], array)
+        try:
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"The model failed: {_one_line(error)}") from error
+        return [self._interpreter.get_tensor(d["index"]) for d in self._interpreter.get_output_details()]
+
+
+def _read(model: str | os.PathLike | bytes) -> bytes:
+    """The model's content, checked to be a TFLite file at all."""
+    if isinstance(model, bytes | bytearray | memoryview):
+        content, name = bytes(model), "The model"
+    else:
+        name = os.fspath(model)
+        try:
+            with open(model, "rb") as file:
+                content = file.read()
+        except OSError as error:
+            raise ModelError(f"{name} cannot be read: {error.strerror}.") from error
+    if len(content) < 8 or content[4:8] != b"TFL3":
+        raise ModelError(f"{name} is not a TFLite model: the file identifier TFL3 is missing.")
+    return content
+
+
+def _pairs(arrays: list, infos: list[TensorInfo]) -> zip:
+    if len(arrays) != len(infos):
+        raise ModelError(f"The model has {len(infos)} inputs, but {len(arrays)} arrays were given.")
+    return zip(arrays, infos, strict=True)
+
+
+def _checked(array: Any, info: TensorInfo, number: int) -> np.ndarray:
+    """The array, once it is known to fit the input in all but its batch."""
+    array = np.asarray(array)
+    if array.dtype != info.dtype:
+        raise ModelError(f"Input {number} ({info.name}) takes {info.dtype}, but {array.dtype} was given.")
+    fits = array.ndim == len(info.shape) and array.shape[1:] == info.shape[1:] and array.size
+    if not fits:
+        wanted = ", ".join(["N", *map(str, info.shape[1:])])
+        raise ModelError(
+            f"Input {number} ({info.name}) takes the shape ({wanted}), but {array.shape} was given."
+        )
+    return np.ascontiguousarray(array)
+
+
+def _single(outputs: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _one_line(error: Exception) -> str:
+    """The interpreter's message as one sentence; it reports a failure as several lines."""
+    return " ".join(str(error).split()).rstrip(".") + "."
+
+
+def _tensor_info(detail: dict) -> TensorInfo:
+    scale, zero_point = detail["quantization"]
+    return TensorInfo(
+        name=detail["name"],
+        shape=tuple(int(side) for side in detail["shape"]),
+        dtype=np.dtype(detail["dtype"]),
+        scale=float(scale),
+        zero_point=int(zero_point),
+        index=int(detail["index"]),
+    )

@@ -1,0 +1,188 @@
+// What runs as one. Every fusion performs the float operations of the original graph in their original order, so
+// results are the same bits.
+
+#include <algorithm>
+
+#include "graph.h"
+
+namespace larq_igp {
+namespace {
+
+bool IsFloatConvolution(const Step& step) {
+  return !step.done && step.op.kind == OpKind::kConvolution && step.op.output_type == kTfLiteFloat32;
+}
+
+bool IsFloatQuantize(const Step& step) {
+  return !step.done && step.op.kind == OpKind::kQuantize && step.op.input_type == kTfLiteFloat32;
+}
+
+}  // namespace
+
+std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>& uses) {
+  const auto used_once = [&](int tensor) {
+    const auto found = uses.find(tensor);
+    return found != uses.end() && found->second == 1;
+  };
+  std::vector<bool> chosen(ops.size(), false);
+  std::set<int> from_convolution;  // float tensors, through additions and scalings
+  std::map<int, size_t> producer;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const Op& op = ops[i];
+    producer[op.output] = i;
+    switch (op.kind) {
+      case OpKind::kAdd:
+        chosen[i] = from_convolution.count(op.input) || from_convolution.count(op.other);
+        break;
+      case OpKind::kScale:
+        chosen[i] = from_convolution.count(op.input) != 0;
+        break;
+      case OpKind::kChannelScale:
+      case OpKind::kChannelShift:
+        break;  // chosen below, with the quantisation they feed
+      default:
+        chosen[i] = true;
+    }
+    const bool carries_float = op.kind == OpKind::kAdd || op.kind == OpKind::kScale ||
+                               (op.kind == OpKind::kConvolution && op.output_type == kTfLiteFloat32);
+    if (chosen[i] && carries_float) from_convolution.insert(op.output);
+    if (op.kind != OpKind::kQuantize || op.input_type != kTfLiteFloat32) continue;
+
+    const auto shift = producer.find(op.input);
+    if (shift == producer.end() || ops[shift->second].kind != OpKind::kChannelShift || !used_once(op.input)) continue;
+    const int scaled = ops[shift->second].input;
+    const auto scale = producer.find(scaled);
+    if (scale == producer.end() || ops[scale->second].kind != OpKind::kChannelScale || !used_once(scaled)) continue;
+    chosen[shift->second] = chosen[scale->second] = true;
+  }
+  return chosen;
+}
+
+int Graph::UsesOf(int tensor) const {
+  int uses = partition_outputs_.count(tensor) ? 1 : 0;
+  for (const Step& step : steps_) {
+    if (step.done) continue;
+    const std::vector<int> inputs = step.Inputs();
+    uses += static_cast<int>(std::count(inputs.begin(), inputs.end(), tensor));
+  }
+  return uses;
+}
+
+// The step that reads `tensor`, -1 if there is none. For tensors with one use.
+int Graph::ReaderAfter(size_t step, int tensor) const {
+  for (size_t i = step + 1; i < steps_.size(); ++i) {
+    if (steps_[i].done) continue;
+    const std::vector<int> inputs = steps_[i].Inputs();
+    if (std::count(inputs.begin(), inputs.end(), tensor)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void Graph::Fuse() {
+  AbsorbFloatOps();
+  AbsorbQuantize();
+  FuseAffineQuantize();
+  MergeConvolutions();
+}
+
+// Additions and scalings of a convolution's result, by nobody else read, become part of it. The convolution moves to
+// the place of the last one, where the other operands are ready. Of two convolutions that are added, the one with the
+// longer way from the input takes the addition, wherever the model lists it: the other can then run early, together
+// with its siblings (MergeConvolutions).
+void Graph::AbsorbFloatOps() {
+  std::map<int, int> level;  // of a tensor: operations on the longest way from the partition's inputs
+  std::vector<std::pair<int, size_t>> convolutions;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    int longest = 0;
+    for (int tensor : steps_[i].Inputs()) longest = std::max(longest, level[tensor]);
+    for (int tensor : steps_[i].Outputs()) level[tensor] = longest + 1;
+    if (IsFloatConvolution(steps_[i])) convolutions.push_back({longest, i});
+  }
+  std::sort(convolutions.rbegin(), convolutions.rend());
+  for (const auto& entry : convolutions) {
+    size_t at = entry.second;
+    for (;;) {
+      Member& member = steps_[at].members[0];
+      if (UsesOf(member.values) != 1 || partition_outputs_.count(member.values)) break;
+      const int reader = ReaderAfter(at, member.values);
+      if (reader < 0) break;
+      const Op next = steps_[reader].op;
+      if (next.kind == OpKind::kAdd) {
+        member.addends.push_back({next.input == member.values ? next.other : next.input, 1.0f});
+      } else if (next.kind == OpKind::kScale) {
+        if (!member.addends.empty() && member.addends.back().scale == 1.0f) {
+          member.addends.back().scale = next.scale;
+        } else {
+          member.addends.push_back({-1, next.scale});
+        }
+      } else {
+        break;
+      }
+      member.values = next.output;
+      steps_[reader] = std::move(steps_[at]);
+      steps_[at].done = true;
+      at = static_cast<size_t>(reader);
+    }
+  }
+}
+
+// The quantisation of a convolution's result: its signs are at hand. Values that nobody else reads are not stored.
+void Graph::AbsorbQuantize() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (!IsFloatConvolution(steps_[i])) continue;
+    Member& member = steps_[i].members[0];
+    for (size_t j = i + 1; j < steps_.size(); ++j) {
+      if (!IsFloatQuantize(steps_[j]) || steps_[j].op.input != member.values) continue;
+      member.bits = steps_[j].op.output;
+      steps_[j].done = true;
+      if (UsesOf(member.values) == 0) member.values = -1;
+      break;
+    }
+  }
+}
+
+// Batch normalisation before sign: one pass over the values instead of three, and only bits are written.
+void Graph::FuseAffineQuantize() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].done || steps_[i].op.kind != OpKind::kChannelScale || UsesOf(steps_[i].op.output) != 1) continue;
+    const int shift = ReaderAfter(i, steps_[i].op.output);
+    if (shift < 0 || steps_[shift].op.kind != OpKind::kChannelShift || UsesOf(steps_[shift].op.output) != 1) continue;
+    const int quantize = ReaderAfter(shift, steps_[shift].op.output);
+    if (quantize < 0 || !IsFloatQuantize(steps_[quantize])) continue;
+    Op& op = steps_[quantize].op;
+    op.kind = OpKind::kAffineQuantize;
+    op.input = steps_[i].op.input;
+    op.other = steps_[i].op.other;
+    op.shift = steps_[shift].op.shift;
+    steps_[i].done = steps_[shift].done = true;
+  }
+}
+
+// Convolutions over one packed input share its patches, and fill each other's lanes. The later one moves to the
+// first, provided that what is added to it is there already.
+void Graph::MergeConvolutions() {
+  std::set<int> late;  // tensors made by steps at or after the current one
+  for (const Step& step : steps_) {
+    if (step.done) continue;
+    for (int tensor : step.Outputs()) late.insert(tensor);
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].done) continue;
+    if (IsFloatConvolution(steps_[i])) {
+      for (size_t j = i + 1; j < steps_.size(); ++j) {
+        if (!IsFloatConvolution(steps_[j]) || steps_[j].op.input != steps_[i].op.input) continue;
+        const Member& other = steps_[j].members[0];
+        bool ready = CanRunTogether(steps_[i].members[0].attributes, other.attributes);
+        for (const Member::AddendTensor& addend : other.addends) ready = ready && !late.count(addend.tensor);
+        if (!ready) continue;
+        steps_[i].members.push_back(other);
+        steps_[j].done = true;
+      }
+      // Packed signs start on a block: those first, so that as few lanes as possible stay empty.
+      std::stable_sort(steps_[i].members.begin(), steps_[i].members.end(),
+                       [](const Member& a, const Member& b) { return (a.bits >= 0) > (b.bits >= 0); });
+    }
+    for (int tensor : steps_[i].Outputs()) late.erase(tensor);
+  }
+}
+
+}  // namespace larq_igp

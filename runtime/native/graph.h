@@ -1,0 +1,97 @@
+// The part of a model that the engine runs in one piece: nodes become steps, steps are fused, and tensors between
+// them live in one arena.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "convolution.h"
+#include "kernels.h"
+#include "memory.h"
+#include "ops.h"
+#include "thread_pool.h"
+
+namespace larq_igp {
+
+// A convolution of a step, with all that was fused into it.
+struct Member {
+  struct AddendTensor {
+    int tensor;  // -1: no tensor, only the scale
+    float scale;
+  };
+  ConvAttributes attributes;
+  int values = -1;  // float or int8 output tensor, -1 if nobody reads it
+  int bits = -1;    // packed output tensor
+  std::vector<AddendTensor> addends;
+};
+
+struct Step {
+  Op op;
+  std::vector<Member> members;  // of a convolution; all read op.input
+  bool done = false;            // fused into another step
+  std::unique_ptr<Convolution> convolution;
+  std::vector<ConvOutput> outputs;            // filled before every run
+  std::vector<std::vector<Addend>> addends;   // likewise
+  double milliseconds = 0;  // the fastest of `runs`
+  int64_t runs = 0;
+
+  std::vector<int> Inputs() const;
+  std::vector<int> Outputs() const;
+};
+
+class Graph {
+ public:
+  // Reads the nodes of a partition. An empty string, or what is wrong.
+  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, bool fuse);
+  // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
+  std::string Prepare(TfLiteContext* context, int threads);
+  std::string Run(TfLiteContext* context, const Kernels& kernels, ThreadPool* pool, bool profile);
+  // One line per step: what it is, and its fastest time.
+  std::string Profile(const char* kernels) const;
+
+ private:
+  struct Tensor {
+    std::vector<int64_t> shape;
+    size_t bytes = 0;
+    bool internal = false;  // in the arena, at `offset`
+    size_t offset = 0;
+  };
+
+  // fusion.cc
+  void Fuse();
+  int UsesOf(int tensor) const;
+  int ReaderAfter(size_t step, int tensor) const;
+  void AbsorbFloatOps();
+  void AbsorbQuantize();
+  void FuseAffineQuantize();
+  void MergeConvolutions();
+
+  std::string InferShapes(TfLiteContext* context, Step* step, int threads);
+  std::string SetShape(TfLiteContext* context, int tensor, int type, const std::vector<int64_t>& shape);
+  std::string SetupConvolution(TfLiteContext* context, Step* step);
+  std::string PlanMemory();
+  std::string CollectPointers(TfLiteContext* context);
+  void RunStep(Step* step, const Kernels& kernels, ThreadPool* pool);
+
+  template <class T>
+  T* Data(int tensor) {
+    return static_cast<T*>(pointers_.at(tensor));
+  }
+  const std::vector<int64_t>& ShapeAt(int tensor) const { return tensors_.at(tensor).shape; }
+
+  std::vector<Step> steps_;
+  std::set<int> partition_outputs_;
+  std::map<int, Tensor> tensors_;
+  std::map<int, void*> pointers_;  // of one run
+  Buffer<char> arena_;
+};
+
+// Which of the candidate ops, in execution order, the engine should claim: float operations only where they meet
+// binary ones. `uses` counts the readers of a tensor in the whole model. In fusion.cc.
+std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>& uses);
+
+}  // namespace larq_igp

@@ -1,0 +1,327 @@
+// From a node of the model to an Op: every attribute is checked here, and nothing is believed later that is not
+// checked here.
+
+#include "ops.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "flexbuffers.h"
+#include "memory.h"
+
+namespace larq_igp {
+namespace {
+
+constexpr int64_t kMaxExtent = 1 << 24;      // of kernels, strides, dilations, channels
+constexpr int64_t kMaxDepth = 1 << 28;       // of one output: sums are doubled in 32 bits
+
+// Reads nodes and keeps the first complaint.
+class NodeReader {
+ public:
+  NodeReader(TfLiteContext* context, const TfLiteNode* node, const char* name, int index, std::string* reason)
+      : context_(context), node_(node), reason_(reason) {
+    prefix_ = std::string(name) + " (node " + std::to_string(index) + "): ";
+  }
+
+  bool Fail(const std::string& what) {
+    *reason_ = prefix_ + what;
+    return false;
+  }
+
+  bool ExpectCounts(int inputs, int outputs) {
+    const int has_inputs = node_->inputs ? node_->inputs->size : 0;
+    const int has_outputs = node_->outputs ? node_->outputs->size : 0;
+    if (has_inputs != inputs) return Fail("has " + std::to_string(has_inputs) + " inputs, not " + std::to_string(inputs));
+    if (has_outputs != outputs) return Fail("has " + std::to_string(has_outputs) + " outputs, not " + std::to_string(outputs));
+    return true;
+  }
+
+  int input(int i) const { return node_->inputs->data[i]; }
+  int output(int i) const { return node_->outputs->data[i]; }
+
+  // The tensor behind an index, or null (absent, or out of range).
+  const TfLiteTensor* Tensor(int index) const {
+    if (index < 0 || static_cast<size_t>(index) >= context_->tensors_size) return nullptr;
+    return &context_->tensors[index];
+  }
+
+  const TfLiteTensor* Present(int index, const char* what) {
+    const TfLiteTensor* tensor = Tensor(index);
+    if (!tensor) Fail(std::string(what) + " is absent");
+    return tensor;
+  }
+
+  // A constant of `type` with `count` elements whose bytes are all there.
+  const TfLiteTensor* Constant(int index, const char* what, int type, int64_t count, size_t element_size) {
+    const TfLiteTensor* tensor = Present(index, what);
+    if (!tensor) return nullptr;
+    if (tensor->type != type) return Fail(std::string(what) + " has type " + std::to_string(tensor->type)), nullptr;
+    if (tensor->allocation_type != kTfLiteMmapRo || !tensor->data) return Fail(std::string(what) + " is not a constant"), nullptr;
+    size_t elements = 1;
+    for (int64_t extent : ShapeOf(*tensor)) {
+      if (extent < 0 || !MultiplySize(&elements, static_cast<size_t>(extent))) return Fail(std::string(what) + " is too large"), nullptr;
+    }
+    if (count >= 0 && elements != static_cast<size_t>(count)) {
+      return Fail(std::string(what) + " has " + std::to_string(elements) + " elements, not " + std::to_string(count)), nullptr;
+    }
+    if (!MultiplySize(&elements, element_size) || tensor->bytes < elements) {
+      return Fail(std::string(what) + " has fewer bytes than its shape needs"), nullptr;
+    }
+    return tensor;
+  }
+
+  bool OpenOptions(FlexMap* map) {
+    if (node_->custom_initial_data_size < 0 ||
+        !map->Open(node_->custom_initial_data, static_cast<size_t>(node_->custom_initial_data_size))) {
+      return Fail("its options are not a FlexBuffer map");
+    }
+    return true;
+  }
+
+  bool Option(const FlexMap& map, const char* key, int64_t low, int64_t high, int64_t* value) {
+    if (!map.Get(key, value)) return Fail(std::string("option ") + key + " is missing");
+    if (*value < low || *value > high) return Fail(std::string("option ") + key + " = " + std::to_string(*value) + " is not supported");
+    return true;
+  }
+
+  bool PaddingOption(const FlexMap& map, Padding* padding) {
+    int64_t value;
+    if (!Option(map, "padding", 0, 1, &value)) return false;
+    *padding = value == 0 ? Padding::kSame : Padding::kValid;
+    return true;
+  }
+
+  const TfLiteNode* node() const { return node_; }
+
+ private:
+  TfLiteContext* context_;
+  const TfLiteNode* node_;
+  std::string* reason_;
+  std::string prefix_;
+};
+
+bool IsUsableScale(float scale) { return std::isfinite(scale) && scale > 0; }
+
+bool ReadInt8Parameters(NodeReader* reader, const TfLiteTensor& tensor, const char* what, float* scale, int32_t* zero_point) {
+  if (tensor.quantization.type != kTfLiteAffineQuantization || !IsUsableScale(tensor.params.scale)) {
+    return reader->Fail(std::string(what) + " is int8 without affine quantisation");
+  }
+  *scale = tensor.params.scale;
+  *zero_point = tensor.params.zero_point;
+  return true;
+}
+
+bool ReadQuantize(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kQuantize;
+  if (!reader->ExpectCounts(1, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor* input = reader->Present(op->input, "input");
+  const TfLiteTensor* output = reader->Present(op->output, "output");
+  if (!input || !output) return false;
+  if (output->type != kTfLiteInt32) return reader->Fail("output is not int32");
+  if (input->type != kTfLiteFloat32 && input->type != kTfLiteInt8 && input->type != kTfLiteBool) {
+    return reader->Fail("input type " + std::to_string(input->type) + " is not float32, int8 or bool");
+  }
+  float scale;
+  if (input->type == kTfLiteInt8 && !ReadInt8Parameters(reader, *input, "input", &scale, &op->zero_point)) return false;
+  return true;
+}
+
+bool ReadDequantize(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kDequantize;
+  if (!reader->ExpectCounts(1, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor* input = reader->Present(op->input, "input");
+  const TfLiteTensor* output = reader->Present(op->output, "output");
+  if (!input || !output) return false;
+  if (input->type != kTfLiteInt32) return reader->Fail("input is not int32");
+  if (output->type != kTfLiteFloat32 && output->type != kTfLiteInt8 && output->type != kTfLiteBool) {
+    return reader->Fail("output type " + std::to_string(output->type) + " is not float32, int8 or bool");
+  }
+  if (output->type == kTfLiteInt8 && !ReadInt8Parameters(reader, *output, "output", &op->scale, &op->zero_point)) return false;
+  if (ShapeOf(*output).empty()) return reader->Fail("output has no shape");
+  return true;
+}
+
+bool ReadConvolution(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kConvolution;
+  if (!reader->ExpectCounts(5, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  ConvAttributes& conv = op->conv;
+  const TfLiteTensor* input = reader->Present(op->input, "input");
+  const TfLiteTensor* output = reader->Present(op->output, "output");
+  if (!input || !output) return false;
+  if (input->type != kTfLiteInt32) return reader->Fail("input is not int32");
+
+  FlexMap options;
+  int64_t activation, pad_values;
+  if (!reader->OpenOptions(&options) || !reader->Option(options, "channels_in", 1, kMaxExtent, &conv.channels_in) ||
+      !reader->Option(options, "stride_height", 1, kMaxExtent, &conv.stride_height) ||
+      !reader->Option(options, "stride_width", 1, kMaxExtent, &conv.stride_width) ||
+      !reader->Option(options, "dilation_height_factor", 1, kMaxExtent, &conv.dilation_height) ||
+      !reader->Option(options, "dilation_width_factor", 1, kMaxExtent, &conv.dilation_width) ||
+      !reader->Option(options, "fused_activation_function", 0, 3, &activation) ||
+      !reader->Option(options, "pad_values", 0, 1, &pad_values) || !reader->PaddingOption(options, &conv.padding)) {
+    return false;
+  }
+  conv.pad_one = pad_values == 1;
+  conv.activation = static_cast<Activation>(activation);
+
+  conv.filter = reader->input(1);
+  const TfLiteTensor* filter = reader->Constant(conv.filter, "filter", kTfLiteInt32, -1, sizeof(int32_t));
+  if (!filter) return false;
+  const std::vector<int64_t> shape = ShapeOf(*filter);
+  if (shape.size() != 4) return reader->Fail("filter has rank " + std::to_string(shape.size()) + ", not 4");
+  for (int64_t extent : shape) {
+    if (extent < 1 || extent > kMaxExtent) return reader->Fail("filter dimension " + std::to_string(extent) + " is not supported");
+  }
+  conv.channels_out = shape[0];
+  conv.kernel_height = shape[1];
+  conv.kernel_width = shape[2];
+
+  // Groups are not written down; they follow from the filter's depth.
+  const int64_t input_words = (conv.channels_in + 31) / 32;
+  if (shape[3] != input_words) {
+    if (input_words % shape[3] != 0) return reader->Fail("filter depth does not divide channels_in");
+    conv.groups = input_words / shape[3];
+    if (conv.channels_in % conv.groups != 0 || conv.group_channels() % 32 != 0) {
+      return reader->Fail("channels_in per group is not a multiple of 32");
+    }
+    if (conv.channels_out % conv.groups != 0) return reader->Fail("channels_out is not a multiple of the groups");
+  }
+  int64_t depth = conv.kernel_height * conv.kernel_width;  // at most 2^48
+  if (depth > kMaxDepth || depth * conv.group_channels() > kMaxDepth) return reader->Fail("filter is too large");
+
+  const bool packed = output->type == kTfLiteInt32;
+  conv.multiplier = reader->input(2);
+  conv.bias = reader->input(3);
+  conv.threshold = reader->input(4);
+  if (packed) {
+    if (conv.multiplier != kTfLiteOptionalTensor || conv.bias != kTfLiteOptionalTensor) {
+      return reader->Fail("packed output with post_activation_multiplier or post_activation_bias");
+    }
+    if (!reader->Constant(conv.threshold, "output_threshold", kTfLiteInt32, conv.channels_out, sizeof(int32_t))) return false;
+  } else {
+    if (output->type != kTfLiteFloat32 && output->type != kTfLiteInt8) {
+      return reader->Fail("output type " + std::to_string(output->type) + " is not float32, int8 or int32");
+    }
+    if (conv.threshold != kTfLiteOptionalTensor) return reader->Fail("output_threshold without packed output");
+    if (!reader->Constant(conv.multiplier, "post_activation_multiplier", kTfLiteFloat32, conv.channels_out, sizeof(float)) ||
+        !reader->Constant(conv.bias, "post_activation_bias", kTfLiteFloat32, conv.channels_out, sizeof(float))) {
+      return false;
+    }
+    if (output->type == kTfLiteInt8 &&
+        !ReadInt8Parameters(reader, *output, "output", &conv.output_scale, &conv.output_zero_point)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool ReadMaxPool(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kMaxPool;
+  if (!reader->ExpectCounts(1, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor* input = reader->Present(op->input, "input");
+  const TfLiteTensor* output = reader->Present(op->output, "output");
+  if (!input || !output) return false;
+  if (input->type != kTfLiteInt32) return reader->Fail("input is not int32");
+  if (output->type != kTfLiteInt32) return reader->Fail("output is not int32");
+  FlexMap options;
+  PoolAttributes& pool = op->pool;
+  return reader->OpenOptions(&options) && reader->Option(options, "stride_height", 1, kMaxExtent, &pool.stride_height) &&
+         reader->Option(options, "stride_width", 1, kMaxExtent, &pool.stride_width) &&
+         reader->Option(options, "filter_height", 1, kMaxExtent, &pool.filter_height) &&
+         reader->Option(options, "filter_width", 1, kMaxExtent, &pool.filter_width) && reader->PaddingOption(options, &pool.padding);
+}
+
+// Float ADD and MUL, in the forms that merge into binary operations. Whatever else they may be is left to others.
+bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
+  const TfLiteNode* node = reader->node();
+  // Both builtin structs begin with the fused activation.
+  if (!node->builtin_data || *static_cast<const int*>(node->builtin_data) != kTfLiteActNone) return false;
+  if (!node->inputs || node->inputs->size != 2 || !node->outputs || node->outputs->size != 1) return false;
+  op->output = reader->output(0);
+  const TfLiteTensor* operands[2] = {reader->Tensor(reader->input(0)), reader->Tensor(reader->input(1))};
+  const TfLiteTensor* output = reader->Tensor(op->output);
+  if (!operands[0] || !operands[1] || !output) return false;
+  if (operands[0]->type != kTfLiteFloat32 || operands[1]->type != kTfLiteFloat32 || output->type != kTfLiteFloat32) return false;
+
+  const bool constant[2] = {operands[0]->allocation_type == kTfLiteMmapRo, operands[1]->allocation_type == kTfLiteMmapRo};
+  if (constant[0] && constant[1]) return false;
+  if (!constant[0] && !constant[1]) {
+    const std::vector<int64_t> shape = ShapeOf(*operands[0]);
+    if (multiply || shape.empty() || shape != ShapeOf(*operands[1]) || shape != ShapeOf(*output)) return false;
+    op->kind = OpKind::kAdd;
+    op->input = reader->input(0);
+    op->other = reader->input(1);
+    return true;
+  }
+
+  const int constant_at = constant[0] ? 0 : 1;
+  op->input = reader->input(1 - constant_at);
+  op->other = reader->input(constant_at);
+  const std::vector<int64_t> shape = ShapeOf(*operands[1 - constant_at]);
+  if (shape.empty() || shape != ShapeOf(*output)) return false;
+  int64_t elements = 1;
+  const std::vector<int64_t> constant_shape = ShapeOf(*operands[constant_at]);
+  for (size_t i = 0; i < constant_shape.size(); ++i) {
+    if (i + 1 < constant_shape.size() && constant_shape[i] != 1) return false;
+    elements = constant_shape[i];
+  }
+  if (constant_shape.size() > shape.size()) return false;
+  if (!reader->Constant(op->other, "operand", kTfLiteFloat32, elements, sizeof(float))) return false;
+  if (elements == 1 && multiply) {
+    op->kind = OpKind::kScale;
+    std::memcpy(&op->scale, operands[constant_at]->data, sizeof(float));
+    return true;
+  }
+  if (elements != shape.back()) return false;
+  op->kind = multiply ? OpKind::kChannelScale : OpKind::kChannelShift;
+  if (!multiply) op->shift = op->other;
+  return true;
+}
+
+}  // namespace
+
+std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor) {
+  std::vector<int64_t> shape;
+  if (tensor.dims && tensor.dims->size > 0) shape.assign(tensor.dims->data, tensor.dims->data + tensor.dims->size);
+  return shape;
+}
+
+bool ReadNode(TfLiteContext* context, int node_index, bool fuse, Op* op, std::string* reason) {
+  reason->clear();
+  TfLiteNode* node = nullptr;
+  TfLiteRegistration* registration = nullptr;
+  if (context->GetNodeAndRegistration(context, node_index, &node, &registration) != kTfLiteOk || !node || !registration) return false;
+
+  bool claimed = false;
+  if (const char* name = registration->custom_name) {
+    NodeReader reader(context, node, name, node_index, reason);
+    if (std::strcmp(name, "LceQuantize") == 0) {
+      claimed = ReadQuantize(&reader, op);
+    } else if (std::strcmp(name, "LceDequantize") == 0) {
+      claimed = ReadDequantize(&reader, op);
+    } else if (std::strcmp(name, "LceBconv2d") == 0) {
+      claimed = ReadConvolution(&reader, op);
+    } else if (std::strcmp(name, "LceBMaxPool2d") == 0) {
+      claimed = ReadMaxPool(&reader, op);
+    }
+  } else if (fuse && (registration->builtin_code == kTfLiteBuiltinAdd || registration->builtin_code == kTfLiteBuiltinMul)) {
+    std::string unused;  // a float node that does not fit is not an error
+    NodeReader reader(context, node, "float", node_index, &unused);
+    claimed = ReadFloatOp(&reader, registration->builtin_code == kTfLiteBuiltinMul, op);
+  }
+  if (claimed) {
+    op->input_type = context->tensors[op->input].type;
+    op->output_type = context->tensors[op->output].type;
+  }
+  return claimed;
+}
+
+}  // namespace larq_igp

@@ -1,0 +1,74 @@
+// The operations the engine runs, after their nodes have been read and checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "geometry.h"
+#include "tfl_abi.h"
+
+namespace larq_igp {
+
+enum class OpKind {
+  kQuantize,
+  kDequantize,
+  kConvolution,
+  kMaxPool,
+  kAdd,             // two tensors of one shape
+  kScale,           // a tensor times one constant
+  kChannelScale,    // a tensor times a constant per channel
+  kChannelShift,    // a tensor plus a constant per channel
+  kAffineQuantize,  // only from fusion: kChannelScale, kChannelShift, kQuantize
+};
+
+enum class Activation { kNone, kRelu, kReluN1To1, kRelu6 };
+
+struct ConvAttributes {
+  int64_t channels_in = 0;
+  int64_t channels_out = 0;
+  int64_t groups = 1;
+  int64_t kernel_height = 1, kernel_width = 1;
+  int64_t stride_height = 1, stride_width = 1;
+  int64_t dilation_height = 1, dilation_width = 1;
+  Padding padding = Padding::kSame;
+  bool pad_one = true;  // what SAME padding stands for: +1, or 0
+  Activation activation = Activation::kNone;
+  int filter = -1, multiplier = -1, bias = -1, threshold = -1;  // tensors, all constant
+  float output_scale = 1.0f;                                    // int8 outputs
+  int32_t output_zero_point = 0;
+
+  int64_t group_channels() const { return channels_in / groups; }
+  int64_t filter_words() const { return (group_channels() + 31) / 32; }  // per tap
+  int64_t taps() const { return kernel_height * kernel_width; }
+  // Number of +-1 products in one output.
+  int64_t depth() const { return taps() * group_channels(); }
+};
+
+struct PoolAttributes {
+  Padding padding = Padding::kSame;
+  int64_t stride_height = 1, stride_width = 1;
+  int64_t filter_height = 1, filter_width = 1;
+};
+
+struct Op {
+  OpKind kind = OpKind::kQuantize;
+  int input = -1;
+  int other = -1;     // second operand of kAdd; constant of kScale, kChannelScale; multiplier of kAffineQuantize
+  int shift = -1;     // constant of kChannelShift, kAffineQuantize
+  int output = -1;
+  int input_type = 0, output_type = 0;
+  float scale = 1.0f;      // kScale; quantisation of an int8 output of kDequantize
+  int32_t zero_point = 0;  // of the int8 input of kQuantize or int8 output of kDequantize
+  ConvAttributes conv;
+  PoolAttributes pool;
+};
+
+// Reads one node. False: the engine does not run it, and `reason` says why; it is empty if the node is simply not of
+// a kind that concerns us. `fuse` admits float operations that the engine can merge into its own.
+bool ReadNode(TfLiteContext* context, int node_index, bool fuse, Op* op, std::string* reason);
+
+// The shape of a tensor, empty if it has none.
+std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor);
+
+}  // namespace larq_igp

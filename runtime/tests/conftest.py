@@ -1,0 +1,78 @@
+"""What the tests share: the instruction sets of this machine, and strictness about tools in CI."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # larq is Keras 2
+if os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST") == "tensorflow":  # hide the packages that come first
+    sys.modules.update({"ai_edge_litert": None, "tflite_runtime": None})
+RUNTIME = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(RUNTIME / "fuzz"))
+
+
+def isas_of_this_machine() -> list[str]:
+    """Every instruction set that the engine has and this processor runs."""
+    if platform.machine() == "aarch64":
+        return ["portable", "neon"]
+    flags = Path("/proc/cpuinfo").read_text()
+    return ["portable"] + [
+        isa for isa, flag in (("avx2", " avx2 "), ("avx512", " avx512_vpopcntdq ")) if flag in flags
+    ]
+
+
+def need(condition: bool, what: str) -> None:
+    """Skips a test whose tool is missing; in CI, where everything is to be installed, fails it."""
+    if condition:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is missing")
+
+
+def need_tool(name: str) -> str:
+    """Path of a command."""
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    need(path is not None, name)
+    return path
+
+
+def need_module(*names: str) -> None:
+    """Python packages that a test imports."""
+    for name in names:
+        need(importlib.util.find_spec(name) is not None, f"the Python package {name}")
+
+
+@pytest.fixture(params=isas_of_this_machine())
+def isa(request, monkeypatch) -> str:
+    """Runs a test once with every instruction set."""
+    monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", request.param)
+    return request.param
+
+
+@pytest.fixture
+def converter():
+    """TensorFlow, larq and larq-compute-engine, or a skip."""
+    need_module("tensorflow", "larq", "larq_compute_engine")
+    import larq_compute_engine
+
+    return larq_compute_engine
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory) -> dict[str, Path]:
+    """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones."""
+    folder = os.environ.get("LARQ_IGP_RUNTIME_WHEELS")
+    if not folder:
+        need_module("ziglang", "auditwheel")
+        folder = tmp_path_factory.mktemp("wheels")
+        command = ["make", "-C", str(RUNTIME), "wheels", f"DIST={folder}", f"PYTHON={sys.executable}"]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return {arch: next(Path(folder).glob(f"*manylinux2014_{arch}.whl")) for arch in ("x86_64", "aarch64")}

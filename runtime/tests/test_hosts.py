@@ -1,0 +1,69 @@
+"""The oldest and the newest interpreter packages: the engine shares C structs with them."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import RUNTIME, need, need_module
+
+sys.path.insert(0, str(RUNTIME / "tools"))
+import host_venv
+
+pytestmark = pytest.mark.slow
+# What a host can get wrong: claiming and resizing, types and shapes, results. Not every kernel again.
+TESTS = [
+    "test_interpreter.py",
+    "test_pack_and_pool.py",
+    "test_fusion.py",
+    "test_bconv2d.py::test_combinations",
+]
+
+
+def run_tests(python, **environment) -> None:
+    """Runs the tests above in another environment; it must find many and pass them all."""
+    command = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        "-k",
+        "not portable",
+    ]
+    result = subprocess.run(
+        [*command, *(str(RUNTIME / "tests" / test) for test in TESTS)],
+        capture_output=True,
+        text=True,
+        cwd=RUNTIME / "tests",
+        env={**os.environ, "PYTHONPATH": "", **environment},
+    )
+    assert result.returncode == 0, result.stdout[-3000:]
+    passed = re.search(r"(\d+) passed", result.stdout)
+    assert passed and int(passed.group(1)) > 100, result.stdout[-500:]
+
+
+def versions() -> list[str]:
+    """Every ai-edge-litert that pip offers for this Python, newest first."""
+    command = [sys.executable, "-m", "pip", "index", "versions", "ai-edge-litert"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    need(result.returncode == 0, "a package index")
+    return re.search(r"Available versions: (.*)", result.stdout).group(1).split(", ")
+
+
+@pytest.mark.parametrize("which", ["oldest", "newest"])
+def test_ai_edge_litert(wheels, tmp_path, which):
+    offered = [version for version in versions() if tuple(map(int, version.split("."))) >= (1, 0, 1)]
+    version = offered[0] if which == "newest" else offered[-1]
+    run_tests(host_venv.make(tmp_path, f"ai-edge-litert=={version}", wheels["x86_64"]))
+
+
+def test_tensorflow():
+    """TensorFlow's own interpreter, the others hidden."""
+    need_module("tensorflow")
+    run_tests(sys.executable, LARQ_IGP_RUNTIME_TEST_HOST="tensorflow")

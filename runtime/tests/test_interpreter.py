@@ -1,0 +1,261 @@
+"""The Python interface, and one clear sentence for everything that can be wrong with a file or an input."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import oracle
+import pytest
+from binary_conv import Case, Conv
+from tflite_file import Graph
+
+import larq_igp_runtime
+from larq_igp_runtime import Interpreter, ModelError, __main__
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case(Conv(channels_in=40, pad_values=0))
+
+
+@pytest.fixture
+def path(case, tmp_path):
+    file = tmp_path / "model.tflite"
+    file.write_bytes(case.file(float_input=True))
+    return file
+
+
+def floats(case: Case) -> np.ndarray:
+    return case.x.astype(np.float32)
+
+
+def test_path_and_bytes_are_the_same(case, path):
+    case.check(Interpreter(path).predict(floats(case)))
+    case.check(Interpreter(str(path)).predict(floats(case)))
+    case.check(Interpreter(path.read_bytes()).predict(floats(case)))
+
+
+def test_details(path):
+    interpreter = Interpreter(path)
+    (x,), (y,) = interpreter.inputs, interpreter.outputs
+    assert (x.shape, x.dtype, x.scale, x.zero_point) == ((1, 5, 6, 40), np.float32, 0.0, 0)
+    assert (y.shape, y.dtype) == ((1, 5, 6, 18), np.float32)
+    interpreter.resize((2, 9, 4, 40))
+    assert interpreter.inputs[0].shape == (2, 9, 4, 40)
+    assert interpreter.outputs[0].shape == (2, 9, 4, 18)
+
+
+def test_quantised_details():
+    graph = Graph()
+    x = graph.input((1, 40), "int8", scale=0.5, zero_point=-7)
+    interpreter = Interpreter(graph.file([graph.node("LceQuantize", [x], graph.tensor((1, 2), "int32"))]))
+    assert (interpreter.inputs[0].scale, interpreter.inputs[0].zero_point) == (0.5, -7)
+
+
+def test_any_batch(case, path):
+    interpreter, x = Interpreter(path), floats(case)
+    one = interpreter.predict(x)
+    for n in (3, 1, 17):
+        many = interpreter.predict(np.repeat(x, n, axis=0))
+        np.testing.assert_array_equal(many, np.repeat(one, n, axis=0))
+
+
+def test_a_batch_fixed_inside_the_file():
+    """A constant reshape to one batch: the batch is then run in pieces."""
+    graph = Graph()
+    x = graph.input((1, 4, 40))
+    y = graph.tensor((1, 160))
+    graph.node("RESHAPE", [x, graph.constant(np.int32([1, 160]))], y)
+    packed = graph.node("LceQuantize", [y], graph.tensor((1, 5), "int32"))
+    batch = np.random.default_rng(0).normal(size=(3, 4, 40)).astype(np.float32)
+    got = Interpreter(graph.file([packed])).predict(batch)
+    np.testing.assert_array_equal(got, oracle.pack(oracle.quantize(batch.reshape(3, 160))))
+
+
+def test_several_inputs_and_outputs():
+    graph = Graph()
+    a, b = graph.input((1, 3, 40)), graph.input((1, 50))
+    p = graph.node("LceQuantize", [a], graph.tensor((1, 3, 2), "int32"))
+    q = graph.node("LceQuantize", [b], graph.tensor((1, 2), "int32"))
+    interpreter = Interpreter(graph.file([p, q]))
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3, 40)).astype(np.float32), rng.normal(size=(2, 50)).astype(np.float32)
+    for got, value in zip(interpreter.predict([x, y]), (x, y), strict=True):
+        np.testing.assert_array_equal(got, oracle.pack(oracle.quantize(value)))
+    with pytest.raises(ModelError, match="2 inputs, but 1"):
+        interpreter.predict(x)
+    with pytest.raises(ModelError, match="batches differ: 2, 1"):
+        interpreter.predict([x, y[:1]])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x.astype(np.float64), "takes float32, but float64"),
+        (lambda x: x.astype(np.int8), "takes float32, but int8"),
+        (lambda x: x[0], r"takes the shape \(N, 5, 6, 40\), but \(5, 6, 40\)"),
+        (lambda x: x[:, :4], r"but \(1, 4, 6, 40\)"),
+        (lambda x: x[:0], r"but \(0, 5, 6, 40\)"),
+        (lambda x: x[..., :39], "takes the shape"),
+    ],
+)
+def test_wrong_inputs(case, path, change, message):
+    interpreter = Interpreter(path)
+    with pytest.raises(ModelError, match=message):
+        interpreter.predict(change(floats(case)))
+    case.check(interpreter.predict(floats(case)))  # and it still works
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 6, 65), (0, 5, 6, 40), (1, -1, 6, 40), (5, 6, 40), (1, 5, 6, 400)])
+def test_wrong_sizes(case, path, shape):
+    interpreter = Interpreter(path)
+    with pytest.raises(ModelError):
+        interpreter.resize(shape)
+    case.check(interpreter.predict(floats(case)))
+
+
+def test_valid_padding_on_a_map_that_is_too_small():
+    case = Case(Conv(same=False))
+    interpreter = Interpreter(case.file())
+    with pytest.raises(ModelError):
+        interpreter.resize((1, 2, 2, 2))
+    case.check(interpreter.predict(oracle.pack(case.x)))
+
+
+def test_sizes_beyond_memory(path):
+    for shape in [(1, 2**31 - 1, 2**31 - 1, 40), (2**31 - 1, 5, 6, 40), (1, 2**20, 2**20, 40)]:
+        with pytest.raises(ModelError):
+            Interpreter(path).resize(shape)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
+def test_wrong_threads(path, threads):
+    with pytest.raises(ValueError, match="num_threads"):
+        Interpreter(path, threads)
+
+
+def test_unknown_isa(path, monkeypatch):
+    monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", "sse9")
+    with pytest.raises(ValueError, match=r"sse9.*portable, avx2, avx512, neon"):
+        Interpreter(path)
+
+
+BROKEN_OPTIONS = {
+    "a key is missing": ({"stride_height": None}, None),
+    "pad value": ({"pad_values": 2}, None),
+    "padding": ({"padding": 7}, None),
+    "stride 0": ({"stride_width": 0}, None),
+    "stride -1": ({"stride_width": -1}, None),
+    "dilation 0": ({"dilation_height_factor": 0}, None),
+    "huge stride": ({"stride_width": 2**40}, None),
+    "huge dilation": ({"dilation_width_factor": 2**31 - 1}, None),
+    "no channels": ({"channels_in": 0}, None),
+    "negative channels": ({"channels_in": -40}, None),
+    "channels of another input": ({"channels_in": 400}, None),
+    "empty": (None, b""),
+    "noise": (None, bytes(range(64))),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_OPTIONS)
+def test_broken_options_name_the_operator(name):
+    changes, blob = BROKEN_OPTIONS[name]
+    case = Case(Conv(channels_in=40))
+    graph = Graph()
+    y = case.append_to(graph, graph.input((1, 5, 6, 2), "int32"))
+    options = {k: v for k, v in {**graph.operators[0].options, **(changes or {})}.items() if v is not None}
+    graph.operators[0].options = blob if blob is not None else options
+    with pytest.raises(ModelError, match="LceBconv2d"):
+        Interpreter(graph.file([y]))
+
+
+def test_unsupported_types_name_the_operator():
+    for dtype in ("float16", "int64", "uint8"):
+        graph = Graph()
+        file = graph.file(
+            [graph.node("LceQuantize", [graph.input((1, 40), dtype)], graph.tensor((1, 2), "int32"))]
+        )
+        with pytest.raises(ModelError, match="LceQuantize"):
+            Interpreter(file)
+
+
+def test_damaged_files(path, tmp_path):
+    content = path.read_bytes()
+    with pytest.raises(ModelError, match="cannot be read: No such file"):
+        Interpreter(tmp_path / "absent.tflite")
+    with pytest.raises(ModelError, match="not a TFLite model"):
+        Interpreter(b"PK\x03\x04 a zip file, say")
+    with pytest.raises(ModelError, match="not a TFLite model"):
+        Interpreter(b"")
+    for part in (0.01, 0.3, 0.9, 0.999):
+        with pytest.raises(ModelError, match="cannot be run"):
+            Interpreter(content[: int(part * len(content))] if part > 0.02 else content[:12])
+
+
+def command(*arguments, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "larq_igp_runtime", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_command(case, path, tmp_path):
+    result = command(path, "--runs", 3)
+    assert result.returncode == 0
+    assert "median" in result.stdout and "[1, 5, 6, 40]" in result.stdout
+    np.save(tmp_path / "x.npy", floats(case))
+    result = command(
+        path, "--json", "--runs", 3, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy"
+    )
+    report = json.loads(result.stdout)
+    assert report["runs"] == 3 and 0 < report["min_ms"] <= report["median_ms"] <= report["p90_ms"]
+    assert report["bytes"] == path.stat().st_size
+    case.check(np.load(tmp_path / "y.npy"))
+
+
+def test_command_counts_its_runs(path, monkeypatch, capsys):
+    calls = []
+    predict = Interpreter.predict
+    monkeypatch.setattr(Interpreter, "predict", lambda self, x: calls.append(1) or predict(self, x))
+    assert __main__.main([str(path), "--runs", "7", "--warmup", "2"]) == 0
+    assert len(calls) == 7 + 2 and "n = 7" in capsys.readouterr().out
+
+
+def test_command_with_bad_input(case, path, tmp_path):
+    (tmp_path / "cut.tflite").write_bytes(path.read_bytes()[:-2000])
+    (tmp_path / "text.tflite").write_text("not a model")
+    np.save(tmp_path / "shape.npy", floats(case)[:, 1:])
+    np.save(tmp_path / "dtype.npy", floats(case).astype(np.float64))
+    for arguments, environment, words in [
+        (["absent.tflite"], {}, "No such file"),
+        ([tmp_path], {}, "Is a directory"),
+        ([tmp_path / "cut.tflite"], {}, "cannot be run"),
+        ([tmp_path / "text.tflite"], {}, "not a TFLite model"),
+        ([path, "--input", tmp_path / "shape.npy"], {}, "takes the shape"),
+        ([path, "--input", tmp_path / "dtype.npy"], {}, "takes float32, but float64"),
+        ([path, "--input", tmp_path / "text.tflite"], {}, "not a .npy file"),
+        ([path, "--input", "absent.npy"], {}, "No such file"),
+        ([path, "--output", "/absent/y.npy", "--runs", 1], {}, "No such file"),
+        ([path, "--threads", 0], {}, "not a whole number from 1"),
+        ([path], {"LARQ_IGP_RUNTIME_ISA": "sse9"}, "sse9"),
+    ]:
+        result = command(*arguments, **environment)
+        assert result.returncode == 2, arguments
+        assert words in result.stderr and "Traceback" not in result.stderr, result.stderr
+        sentence = [line for line in result.stderr.splitlines() if "error: " in line]
+        assert len(sentence) == 1, result.stderr
+        assert result.stdout == ""
+
+
+def test_no_tensorflow_is_imported(path):
+    code = (
+        "import sys; from larq_igp_runtime import Interpreter; "
+        f"Interpreter({str(path)!r}); sys.exit('tensorflow' in sys.modules)"
+    )
+    if larq_igp_runtime.interpreter.find_host().name == "tensorflow":
+        pytest.skip("the interpreter here is TensorFlow's own")
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
