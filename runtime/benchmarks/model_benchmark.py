@@ -1,8 +1,8 @@
 """Times whole models in this engine, in LCE and in stock LiteRT, side by side in one run.
 
-Every configuration is a process of its own that waits for its turn. In each round every configuration runs once
-untimed and then a few times timed; so whatever else the machine does falls on all of them alike. Give `--lce-python`
-an interpreter in which `larq_compute_engine` can be imported, if it is not this one.
+Every configuration is a process of its own that waits for its turn. In each round every configuration runs
+once untimed and then a few times timed; so whatever else the machine does falls on all of them alike. Give
+`--lce-python` an interpreter in which `larq_compute_engine` can be imported, if it is not this one.
 
     python model_benchmark.py --models DIR --output results/x86_64.csv
 
@@ -22,7 +22,19 @@ from pathlib import Path
 
 BINARY = ("bireal18_64", "igp37_41", "igpdense51_53")
 TWINS = ("resnet18_64_float", "resnet18_64_int8")
-COLUMNS = ("model", "configuration", "isa", "threads", "n", "ms_median", "ms_p10", "ms_p90", "ms_min", "times_bireal", "cpu")
+COLUMNS = (
+    "model",
+    "configuration",
+    "isa",
+    "threads",
+    "n",
+    "ms_median",
+    "ms_p10",
+    "ms_p90",
+    "ms_min",
+    "times_bireal",
+    "cpu",
+)
 
 
 def configurations(args: argparse.Namespace) -> list[dict[str, str]]:
@@ -47,11 +59,18 @@ def configurations(args: argparse.Namespace) -> list[dict[str, str]]:
 def start(row: dict[str, str], args: argparse.Namespace) -> subprocess.Popen:
     """A process that has loaded its model and waits for turns."""
     python = args.lce_python if row["configuration"].startswith("LCE") else sys.executable
-    environment = dict(os.environ, LARQ_IGP_RUNTIME_ISA=row["isa"], TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1")
+    environment = dict(
+        os.environ, LARQ_IGP_RUNTIME_ISA=row["isa"], TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1"
+    )
     command = [python, __file__, "--serve", row["configuration"], str(args.models / f"{row['model']}.tflite")]
     command += [row["threads"], str(args.library or "")]
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
 
 
@@ -80,7 +99,9 @@ def invoker(configuration: str, file: str, threads: int, library: str):
     litert.allocate_tensors()
     details = litert.get_input_details()[0]
     x = np.random.default_rng(0).normal(size=details["shape"])
-    litert.set_tensor(details["index"], (x * 50 if details["dtype"] == np.int8 else x).astype(details["dtype"]))
+    litert.set_tensor(
+        details["index"], (x * 50 if details["dtype"] == np.int8 else x).astype(details["dtype"])
+    )
     return litert.invoke
 
 
@@ -107,12 +128,18 @@ def cpu_name() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=Path, required=True, help="folder of the .tflite files")
     parser.add_argument("--output", type=Path, help="CSV file to write (default: standard output)")
-    parser.add_argument("--library", type=Path, help="the delegate (default: of the installed larq_igp_runtime)")
+    parser.add_argument(
+        "--library", type=Path, help="the delegate (default: of the installed larq_igp_runtime)"
+    )
     parser.add_argument("--lce-python", default=sys.executable, help="a Python that has larq_compute_engine")
-    parser.add_argument("--isas", nargs="+", default=["avx512", "avx2"], help="instruction sets of the engine")
+    parser.add_argument(
+        "--isas", nargs="+", default=["avx512", "avx2"], help="instruction sets of the engine"
+    )
     parser.add_argument("--threads", nargs="+", default=["1"], help="numbers of threads of the engine")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3, help="timed runs per round")
@@ -148,8 +175,13 @@ def main() -> None:
             collected.sort()
             median = statistics.median(collected)
             base = bireal.get((row["configuration"], row["isa"], row["threads"]))
-            row |= dict(n=len(collected), ms_median=f"{median:.2f}", ms_min=f"{collected[0]:.2f}", cpu=cpu_name())
-            row |= dict(ms_p10=f"{collected[len(collected) // 10]:.2f}", ms_p90=f"{collected[len(collected) * 9 // 10]:.2f}")
+            row |= dict(
+                n=len(collected), ms_median=f"{median:.2f}", ms_min=f"{collected[0]:.2f}", cpu=cpu_name()
+            )
+            row |= dict(
+                ms_p10=f"{collected[len(collected) // 10]:.2f}",
+                ms_p90=f"{collected[len(collected) * 9 // 10]:.2f}",
+            )
             row |= dict(times_bireal=f"{median / base:.2f}" if base else "")
             writer.writerow(row)
 
