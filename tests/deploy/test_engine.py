@@ -61,7 +61,7 @@ def test_wrong_engine_is_a_clear_error(binary):
         open_engine(binary.content, engine="fast")
     with pytest.raises(EngineError, match="1-bit operators"):
         open_engine(binary.content, engine="tflite")
-    with pytest.raises(EngineError, match="at least 1; got 0"):
+    with pytest.raises(EngineError, match="at most 256; got 0"):
         open_engine(binary.content, threads=0)
     with pytest.raises(TFLiteFileError, match="TFL3"):
         open_engine(b"not a network")
