@@ -47,3 +47,12 @@ def test_its_targets_and_folders_exist():
         assert (ROOT / folder).is_dir(), folder
     for link in re.findall(r"\]\((docs/[^)]+)\)", README):
         assert (ROOT / link).is_file(), link
+
+
+def test_its_transcript_is_of_the_demo():
+    block = re.search(r"<!-- demo -->\n(.*?)<!-- /demo -->", README, re.DOTALL)[1]
+    typed = re.findall(r"^ +\$ larq-igp (\w+)", block, re.MULTILINE)
+    assert typed == re.findall(r'larq_igp\("(\w+)"', (ROOT / "experiments" / "demo.py").read_text())
+    accuracies = [float(share) for share in re.findall(r"test accuracy, \S+ +([\d.]+)%", block)]
+    assert len(accuracies) == 2
+    assert min(accuracies) >= 98
