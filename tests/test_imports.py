@@ -14,9 +14,10 @@ ALLOWED = {
     "architectures": {"errors"},
     "models": COMMON,
     "data": COMMON,
-    "analysis": COMMON | {"models"},
+    "analysis": COMMON | {"models", "training"},  # the tables take accuracies from runs
     "training": COMMON | {"models", "data", "deploy"},
     "deploy": COMMON | {"models", "data", "training"},
+    "report": COMMON | {"models", "data", "training", "deploy", "analysis", "design"},
 }
 
 
