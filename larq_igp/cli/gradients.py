@@ -18,7 +18,7 @@ MEASURED = {
 @click.argument("source", metavar="RUN-or-NAME")
 @click.option("--dataset", help="Data set: digits, fashion_mnist.  [default: the run's; digits for a name]")
 @data_options
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a mini-batch.")
 @click.option("--batches", type=click.IntRange(2), default=20, show_default=True, help="Mini-batches to measure over.")
 @click.option(
     "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."

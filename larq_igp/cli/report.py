@@ -13,7 +13,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
 @click.option("--latency", "latencies", type=click.Path(), help="What `larq-igp benchmark --json` printed, to show it.")
 @click.option("--network", default="igp_resnet21_53", show_default=True, help="Whose layers are shown without a run.")
 @click.option("--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder.")
-@click.option("--title", default="larq-igp report", show_default=True)
+@click.option("--title", default="larq-igp report", show_default=True, help="Of the page.")
 @json_option
 def report(runs, output: str, latencies, network: str, png_dir, title: str, as_json: bool) -> None:
     """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and mistakes of each RUN.

@@ -12,7 +12,7 @@ FORMATS = ("text", "markdown", "csv", "json")
 @click.command(short_help="Print a table of the paper, ours beside the paper's.")
 @click.argument("which", metavar="TABLE", type=click.Choice(["table1", "table2", "table3", "table4"]))
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=click.Path())
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the table.")
 @json_option
 def reproduce(which: str, runs: tuple[str, ...], form: str, as_json: bool) -> None:
     """Print TABLE (table1 to table4): structure and costs computed now, the paper's figures beside them.

@@ -103,7 +103,7 @@ def test_preprocessing_refuses_channels_it_cannot_match():
 
 
 def test_preprocessing_normalises_and_survives_json():
-    preprocessing = Preprocessing((2, 2, 3), mean=(1.0, 2.0, 3.0), deviation=(2.0, 4.0, 8.0))
-    result = preprocessing(tf.constant(np.full((2, 2, 3), 11, np.uint8)))
+    preprocessing = Preprocessing((28, 28, 3), mean=(1.0, 2.0, 3.0), deviation=(2.0, 4.0, 8.0))
+    result = preprocessing(tf.constant(np.full((28, 28, 3), 11, np.uint8)))
     np.testing.assert_allclose(result[0, 0], [(11 - 1) / 2, (11 - 2) / 4, (11 - 3) / 8])
     assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
