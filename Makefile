@@ -6,6 +6,8 @@ OLDEST_TENSORFLOW := 2.15.1
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
+WITHOUT_RUNTIME := echo "larq-igp-runtime is left out, as it needs a C++ compiler; Larq Compute Engine runs the files instead."
+
 # TensorFlow 2.15 has no wheels for Python 3.12.
 OLDEST_PYTHON ?= $(shell for p in python3 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -49,12 +51,12 @@ $(OLDEST)/bin/python:
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --editable .
-	$(VENV)/bin/python -m pip install --quiet ./runtime \
-	    || echo "larq-igp-runtime is left out, as it needs a C++ compiler; Larq Compute Engine runs the files instead."
+	$(VENV)/bin/python -m pip install --quiet ./runtime || $(WITHOUT_RUNTIME)
 	@touch $@
 
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet --editable '.[test]' './runtime[test,wheels]'
+	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
+	$(VENV)/bin/python -m pip install --quiet './runtime[test,wheels]' || $(WITHOUT_RUNTIME)
 	@touch $(VENV)/installed $@
 
 $(OLDEST)/installed-test: setup.cfg pyproject.toml | $(OLDEST)/bin/python
