@@ -26,14 +26,17 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise ImageError(f"image {path} does not exist, or is not a file.")
-    channels = preprocessing.input_shape[-1]
     try:
-        image = tf.io.decode_image(
-            path.read_bytes(), channels=channels if channels in (1, 3) else 0, expand_animations=False
-        )
-        return preprocessing(image).numpy()
+        return preprocessing(_decode(path.read_bytes(), preprocessing.input_shape[-1])).numpy()
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise ImageError(f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take.") from error
+
+
+def _decode(content: bytes, channels: int) -> tf.Tensor:
+    """Decode to 1 or 3 channels if that is what the network has; GIF and BMP have no decoder to grey, and become grey later."""
+    if channels == 1 and content[:3] != b"GIF" and content[:2] != b"BM":
+        return tf.io.decode_image(content, channels=1, expand_animations=False)
+    return tf.io.decode_image(content, channels=3 if channels in (1, 3) else 0, expand_animations=False)
 
 
 def predict_images(predictor: Predictor, paths: Sequence[str | Path], *, top: int) -> list[dict[str, Any]]:
