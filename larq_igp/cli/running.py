@@ -5,11 +5,9 @@ from pathlib import Path
 
 import click
 
-from larq_igp.cli.options import data_options, network_argument, network_options, pop_parameters, seed_option
+from larq_igp.cli.options import data_options, network_argument
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
-
-DATASETS = ("digits", "fashion_mnist")
-dataset_help = f"Data set: {', '.join(DATASETS)}."
+from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options
 
 
 def free_run_dir(network: str, dataset: str) -> Path:
@@ -28,34 +26,18 @@ def metrics_text(metrics: dict) -> str:
 
 @click.command(short_help="Train a network and measure it.")
 @network_argument
-@network_options
-@click.option("--dataset", default="digits", show_default=True, help=dataset_help)
+@recipe_options
 @data_options
-@click.option(
-    "--epochs", type=click.IntRange(1), default=30, show_default=True, help="Passes over the training images."
-)
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a step.")
-@click.option("--learning-rate", type=float, default=4e-3, show_default=True, help="Of Adam, at its highest.")
-@click.option(
-    "--schedule",
-    type=click.Choice(["constant", "linear", "cosine"]),
-    default="cosine",
-    show_default=True,
-    help="Of the learning rate.",
-)
-@seed_option
 @click.option("--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]")
 @click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar.")
 @json_option
 def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_json: bool, **options) -> None:
     """Train network NAME, and measure the weights that were best on the validation split on the test split."""
-    parameters = pop_parameters(options)
     folder = Path(run_dir) if run_dir else free_run_dir(network, options["dataset"])
     with progress_on_stderr(as_json):
-        from larq_igp.training.recipe import Recipe
         from larq_igp.training.train import train as train_network
 
-        recipe = Recipe(network=network, parameters=parameters, **options)
+        recipe = make_recipe(network, options)
         metrics = train_network(recipe, folder, download=download, verbose=2 if quiet else 1)
     text = f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
     emit(as_json, {"run_dir": str(folder), **metrics}, text)

@@ -20,7 +20,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def train_batches(
-    dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, first_epoch: int = 0
+    dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, first_step: int = 0
 ) -> "tf.data.Dataset":
     """Return an endless stream of training batches ``(N, H, W, C)`` float32 and ``(N,)`` int64.
 
@@ -32,17 +32,20 @@ def train_batches(
         preprocessing: of the network.
         batch_size: images in a batch.
         seed: of permutations and augmentation.
-        first_epoch: the epoch to start from.
+        first_step: the step of the whole run to start from, so that a run goes on in the middle of an epoch.
 
     Raises:
         DatasetError: if the batch is larger than the split.
     """
     split = dataset.split("train")
     steps = steps_per_epoch(split.examples, batch_size)
+    first_epoch = first_step // steps
+    first_place = tf.constant(first_step % steps * batch_size, tf.int64)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(split.examples, dtype=tf.int64), seed=[seed, number])
-        places = tf.data.Dataset.range(steps * batch_size)
+        first = tf.where(number == first_epoch, first_place, 0)
+        places = tf.data.Dataset.range(first, steps * batch_size)
         return places.map(lambda place: (tf.gather(order, place), number * split.examples + place))
 
     def example(index: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

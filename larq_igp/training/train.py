@@ -6,11 +6,11 @@ from typing import Any
 from larq_igp.data import eval_batches, load_dataset, steps_per_epoch, train_batches
 from larq_igp.files import write_json
 from larq_igp.keras2 import tf
+from larq_igp.training.assemble import compile_model
 from larq_igp.training.callbacks import EpochFacts, History, SaveWeights, StopOnNonFiniteLoss
 from larq_igp.training.evaluate import measure
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import HISTORY, METRICS, TENSORBOARD, create_run, weights_path
-from larq_igp.training.schedules import learning_rate_schedule, total_steps
 
 
 def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbose: int = 1) -> dict[str, Any]:
@@ -38,20 +38,9 @@ def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbos
     tf.keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     run = create_run(Path(run_dir), recipe, dataset)
-    model = run.build_model()
+    model = compile_model(run.build_model(), recipe, steps)
 
-    # 3. Optimizer, loss, and the metrics by the names that are used everywhere
-    rate = learning_rate_schedule(recipe.schedule, recipe.learning_rate, total_steps(recipe.epochs, steps))
-    model.compile(
-        optimizer=tf.keras.optimizers.Adam(rate),
-        loss=tf.keras.losses.SparseCategoricalCrossentropy(),
-        metrics=[
-            tf.keras.metrics.SparseCategoricalAccuracy("top1"),
-            tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top5"),
-        ],
-    )
-
-    # 4. Fit
+    # 3. Fit
     save = SaveWeights(run)
     model.fit(
         train_batches(dataset, run.preprocessing, batch_size=recipe.batch_size, seed=recipe.seed),
@@ -68,7 +57,7 @@ def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbos
         verbose=verbose,
     )
 
-    # 5. Measure the weights that validation chose on images that chose nothing.
+    # 4. Measure the weights that validation chose on images that chose nothing.
     model.load_weights(str(weights_path(run.folder, "best")))
     metrics = measure(model.predict_on_batch, dataset.split("test"), run.preprocessing)
     metrics |= {"split": "test", "epoch": save.best_epoch, "validation_top1": save.best[0]}

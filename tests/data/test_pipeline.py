@@ -42,11 +42,14 @@ def test_the_same_seed_gives_the_same_stream(digits, preprocessing):
     assert any(np.any(a[1] != b[1]) for a, b in zip(first, other, strict=True))
 
 
-def test_a_stream_entered_at_an_epoch_continues_it(digits, preprocessing):
+@pytest.mark.parametrize("first_step", [3, 4])
+def test_a_stream_entered_at_any_step_continues_it(digits, preprocessing, first_step):
     steps = steps_per_epoch(1257, 400)
     whole = take(train_batches(digits, preprocessing, batch_size=400, seed=3), 2 * steps)
-    entered = take(train_batches(digits, preprocessing, batch_size=400, seed=3, first_epoch=1), steps)
-    for (images, labels), (same_images, same_labels) in zip(whole[steps:], entered, strict=True):
+    entered = take(train_batches(digits, preprocessing, batch_size=400, seed=3, first_step=first_step), 2 * steps)
+    for (images, labels), (same_images, same_labels) in zip(
+        whole[first_step:], entered[: 2 * steps - first_step], strict=True
+    ):
         np.testing.assert_array_equal(images, same_images)
         np.testing.assert_array_equal(labels, same_labels)
     assert np.any(whole[0][1] != whole[steps][1]), "two epochs came in the same order"
