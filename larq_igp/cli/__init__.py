@@ -8,6 +8,7 @@ import os
 import click
 
 import larq_igp
+from larq_igp.cli.capability import capability
 from larq_igp.cli.deployment import benchmark, convert
 from larq_igp.cli.design import design
 from larq_igp.cli.doctor import doctor
@@ -43,6 +44,7 @@ for command in (
     list_networks,
     summary,
     paths,
+    capability,
     gradients,
     design,
     reproduce,
