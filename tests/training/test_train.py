@@ -9,7 +9,7 @@ import pytest
 from larq_igp.data import load_dataset
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
-from larq_igp.training.callbacks import NonFiniteLossError
+from larq_igp.training.loop import NonFiniteLossError
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import RunError, open_run, weights_path
 from larq_igp.training.train import train
