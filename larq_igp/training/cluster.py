@@ -59,7 +59,9 @@ def _from_tf_config(text: str) -> Cluster:
         jobs, task = config["cluster"], config["task"]
         unknown = set(jobs) - {"chief", "worker"}
         if unknown:
-            raise ClusterError(f"TF_CONFIG names a job {min(unknown)!r}: all must be workers, the first may be a chief.")
+            raise ClusterError(
+                f"TF_CONFIG names a job {min(unknown)!r}: all must be workers, the first may be a chief."
+            )
         chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
         index = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
         addresses = (*chiefs, *workers)

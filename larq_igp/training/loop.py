@@ -73,6 +73,24 @@ class Position:
         return cls(**values)
 
 
+def distribute(batches: "tf.data.Dataset", devices: Devices) -> Any:
+    """Share global batches out among the replicas."""
+    if devices.replicas == 1:
+        return batches
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return devices.strategy.experimental_distribute_dataset(batches.with_options(options))
+
+
+def distributed_train_batches(run: Run, dataset: Dataset, devices: Devices, first_step: int = 0) -> Iterator:
+    """Return an endless iterator over the batches of a run from a step on."""
+    recipe = run.recipe
+    batches = train_batches(
+        dataset, run.preprocessing, batch_size=recipe.batch_size, seed=recipe.seed, first_step=first_step
+    )
+    return iter(distribute(batches, devices))
+
+
 class Loop:
     """Trains a compiled model in a run directory."""
 
@@ -111,41 +129,19 @@ class Loop:
         self.total = recipe.epochs * steps
         self._step_function = model.make_train_function()
         self._test_function = model.make_test_function()
-        self._validation = self._distribute(
-            eval_batches(dataset.split("validation"), run.preprocessing, batch_size=recipe.batch_size)
-        )
+        validation = eval_batches(dataset.split("validation"), run.preprocessing, batch_size=recipe.batch_size)
+        self._validation = distribute(validation, devices)
         with devices.strategy.scope():
-            self._step_function.get_concrete_function(self._batches(0))
+            self._step_function.get_concrete_function(distributed_train_batches(run, dataset, devices))
         self.variables = TrainingVariables(devices.strategy, network, model)
         self.watch = LayerWatch(plain, self._first_images()) if devices.is_chief else None
         self._signs: dict[str, np.ndarray] = self.watch.signs() if self.watch else {}
         self._events = Events(run.folder)
 
-    # Data -----------------------------------------------------------------------------------------------------------------------------
-
-    def _distribute(self, batches: "tf.data.Dataset") -> Any:
-        if self.devices.replicas == 1:
-            return batches
-        options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return self.devices.strategy.experimental_distribute_dataset(batches.with_options(options))
-
-    def _batches(self, first_step: int) -> Iterator:
-        recipe = self.recipe
-        return iter(
-            self._distribute(
-                train_batches(
-                    self.dataset,
-                    self.run.preprocessing,
-                    batch_size=recipe.batch_size,
-                    seed=recipe.seed,
-                    first_step=first_step,
-                )
-            )
-        )
-
     def _first_images(self) -> np.ndarray:
-        batches = eval_batches(self.dataset.split("validation"), self.run.preprocessing, batch_size=self.recipe.batch_size)
+        batches = eval_batches(
+            self.dataset.split("validation"), self.run.preprocessing, batch_size=self.recipe.batch_size
+        )
         return next(batches.take(1).as_numpy_iterator())[0]
 
     # Going on -------------------------------------------------------------------------------------------------------------------------
@@ -187,7 +183,7 @@ class Loop:
         self._last_checkpoint = time.monotonic()
         try:
             if position.step < self.total:
-                batches = self._batches(position.step)
+                batches = distributed_train_batches(self.run, self.dataset, self.devices, position.step)
             while len(position.history) < self.recipe.epochs:
                 if position.step < (len(position.history) + 1) * self.steps:
                     self._step(batches)
@@ -219,7 +215,11 @@ class Loop:
 
     def _non_finite(self, loss: float) -> str:
         step, epoch = self.position.step, len(self.position.history) + 1
-        broken = [v.name for v in self.network.weights if not np.isfinite(v.numpy()).all()] if self.devices.workers == 1 else []
+        broken = (
+            [v.name for v in self.network.weights if not np.isfinite(v.numpy()).all()]
+            if self.devices.workers == 1
+            else []
+        )
         cause = (
             f"{len(broken)} of {len(self.network.weights)} weights are no longer finite, the first {broken[0]}"
             if broken

@@ -1,6 +1,6 @@
 """Train a network: from a recipe to a run directory, in one go or in several."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,9 @@ def _finished(run: Run, resume: bool) -> dict[str, Any] | None:
     return run.metrics() if resume else None
 
 
-def _build(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
+def build_to_fit(run: Run, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
     """Return the network, the model to fit, and the network on one device."""
+    recipe = run.recipe
     tf.keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     with devices.strategy.scope():
@@ -158,7 +159,7 @@ def _fit_and_measure(
 ) -> dict[str, Any]:
     # 2. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
     recipe = run.recipe
-    network, model, plain = _build(run, recipe, steps, devices)
+    network, model, plain = build_to_fit(run, steps, devices)
 
     # 3. Fit, from the start or from a checkpoint.
     loop = Loop(
@@ -197,7 +198,5 @@ def _write_status(run: Run, error: Exception, devices: Devices) -> None:
     """Leave a note for ``larq-igp runs``."""
     if devices.is_chief:
         state = "interrupted" if isinstance(error, StoppedError) else "failed"
-        try:
+        with suppress(UserError):  # a full disk is what the first error already says
             write_json(run.folder / STATUS, {"state": state, "reason": str(error)})
-        except UserError:
-            pass  # a full disk is what the first error already says

@@ -23,7 +23,10 @@ def find_variables(network: "tf.keras.Model", model: "tf.keras.Model") -> list["
     """
     optimizer = model.optimizer
     slots: list = []
-    for name in ("variables", "weights"):  # the second is what optimizers made of several, like larq's CaseOptimizer, know
+    for name in (
+        "variables",
+        "weights",
+    ):  # the second is what optimizers made of several, like larq's CaseOptimizer, know
         of_optimizer = getattr(optimizer, name, [])
         slots += of_optimizer() if callable(of_optimizer) else of_optimizer
     tracked = (each for each in tf.train.TrackableView(model).descendants() if isinstance(each, tf.Variable))
@@ -74,7 +77,11 @@ class TrainingVariables:
         """
         names, shapes = self.names(), [tuple(v.shape) for v in self.variables]
         local = {i for group in self.local for i in group}
-        given = [values[name].shape[1:] if i in local else values[name].shape for i, name in enumerate(names) if name in values]
+        given = [
+            values[name].shape[1:] if i in local else values[name].shape
+            for i, name in enumerate(names)
+            if name in values
+        ]
         if list(values)[: len(names)] != names or given != shapes:
             raise UserError(
                 "the checkpoint holds other variables than this network and optimizer have: "

@@ -81,6 +81,4 @@ class LayerWatch:
     def _saturated_shares(self, images):
         features = tf.nest.flatten(self._probe(images, training=False))
         marks = self._probed.values()
-        return tf.stack(
-            [tf.reduce_mean(tf.cast(mark(x), tf.float32)) for mark, x in zip(marks, features, strict=True)]
-        )
+        return tf.stack([tf.reduce_mean(tf.cast(mark(x), tf.float32)) for mark, x in zip(marks, features, strict=True)])
