@@ -33,6 +33,11 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
     return found
 
 
+def _plain(recipe: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where recipes have tuples."""
+    return json.loads(json.dumps(recipe))
+
+
 def check_same_recipe(before: dict[str, Any], recipe: Recipe, where: str) -> None:
     """Refuse to go on with another recipe.
 
@@ -44,6 +49,6 @@ def check_same_recipe(before: dict[str, Any], recipe: Recipe, where: str) -> Non
     Raises:
         OtherRecipeError: with the difference, field by field.
     """
-    found = differences(before, json.loads(json.dumps(recipe.to_json())))
+    found = differences(_plain(before), _plain(recipe.to_json()))
     if found:
         raise OtherRecipeError(f"{where} was started with another recipe: {'; '.join(found)}. Name another --run-dir.")

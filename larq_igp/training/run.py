@@ -9,7 +9,7 @@ from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
 from larq_igp.models import build
 from larq_igp.models.build import load_weights
-from larq_igp.training.layout import CONFIG, HISTORY, METRICS, resume_command, weights_path
+from larq_igp.training.layout import CONFIG, HISTORY, LOCK, METRICS, resume_command, weights_path
 from larq_igp.training.recipe import Recipe
 from larq_igp.versions import tool_versions
 
@@ -75,6 +75,11 @@ def describe_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     return Run(folder, recipe, dataset.class_names, preprocessing)
 
 
+def _holds_something(path: Path) -> bool:
+    """Not so what a process leaves that was killed before it wrote the configuration."""
+    return path.name != LOCK and not path.name.startswith(".config-")
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder of a new run.
 
@@ -82,7 +87,7 @@ def make_folder(folder: Path) -> None:
         RunError: if it already holds something, or cannot be made.
     """
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(map(_holds_something, folder.iterdir()))):
             hint = f", go on with it by {resume_command(folder)}" if (folder / CONFIG).is_file() else ""
             raise RunError(
                 f"{folder} already exists and is not empty: name another with --run-dir{hint}, or remove it."
