@@ -358,9 +358,10 @@ class Loop:
 
 
 def learning_rate(optimizer: Any) -> float:
-    """Return the learning rate of the next step; of several optimizers in one, that of the default."""
+    """Return the learning rate of the step that was taken last; of several optimizers in one, that of the default."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if not hasattr(optimizer, "learning_rate"):
         optimizer = optimizer.optimizers[-1]
     rate = optimizer.learning_rate
-    return float(rate(optimizer.iterations) if callable(rate) else rate)
+    rate = rate(optimizer.iterations) if callable(rate) else rate
+    return float(tf.keras.backend.get_value(rate))
