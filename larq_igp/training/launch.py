@@ -59,6 +59,7 @@ def launch(workers: int, arguments: list[str]) -> int:
                     break
                 time.sleep(POLL_SECONDS)
             failed = [i for i, process in enumerate(processes) if process.poll()]
+            failed.sort(key=lambda i: processes[i].returncode)  # who was killed, before who noticed it
             end_all(processes)
         finally:
             for number, handler in before.items():

@@ -127,6 +127,8 @@ class Loop:
         self.checkpoint_seconds, self.verbose = checkpoint_seconds, verbose
         self.position = Position()
         self.total = recipe.epochs * steps
+        # What a step returns are metrics of all replicas already: with "auto", Keras adds them up once more over workers.
+        model.distribute_reduction_method = "first"
         self._step_function = model.make_train_function()
         self._test_function = model.make_test_function()
         validation = eval_batches(dataset.split("validation"), run.preprocessing, batch_size=recipe.batch_size)
@@ -301,7 +303,7 @@ class Loop:
 
     def _checkpoint(self, values: dict[str, np.ndarray]) -> None:
         position = self.position
-        self._check_workers_agree(values)
+        digests = self._worker_digests(values)
         if self.devices.is_chief:
             recipe = self.run.recipe.to_json()
             state = position.to_json() | {
@@ -311,6 +313,7 @@ class Loop:
                 "train_images": self.dataset.split("train").examples,
                 "replicas": self.devices.replicas,
                 "workers": self.devices.workers,
+                "worker_digests": digests,
                 "versions": tool_versions(),
             }
             try:
@@ -324,16 +327,16 @@ class Loop:
         self._last_checkpoint = time.monotonic()
         self._progress.restart_clock(position.step)
 
-    def _check_workers_agree(self, values: dict[str, np.ndarray]) -> None:
-        if self.devices.workers == 1:
-            return
+    def _worker_digests(self, values: dict[str, np.ndarray]) -> list[int]:
+        """Return a checksum of all variables for each worker: they must be the same."""
         digest = self.variables.digest(values)
-        rows = self.devices.gather([digest >> 16, digest & 0xFFFF])
-        if (rows != rows[0]).any():
+        digests = [(int(high) << 16) + int(low) for high, low in self.devices.gather([digest >> 16, digest & 0xFFFF])]
+        if len(set(digests)) > 1:
             raise LostWorkerError(
                 f"the workers' weights are no longer the same at step {self.position.step}: go on from the last checkpoint "
                 "with --resume."
             )
+        return digests
 
     def _stop(self, stop: StopRequest) -> None:
         number = stop.signal or signal.SIGTERM

@@ -116,8 +116,10 @@ def _local_devices() -> list[str]:
         return [f"GPU:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
     if not count.isdigit() or int(count) < 1:
         raise StrategyError(f"{VIRTUAL_CPUS} must be a positive number; got {count!r}.")
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    if len(tf.config.get_logical_device_configuration(cpu) or ()) == int(count):
+        return [f"CPU:{i}" for i in range(int(count))]
     try:
-        cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(count))
     except RuntimeError as error:
         raise StrategyError(f"{VIRTUAL_CPUS} came too late: TensorFlow has already computed something.") from error
