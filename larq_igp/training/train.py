@@ -119,6 +119,10 @@ def _enter_folder(
     if (run.folder / METRICS).is_file():
         return None
     checkpoint = latest_checkpoint(run.folder / CHECKPOINTS)
+    if checkpoint is None and weights_path(run.folder, "last").is_file():
+        raise UserError(
+            f"{run.folder} has trained, and holds no checkpoint to go on from: start a new run with another --run-dir."
+        )
     if checkpoint is not None:
         check_same_recipe(checkpoint.state["recipe"], run.recipe, f"the checkpoint in {run.folder}")
         images = dataset.split("train").examples

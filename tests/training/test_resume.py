@@ -145,6 +145,18 @@ def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(stopped, tmp_path):
         resume(run, verbose=0)
 
 
+def test_a_run_of_before_there_were_checkpoints_is_read_and_not_overwritten(run_dir, tmp_path, igp):
+    run = copy(run_dir, tmp_path / "run")
+    for name in ("checkpoints", "run.lock", "layers.csv"):
+        subprocess.run(["rm", "-r", str(run / name)], check=True)
+    assert json.loads(igp("evaluate", run, "--json").stdout)["top1"] == open_run(run_dir).metrics()["top1"]
+    (run / "metrics.json").unlink()
+    before = (run / "last.weights.h5").read_bytes()
+    with pytest.raises(UserError, match="has trained, and holds no checkpoint to go on from"):
+        resume(run, verbose=0)
+    assert (run / "last.weights.h5").read_bytes() == before
+
+
 def test_checkpoints_come_back_as_they_were(tmp_path):
     arrays = {
         "scalar": np.float32(0.1), "none": np.zeros((0, 3), np.float32), "half": np.arange(3, dtype=np.float16),

@@ -30,7 +30,7 @@ def test_flips_are_those_that_larq_counts():
     model = network()
     watch = LayerWatch(model, np.zeros((1, 8, 8, 2), np.float32))
     kernel = model.get_layer("a").kernel
-    larq_counts = lq.metrics.FlipRatio(values_shape=kernel.shape, values_dtype="float32")
+    larq_counts = lq.metrics.FlipRatio(values_dtype="float32")
     larq_counts.update_state(lq.math.sign(kernel))
     before = watch.signs()
     changed = np.array(kernel)
