@@ -81,7 +81,10 @@ def _from_slurm() -> Cluster:
     from larq_igp.keras2 import tf
 
     try:
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=SLURM_PORT_BASE, auto_set_gpu=False)
+        # GPUs are shared out by Slurm itself (--gpus-per-task); numbers given here keep TensorFlow from asking nvidia-smi for them.
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            port_base=SLURM_PORT_BASE, auto_set_gpu=False, gpus_per_node=1024, gpus_per_task=1
+        )
         addresses = tuple(resolver.cluster_spec().as_dict()["worker"])
         index = resolver.get_task_info()[1]
     except (ValueError, RuntimeError, KeyError, OSError) as error:
