@@ -41,6 +41,7 @@ class Recipe:
         batch_size: images in a step.
         learning_rate: of Adam, at its highest.
         schedule: ``constant``, ``linear`` or ``cosine`` (both fall to zero at the end).
+        synchronized_batchnorm: whether BatchNorm takes its statistics over the batches of all replicas, or each over its own.
         seed: of initial weights, order and augmentation: on the CPU the same seed gives the same result.
     """
 
@@ -56,6 +57,7 @@ class Recipe:
     batch_size: int = 64
     learning_rate: float = 4e-3
     schedule: str = "cosine"
+    synchronized_batchnorm: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
