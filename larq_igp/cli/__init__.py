@@ -8,6 +8,7 @@ import os
 import click
 
 import larq_igp
+from larq_igp.cli.data import data
 from larq_igp.cli.deployment import benchmark, convert
 from larq_igp.cli.design import design
 from larq_igp.cli.doctor import doctor
@@ -46,6 +47,7 @@ for command in (
     gradients,
     design,
     reproduce,
+    data,
     train,
     evaluate,
     predict,

@@ -38,7 +38,7 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
     with progress_on_stderr(as_json):
         import larq_igp
         from larq_igp.analysis.gradients import measure_gradients
-        from larq_igp.data import Preprocessing, load_dataset, train_batches
+        from larq_igp.data import load_dataset, train_batches
         from larq_igp.keras2 import tf
         from larq_igp.training.run import open_run
 
@@ -53,9 +53,7 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
             name, build_options = run.recipe.network, run.recipe.build_options()
         else:
             data = load_dataset(dataset or "digits", data_dir=data_dir, download=download)
-            preprocessing = Preprocessing(
-                options.pop("input_shape", None) or data.input_shape, data.mean, data.deviation
-            )
+            preprocessing = data.preprocessing(options.pop("input_shape", None))
             bits, name = options["bits"], source
             build_options = {**{k: v for k, v in options.items() if v is not None and k != "input_shape"}, **parameters}
             tf.keras.utils.set_random_seed(seed)

@@ -87,7 +87,7 @@ def create_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     Raises:
         RunError: if the folder already holds something, or cannot be made.
     """
-    preprocessing = Preprocessing(recipe.input_shape or dataset.input_shape, dataset.mean, dataset.deviation)
+    preprocessing = dataset.preprocessing(recipe.input_shape)
     run = Run(folder, recipe, dataset.class_names, preprocessing)
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -1,0 +1,101 @@
+"""From the bytes of an image file to pixels: whole, or only the part that a random crop keeps."""
+
+from larq_igp.keras2 import tf
+
+DCT = "INTEGER_ACCURATE"
+"""How JPEGs are decoded, wherever they are: as Pillow and torchvision do, bit for bit. TensorFlow's own default is ``INTEGER_FAST``, which
+differs by about one grey level and, where libjpeg-turbo has AVX2, is not faster (``benchmarks/input_pipeline.py``)."""
+
+SCALES = (1, 2, 4, 8)
+"""By which JPEG decoding can reduce an image: it then computes that many times fewer rows and columns."""
+
+CROP_AREA, CROP_RATIO, CROP_ATTEMPTS = (0.08, 1.0), (3 / 4, 4 / 3), 100
+
+
+def decode(content: tf.Tensor, channels: int) -> tf.Tensor:
+    """Decode a JPEG (CMYK and grey ones too), PNG, GIF (its first frame) or BMP: uint8 ``(h, w, channels)``.
+
+    Args:
+        content: the file's bytes, a string ``()``. What it is is read from them, not from a name: ImageNet has a PNG called JPEG.
+        channels: 1 or 3.
+    """
+    image = tf.cond(
+        tf.io.is_jpeg(content),
+        lambda: tf.io.decode_jpeg(content, channels=channels, dct_method=DCT),
+        lambda: _decode_other(content, channels),
+    )
+    return tf.ensure_shape(image, (None, None, channels))
+
+
+def _decode_other(content: tf.Tensor, channels: int) -> tf.Tensor:
+    if channels == 3:
+        return tf.io.decode_image(content, channels=3, expand_animations=False)
+    # GIF and BMP have no decoder to grey.
+    return tf.cond(
+        tf.equal(tf.strings.substr(content, 0, 4), b"\x89PNG"),
+        lambda: tf.io.decode_png(content, channels=1),
+        lambda: tf.image.rgb_to_grayscale(tf.io.decode_image(content, channels=3, expand_animations=False)),
+    )
+
+
+def random_resized_crop(
+    content: tf.Tensor,
+    size: tuple[int, int],
+    seed: tf.Tensor,
+    *,
+    channels: int = 3,
+    interpolation: str = "bilinear",
+    dct_method: str = DCT,
+    scaled: bool = True,
+) -> tf.Tensor:
+    """Cut a random part out of an image file and bring it to size: uint8 ``(H, W, channels)``.
+
+    The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv 1409.4842, section 6). Of a JPEG only the
+    part is decoded.
+
+    Args:
+        content: the file's bytes, a string ``()``.
+        size: ``(H, W)`` of the result.
+        seed: two integers that are this example's own.
+        channels: 1 or 3.
+        interpolation: as ``tf.image.resize`` knows it; without antialias.
+        dct_method: as ``tf.io.decode_jpeg`` knows it.
+        scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth of its size: the mean of pixels
+            that interpolation would skip.
+    """
+    decode_options = {"channels": channels, "dct_method": dct_method}
+
+    def part_of_jpeg() -> tf.Tensor:
+        window = _random_window(tf.io.extract_jpeg_shape(content), seed)
+        scales = SCALES if scaled else SCALES[:1]
+        fits = tf.reduce_min(window[2:] // tf.constant(size))  # how many times the part is as large as the result
+        which = tf.reduce_sum([tf.cast(fits >= scale, tf.int32) for scale in scales[1:]]) if scaled else 0
+        branches = [
+            lambda scale=scale: tf.io.decode_and_crop_jpeg(content, window // scale, ratio=scale, **decode_options)
+            for scale in scales
+        ]
+        return tf.switch_case(which, branches) if scaled else branches[0]()
+
+    def part_of_other() -> tf.Tensor:
+        image = _decode_other(content, channels)
+        window = _random_window(tf.shape(image), seed)
+        return tf.slice(image, [window[0], window[1], 0], [window[2], window[3], channels])
+
+    part = tf.cond(tf.io.is_jpeg(content), part_of_jpeg, part_of_other)
+    resized = tf.image.resize(tf.ensure_shape(part, (None, None, channels)), size, method=interpolation)
+    return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def _random_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Return top, left, height and width of a random part of an image; the whole where no such part can be found."""
+    begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
+        shape,
+        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+        seed,
+        min_object_covered=0.0,
+        aspect_ratio_range=CROP_RATIO,
+        area_range=CROP_AREA,
+        max_attempts=CROP_ATTEMPTS,
+        use_image_if_no_bounding_boxes=True,
+    )
+    return tf.stack([begin[0], begin[1], extent[0], extent[1]])
