@@ -47,8 +47,9 @@ def random_resized_crop(
     interpolation: str = "bilinear",
     dct_method: str = DCT,
     scaled: bool = True,
+    as_uint8: bool = True,
 ) -> tf.Tensor:
-    """Cut a random part out of an image file and bring it to size: uint8 ``(H, W, channels)``.
+    """Cut a random part out of an image file and bring it to size: ``(H, W, channels)`` on the scale 0 to 255.
 
     The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv 1409.4842, section 6). Of a JPEG only the
     part is decoded.
@@ -62,6 +63,7 @@ def random_resized_crop(
         dct_method: as ``tf.io.decode_jpeg`` knows it.
         scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth of its size: the mean of pixels
             that interpolation would skip.
+        as_uint8: whether to round to uint8, which moves a pixel by half a grey level at most; else float32.
     """
     decode_options = {"channels": channels, "dct_method": dct_method}
 
@@ -83,7 +85,7 @@ def random_resized_crop(
 
     part = tf.cond(tf.io.is_jpeg(content), part_of_jpeg, part_of_other)
     resized = tf.image.resize(tf.ensure_shape(part, (None, None, channels)), size, method=interpolation)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
+    return tf.saturate_cast(tf.round(resized), tf.uint8) if as_uint8 else resized
 
 
 def _random_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
