@@ -27,7 +27,7 @@ import numpy as np
 from larq_igp.data import Preprocessing, load_dataset, train_batches
 from larq_igp.data.augment import augment
 from larq_igp.data.dataset import IMAGENET_DEVIATION, IMAGENET_MEAN, Dataset
-from larq_igp.data.images import DCT, random_resized_crop
+from larq_igp.data.images import DCT, decode_random_part
 from larq_igp.deploy.host import describe_host
 from larq_igp.keras2 import tf
 
@@ -69,6 +69,7 @@ class Choices:
     dct_method: str = "INTEGER_FAST"
     scaled: bool = False
     uint8: bool = False
+    whole_batch: bool = False
 
 
 OURS = {
@@ -76,8 +77,9 @@ OURS = {
     "same + accurate DCT": Choices(dct_method=DCT),
     "same + scaled decoding": Choices(scaled=True),
     "same + uint8": Choices(uint8=True),
+    "same + normalise batches": Choices(whole_batch=True),
     SAME_BILINEAR: Choices(interpolation="bilinear"),
-    ALL_BICUBIC: Choices(dct_method=DCT, scaled=True, uint8=True),
+    ALL_BICUBIC: Choices(dct_method=DCT, scaled=True, whole_batch=True),
 }
 
 
@@ -133,20 +135,15 @@ def our_pipeline(dataset: Dataset, choices: Choices) -> "tf.data.Dataset":
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content, label = dataset.split("train").read(index)
         seed = tf.stack([tf.constant(0, tf.int64), index])
-        image = random_resized_crop(
-            content,
-            (SIDE, SIDE),
-            seed,
-            interpolation=choices.interpolation,
-            dct_method=choices.dct_method,
-            scaled=choices.scaled,
-            as_uint8=choices.uint8,
-        )
-        image = augment(image, dataset, seed)
-        return image if choices.uint8 else preprocessing.normalise(image), label
+        part = decode_random_part(content, (SIDE, SIDE), seed, dct_method=choices.dct_method, scaled=choices.scaled)
+        image = augment(part, dataset, seed)  # a part has fewer bytes than what it becomes: it is mirrored first
+        image = tf.image.resize(image, (SIDE, SIDE), method=choices.interpolation)
+        if choices.uint8:
+            return tf.saturate_cast(tf.round(image), tf.uint8), label
+        return image if choices.whole_batch else preprocessing.normalise(image), label
 
     batches = _batched(dataset, example)
-    if not choices.uint8:
+    if not (choices.uint8 or choices.whole_batch):
         return batches
     normalised = batches.map(lambda images, labels: (preprocessing.normalise(images), labels), tf.data.AUTOTUNE)
     return normalised.prefetch(2)

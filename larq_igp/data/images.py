@@ -38,45 +38,43 @@ def _decode_other(content: tf.Tensor, channels: int) -> tf.Tensor:
     )
 
 
-def random_resized_crop(
+def decode_random_part(
     content: tf.Tensor,
     size: tuple[int, int],
     seed: tf.Tensor,
     *,
     channels: int = 3,
-    interpolation: str = "bilinear",
     dct_method: str = DCT,
     scaled: bool = True,
-    as_uint8: bool = True,
 ) -> tf.Tensor:
-    """Cut a random part out of an image file and bring it to size: ``(H, W, channels)`` on the scale 0 to 255.
+    """Cut a random part out of an image file, to be resized to ``size``: uint8 ``(h, w, channels)``.
 
     The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv 1409.4842, section 6). Of a JPEG only the
     part is decoded.
 
     Args:
         content: the file's bytes, a string ``()``.
-        size: ``(H, W)`` of the result.
+        size: ``(H, W)`` that it is going to have.
         seed: two integers that are this example's own.
         channels: 1 or 3.
-        interpolation: as ``tf.image.resize`` knows it; without antialias.
         dct_method: as ``tf.io.decode_jpeg`` knows it.
         scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth of its size: the mean of pixels
             that interpolation would skip.
-        as_uint8: whether to round to uint8, which moves a pixel by half a grey level at most; else float32.
     """
-    decode_options = {"channels": channels, "dct_method": dct_method}
 
     def part_of_jpeg() -> tf.Tensor:
         window = _random_window(tf.io.extract_jpeg_shape(content), seed)
         scales = SCALES if scaled else SCALES[:1]
-        fits = tf.reduce_min(window[2:] // tf.constant(size))  # how many times the part is as large as the result
-        which = tf.reduce_sum([tf.cast(fits >= scale, tf.int32) for scale in scales[1:]]) if scaled else 0
         branches = [
-            lambda scale=scale: tf.io.decode_and_crop_jpeg(content, window // scale, ratio=scale, **decode_options)
+            lambda scale=scale: tf.io.decode_and_crop_jpeg(
+                content, window // scale, ratio=scale, channels=channels, dct_method=dct_method
+            )
             for scale in scales
         ]
-        return tf.switch_case(which, branches) if scaled else branches[0]()
+        fits = tf.reduce_min(window[2:] // tf.constant(size))  # how many times the part is as large as the result
+        return (
+            tf.switch_case(tf.reduce_sum(tf.cast(fits >= scales[1:], tf.int32)), branches) if scaled else branches[0]()
+        )
 
     def part_of_other() -> tf.Tensor:
         image = _decode_other(content, channels)
@@ -84,8 +82,7 @@ def random_resized_crop(
         return tf.slice(image, [window[0], window[1], 0], [window[2], window[3], channels])
 
     part = tf.cond(tf.io.is_jpeg(content), part_of_jpeg, part_of_other)
-    resized = tf.image.resize(tf.ensure_shape(part, (None, None, channels)), size, method=interpolation)
-    return tf.saturate_cast(tf.round(resized), tf.uint8) if as_uint8 else resized
+    return tf.ensure_shape(part, (None, None, channels))
 
 
 def _random_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

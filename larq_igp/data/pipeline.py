@@ -2,7 +2,7 @@
 
 from larq_igp.data.augment import augment
 from larq_igp.data.dataset import Dataset, DatasetError, Split
-from larq_igp.data.images import decode, random_resized_crop
+from larq_igp.data.images import decode, decode_random_part
 from larq_igp.data.preprocess import Preprocessing
 from larq_igp.keras2 import tf
 
@@ -31,7 +31,7 @@ def train_batches(
 ) -> "tf.data.Dataset":
     """Return an endless stream of training batches ``(N, H, W, C)`` float32, normalised, and ``(N,)`` int64; see ``train_pixels``."""
     pixels = train_pixels(dataset, preprocessing, batch_size=batch_size, seed=seed, first_step=first_step, share=share)
-    # A batch at a time: until here images have a quarter of the bytes.
+    # A batch at a time: images that keep their size have a quarter of the bytes until here.
     batches = pixels.map(
         lambda images, labels: (preprocessing.normalise(images), labels), num_parallel_calls=tf.data.AUTOTUNE
     )
@@ -52,8 +52,8 @@ def train_pixels(
     Epoch ``e`` visits the examples in the permutation of ``(seed, e)``, and the augmentation of its ``i``-th example is drawn from
     ``(seed, e, i)``: the stream does not depend on how many threads prepare it, or on where it was entered.
 
-    Images are uint8 as long as they are whole numbers anyway (they keep their size) or are cut out of larger ones; ``normalise`` of the
-    preprocessing, on whatever device, makes them a network's input.
+    Images that keep their size stay uint8, resized ones are float32; ``normalise`` of the preprocessing, on whatever device, makes them a
+    network's input.
 
     Args:
         dataset: its ``train`` split is used.
@@ -91,15 +91,21 @@ def train_pixels(
         seeds = tf.stack([tf.constant(seed, tf.int64), place])
         if split.read is None:
             image, label = split.load(index)
-            image = preprocessing.resize(image)
-        else:
-            content, label = split.read(index)
-            image = preprocessing.match_channels(random_resized_crop(content, preprocessing.input_shape[:2], seeds))
-        return augment(image, dataset, seed=seeds), label
+            return augment(preprocessing.resize(image), dataset, seed=seeds), label
+        content, label = split.read(index)
+        part = decode_random_part(
+            content, preprocessing.input_shape[:2], seeds, channels=decoded_channels(preprocessing)
+        )
+        return preprocessing.stretch(augment(part, dataset, seed=seeds)), label
 
     # Indices are shuffled before images are loaded: a permutation of the whole epoch costs 8 bytes an image.
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
     return epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True)
+
+
+def decoded_channels(preprocessing: Preprocessing) -> int:
+    """Return the channels that an image file is decoded to: grey for a grey network, else colour."""
+    return 1 if preprocessing.input_shape[-1] == 1 else 3
 
 
 def eval_batches(split: Split, preprocessing: Preprocessing, *, batch_size: int) -> "tf.data.Dataset":
@@ -110,7 +116,7 @@ def eval_batches(split: Split, preprocessing: Preprocessing, *, batch_size: int)
             image, label = split.load(index)
         else:
             content, label = split.read(index)
-            image = decode(content, channels=1 if preprocessing.input_shape[-1] == 1 else 3)
+            image = decode(content, channels=decoded_channels(preprocessing))
         return preprocessing(image), label
 
     indices = tf.data.Dataset.range(split.examples)
