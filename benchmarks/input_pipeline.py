@@ -27,7 +27,7 @@ import numpy as np
 from larq_igp.data import Preprocessing, load_dataset, train_batches
 from larq_igp.data.augment import augment
 from larq_igp.data.dataset import IMAGENET_DEVIATION, IMAGENET_MEAN, Dataset
-from larq_igp.data.images import DCT, decode_random_part
+from larq_igp.data.images import EXACT_DCT, decode_random_part
 from larq_igp.deploy.host import describe_host
 from larq_igp.keras2 import tf
 
@@ -74,12 +74,12 @@ class Choices:
 
 OURS = {
     SAME: Choices(),
-    "same + accurate DCT": Choices(dct_method=DCT),
+    "same + accurate DCT": Choices(dct_method=EXACT_DCT),
     "same + scaled decoding": Choices(scaled=True),
     "same + uint8": Choices(uint8=True),
     "same + normalise batches": Choices(whole_batch=True),
     SAME_BILINEAR: Choices(interpolation="bilinear"),
-    ALL_BICUBIC: Choices(dct_method=DCT, scaled=True, whole_batch=True),
+    ALL_BICUBIC: Choices(scaled=True, whole_batch=True),
 }
 
 

@@ -2,9 +2,9 @@
 
 from larq_igp.keras2 import tf
 
-DCT = "INTEGER_ACCURATE"
-"""How JPEGs are decoded, wherever they are: as Pillow and torchvision do, bit for bit. TensorFlow's own default is ``INTEGER_FAST``, which
-differs by about one grey level and, where libjpeg-turbo has AVX2, is not faster (``benchmarks/input_pipeline.py``)."""
+EXACT_DCT, FAST_DCT = "INTEGER_ACCURATE", "INTEGER_FAST"
+"""How JPEGs are decoded: exactly where images are measured or predicted, as Pillow and torchvision do, bit for bit; fast where they are
+trained on, which is TensorFlow's default and differs by about one grey level."""
 
 SCALES = (1, 2, 4, 8)
 """By which JPEG decoding can reduce an image: it then computes that many times fewer rows and columns."""
@@ -21,7 +21,7 @@ def decode(content: tf.Tensor, channels: int) -> tf.Tensor:
     """
     image = tf.cond(
         tf.io.is_jpeg(content),
-        lambda: tf.io.decode_jpeg(content, channels=channels, dct_method=DCT),
+        lambda: tf.io.decode_jpeg(content, channels=channels, dct_method=EXACT_DCT),
         lambda: _decode_other(content, channels),
     )
     return tf.ensure_shape(image, (None, None, channels))
@@ -44,7 +44,7 @@ def decode_random_part(
     seed: tf.Tensor,
     *,
     channels: int = 3,
-    dct_method: str = DCT,
+    dct_method: str = FAST_DCT,
     scaled: bool = True,
 ) -> tf.Tensor:
     """Cut a random part out of an image file, to be resized to ``size``: uint8 ``(h, w, channels)``.
