@@ -112,7 +112,11 @@ class Dataset:
 
     def preprocessing(self, input_shape: tuple[int, int, int] | None = None) -> Preprocessing:
         """Return how its images become the input of a network of this shape, by default the data set's own."""
-        return Preprocessing(input_shape or self.input_shape, self.mean, self.deviation, self.crop)
+        shape = input_shape or self.input_shape
+        mean, deviation = self.mean, self.deviation
+        if len(mean) not in (1, shape[-1]):  # a grey network on colour images
+            mean, deviation = (float(np.mean(mean)),), (float(np.mean(deviation)),)
+        return Preprocessing(shape, mean, deviation, self.crop)
 
 
 def in_memory_split(images: np.ndarray, labels: np.ndarray) -> Split:

@@ -102,10 +102,8 @@ def test_random_parts_are_parts_of_the_image(form):
             tf.constant(content), (32, 32), tf.constant([0, place], tf.int64), scaled=False
         ).numpy()
         height, width = part.shape[:2]
-        left, top = (
-            int(round(part[..., 0].mean() - (width - 1) / 2)),
-            int(round(part[..., 1].mean() - (height - 1) / 2)),
-        )
+        left = max(round(part[..., 0].mean() - (width - 1) / 2), 0)
+        top = max(round(part[..., 1].mean() - (height - 1) / 2), 0)
         assert 0 <= top <= 120 - height
         assert 0 <= left <= 160 - width
         whole = np.asarray(image)[top : top + height, left : left + width].astype(int)
