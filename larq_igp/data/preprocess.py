@@ -70,7 +70,7 @@ class Preprocessing:
         images, shape = tf.cast(images, tf.float32), images.shape
         if len(self.mean) == len(self.deviation) == 1:
             return (images - self.mean) / self.deviation
-        # Vectors of three are slow to repeat, and vectors of a whole row are not: the same sums, in a third of the time.
+        # Broadcast vectors of a whole row in place of vectors of three: the same sums.
         columns = shape[-2]
         channels = tf.ones(shape[-1])
         mean, deviation = (tf.tile(channels * value, [columns]) for value in (self.mean, self.deviation))
