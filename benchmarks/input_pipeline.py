@@ -1,8 +1,9 @@
 """Time our training pipeline for JPEGs against larq-zoo's, which fuses decoding and cropping too.
 
 Both read the same generated folder of JPEGs of ImageNet's size, in the same process, in turns. The first of ours has larq-zoo's
-interpolation, DCT and data types, and its crops but for the smallest (ours begin at 8 % of the area, larq-zoo's effectively at 10 %); then each choice is made alone, and all together, which is what `larq_igp.data` does.
-larq-zoo's is also measured with bilinear interpolation in place of its bicubic one, so that the gain of that choice can be told apart.
+interpolation, DCT and data types, and its crops but for the smallest (ours begin at 8 % of the area, larq-zoo's effectively at 10
+%); then each choice is made alone, and all together, which is what `larq_igp.data` does. larq-zoo's is also measured with
+bilinear interpolation in place of its bicubic one, so that the gain of that choice can be told apart.
 
     python benchmarks/input_pipeline.py --repeats 7
 
