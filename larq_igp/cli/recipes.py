@@ -6,7 +6,7 @@ import click
 
 from larq_igp.cli.options import network_options, pop_parameters, seed_option, stack
 
-DATASETS = ("digits", "fashion_mnist")
+DATASETS = ("digits", "fashion_mnist", "cifar10", "cifar100", "imagenet2012", "folder")
 dataset_help = f"Data set: {', '.join(DATASETS)}."
 
 recipe_options = stack(
