@@ -7,7 +7,7 @@ import click
 
 from larq_igp.cli.options import data_options, network_argument
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
-from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options
+from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options, recipe_text, run_name
 
 
 def free_run_dir(network: str, dataset: str) -> Path:
@@ -33,11 +33,12 @@ def metrics_text(metrics: dict) -> str:
 @json_option
 def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_json: bool, **options) -> None:
     """Train network NAME, and measure the weights that were best on the validation split on the test split."""
-    folder = Path(run_dir) if run_dir else free_run_dir(network, options["dataset"])
     with progress_on_stderr(as_json):
         from larq_igp.training.train import train as train_network
 
         recipe = make_recipe(network, options)
+        folder = Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
+        click.echo(recipe_text(recipe))
         metrics = train_network(recipe, folder, download=download, verbose=2 if quiet else 1)
     text = f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
     emit(as_json, {"run_dir": str(folder), **metrics}, text)

@@ -1,5 +1,6 @@
 """Train a network: from a recipe to a run directory."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from larq_igp.training.assemble import compile_model
 from larq_igp.training.callbacks import EpochFacts, History, SaveWeights, StopOnNonFiniteLoss
 from larq_igp.training.evaluate import measure
 from larq_igp.training.recipe import Recipe
-from larq_igp.training.run import HISTORY, METRICS, TENSORBOARD, create_run, weights_path
+from larq_igp.training.run import HISTORY, METRICS, TENSORBOARD, create_run
+from larq_igp.training.stages import prepare
 
 
 def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbose: int = 1) -> dict[str, Any]:
@@ -34,13 +36,16 @@ def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbos
     recipe = recipe.resolved(dataset.input_shape)
     steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
 
-    # 2. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
+    # 2. What comes first: a teacher, a first stage.
+    run = create_run(Path(run_dir), recipe, dataset)
+    prepared = prepare(recipe, run_dir, partial(train, download=download, verbose=verbose))
+
+    # 3. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
     tf.keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    run = create_run(Path(run_dir), recipe, dataset)
-    model = compile_model(run.build_model(), recipe, steps)
+    model = compile_model(run.build_model(recipe.precision), prepared, steps)
 
-    # 3. Fit
+    # 4. Fit
     save = SaveWeights(run)
     model.fit(
         train_batches(dataset, run.preprocessing, batch_size=recipe.batch_size, seed=recipe.seed),
@@ -57,8 +62,8 @@ def train(recipe: Recipe, run_dir: str | Path, *, download: bool = False, verbos
         verbose=verbose,
     )
 
-    # 4. Measure the weights that validation chose on images that chose nothing.
-    model.load_weights(str(weights_path(run.folder, "best")))
+    # 5. Measure the weights that validation chose on images that chose nothing.
+    model = run.load_model("best")  # in float32, as it is deployed
     metrics = measure(model.predict_on_batch, dataset.split("test"), run.preprocessing)
     metrics |= {"split": "test", "epoch": save.best_epoch, "validation_top1": save.best[0]}
     write_json(run.folder / METRICS, metrics)
