@@ -18,14 +18,15 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import larq as lq
 import numpy as np
 
 import larq_igp
 from larq_igp.deploy.host import describe_host
 from larq_igp.keras2 import tf
+from larq_igp.models.layers import lq
 from larq_igp.training.networks import build_network
 from larq_igp.training.recipe import Recipe
+from larq_igp.versions import installed_version
 
 IMAGENET, SMALL = (112, 112, 3), (28, 28, 1)
 COLUMNS = (
@@ -136,7 +137,7 @@ def compare(group: str, repeats: int) -> list[dict]:
                 "cpu_ratio": round(medians[1] / statistics.median(cpu[first]), 3),
                 "cpu": host.cpu,
                 "cores": host.cores,
-                "larq": lq.__version__,
+                "larq": installed_version("larq"),
                 "tensorflow": tf.__version__,
                 "date": date.today().isoformat(),
             }
