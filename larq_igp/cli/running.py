@@ -7,7 +7,7 @@ import click
 
 from larq_igp.cli.options import complete_network, data_options, stack
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
-from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options
+from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options, recipe_text, run_name
 
 
 def free_run_dir(network: str, dataset: str) -> Path:
@@ -56,7 +56,7 @@ def given_recipe_options(ctx: click.Context) -> list[str]:
     return [parameter.opts[0] for parameter in typed]
 
 
-def resumed_folder(network: str | None, dataset: str, run_dir: str | None, resume: str) -> Path:
+def resumed_folder(network: str | None, dataset: str | None, run_dir: str | None, resume: str) -> Path:
     """Return the folder that ``--resume`` means."""
     if resume != SAME_COMMAND:
         if run_dir and Path(run_dir) != Path(resume):
@@ -106,21 +106,21 @@ def train(
         )
     if network is None and (typed := given_recipe_options(ctx)):
         raise Refusal(f"--resume takes the recipe from the run: leave out {', '.join(typed)}, or name the network too.")
-    dataset = options["dataset"]
     with progress_on_stderr(as_json):
         from larq_igp.training.signals import StoppedError
 
         if network is None:
             from larq_igp.training.run import open_run
 
-            folder = resumed_folder(network, dataset, run_dir, resume)
+            folder = resumed_folder(None, None, run_dir, resume)
             recipe = open_run(folder).recipe
         else:
             recipe = make_recipe(network, options)
             if resume is not None:
-                folder = resumed_folder(network, dataset, run_dir, resume)
+                folder = resumed_folder(run_name(network), recipe.dataset, run_dir, resume)
             else:
-                folder = Path(run_dir) if run_dir else free_run_dir(network, dataset)
+                folder = Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
+        click.echo(recipe_text(recipe))
         try:
             if dry_run:
                 from larq_igp.training.dry_run import dry_run as try_out

@@ -9,7 +9,7 @@ from larq_igp.architectures.zoo import ZOO, replace_parameters
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.models.densenet import densenet_body
-from larq_igp.models.layers import Quantization, Tensor, head, stem
+from larq_igp.models.layers import CLIP_VALUE, Quantization, Tensor, head, stem
 from larq_igp.models.resnet import resnet_body
 
 IMAGENET_SHAPE = (224, 224, 3)
@@ -29,6 +29,8 @@ def build(
     input_quantizer: Any = None,
     kernel_quantizer: Any = None,
     kernel_constraint: Any = None,
+    clip_value: float = CLIP_VALUE,
+    weight_clip: float = CLIP_VALUE,
     name: str | None = None,
     **parameters,
 ) -> "tf.keras.Model":
@@ -47,7 +49,9 @@ def build(
             and fast, and 0 at 2 and 32 bits; the papers trained 1-bit networks with 0.
         input_quantizer: in place of the quantizer that ``bits`` stands for, by Larq's name or as an instance.
         kernel_quantizer: likewise for the weights.
-        kernel_constraint: in place of clipping the latent weights to [-1, 1].
+        kernel_constraint: in place of clipping the latent weights to ``[-weight_clip, weight_clip]``.
+        clip_value: beyond which ``ste_sign`` and ``magnitude_aware_sign`` pass no gradient.
+        weight_clip: see ``kernel_constraint``.
         name: of the model; the network's own if left out.
         **parameters: fields of the specification to replace: ``filters``, ``growth_rate``, ``blocks``, ``columns``, ``join``, ...
 
@@ -63,6 +67,8 @@ def build(
         input_quantizer=input_quantizer,
         kernel_quantizer=kernel_quantizer,
         kernel_constraint=kernel_constraint,
+        clip_value=clip_value,
+        weight_clip=weight_clip,
     )
     if not isinstance(num_classes, int) or num_classes < 1:
         raise SpecError(f"num_classes must be a positive integer; got {num_classes!r}.")

@@ -1,8 +1,12 @@
-"""From a recipe to a model that can be fitted: optimizer, loss, and the metrics by the names that are used everywhere."""
+"""From a recipe to a model that can be fitted: optimizer, loss, teacher, and the metrics by the names that are used everywhere."""
 
 from larq_igp.keras2 import tf
+from larq_igp.training.distillation import Distilled, load_teacher
+from larq_igp.training.losses import make_loss
+from larq_igp.training.optimizers import make_optimizer
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.schedules import learning_rate_schedule, total_steps
+from larq_igp.training.stages import load_initial_weights
 
 
 def compile_model(model: "tf.keras.Model", recipe: Recipe, steps_per_epoch: int) -> "tf.keras.Model":
@@ -10,13 +14,31 @@ def compile_model(model: "tf.keras.Model", recipe: Recipe, steps_per_epoch: int)
 
     Args:
         model: maps ``(N, H, W, C)`` to probabilities ``(N, classes)``.
-        recipe: of the run.
+        recipe: of the run, as ``larq_igp.training.stages.prepare`` returns it.
         steps_per_epoch: optimizer steps of an epoch.
+
+    Raises:
+        UserError: if the initial weights or the teacher cannot be read, or do not fit.
     """
-    rate = learning_rate_schedule(recipe.schedule, recipe.learning_rate, total_steps(recipe.epochs, steps_per_epoch))
+    if recipe.initial_weights:
+        load_initial_weights(model, recipe.initial_weights)
+    if recipe.teacher:
+        teacher = load_teacher(recipe, model)
+        model = Distilled.of(model, teacher, weight=recipe.distillation_weight, temperature=recipe.temperature)
+    rate = learning_rate_schedule(
+        recipe.schedule,
+        recipe.learning_rate,
+        total_steps(recipe.epochs, steps_per_epoch),
+        warmup=total_steps(recipe.warmup_epochs, steps_per_epoch),
+        boundaries=[total_steps(epoch, steps_per_epoch) for epoch in recipe.boundaries],
+        factor=recipe.factor,
+    )
+    optimizer = make_optimizer(recipe, rate, model)
+    if recipe.precision == "mixed_float16":
+        optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     model.compile(
-        optimizer=tf.keras.optimizers.Adam(rate),
-        loss=tf.keras.losses.SparseCategoricalCrossentropy(),
+        optimizer=optimizer,
+        loss=make_loss(recipe.label_smoothing),
         metrics=[
             tf.keras.metrics.SparseCategoricalAccuracy("top1"),
             tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top5"),

@@ -7,9 +7,9 @@ from larq_igp.data import Dataset, Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
-from larq_igp.models import build
 from larq_igp.models.build import load_weights
 from larq_igp.training.layout import CONFIG, HISTORY, LOCK, METRICS, resume_command, weights_path
+from larq_igp.training.networks import build_network
 from larq_igp.training.recipe import Recipe
 from larq_igp.versions import tool_versions
 
@@ -36,14 +36,9 @@ class Run:
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
 
-    def build_model(self) -> "tf.keras.Model":
-        """Build the network with random initial weights."""
-        return build(
-            self.recipe.network,
-            input_shape=self.preprocessing.input_shape,
-            num_classes=len(self.class_names),
-            **self.recipe.build_options(),
-        )
+    def build_model(self, precision: str = "float32") -> "tf.keras.Model":
+        """Build the network with random initial weights; to train, with the recipe's precision."""
+        return build_network(self.recipe, self.preprocessing.input_shape, len(self.class_names), precision=precision)
 
     def load_model(self, weights: str = "best") -> "tf.keras.Model":
         """Build the network with the ``best`` or the ``last`` weights.

@@ -1,5 +1,6 @@
 """Train a network: from a recipe to a run directory, in one go or in several."""
 
+import dataclasses
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from larq_igp.training.loop import Loop
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import Run, describe_run, load_weights, make_folder, open_run, write_config
 from larq_igp.training.signals import StoppedError, StopRequest
+from larq_igp.training.stages import prepare
 from larq_igp.training.strategy import WORKER_TIMEOUT_SECONDS, Devices, open_devices
 
 CHECKPOINT_SECONDS = 120.0
@@ -92,7 +94,10 @@ def _train(
         if checkpoint is None and (metrics := _finished(run, settings.resume)):
             return metrics
         try:
-            return _fit_and_measure(run, dataset, steps, checkpoint, settings, devices, stop)
+            # 2. What comes first: a teacher, a first stage. On resume, what is finished of them is not trained again.
+            inner = dataclasses.replace(settings, resume=True)
+            fitted = prepare(recipe, folder, lambda part, where: _train(part, where, inner, devices, stop))
+            return _fit_and_measure(run, fitted, dataset, steps, checkpoint, settings, devices, stop)
         except (UserError, StoppedError) as error:
             _write_status(run, error, devices)
             raise
@@ -138,22 +143,30 @@ def _finished(run: Run, resume: bool) -> dict[str, Any] | None:
     return run.metrics() if resume else None
 
 
-def build_to_fit(run: Run, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
-    """Return the network, the model to fit, and the network on one device."""
-    recipe = run.recipe
+def build_to_fit(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
+    """Return the network, the model to fit, and the network on one device in float32, as it is saved and deployed.
+
+    Args:
+        run: whose network is built.
+        recipe: of the run, as ``prepare`` returns it: teacher and initial weights are there.
+        steps: of an epoch.
+        devices: to train on.
+    """
     tf.keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     with devices.strategy.scope():
-        network = run.build_model()
+        network = run.build_model(recipe.precision)
         if recipe.synchronized_batchnorm and devices.replicas > 1:
             network = synchronize_batchnorm(network)
         model = compile_model(network, recipe, steps)
-    plain = network if devices.replicas == 1 else run.build_model()
+    is_plain = devices.replicas == 1 and recipe.precision == "float32"
+    plain = network if is_plain else run.build_model()
     return network, model, plain
 
 
 def _fit_and_measure(
     run: Run,
+    fitted: Recipe,
     dataset: Dataset,
     steps: int,
     checkpoint: Checkpoint | None,
@@ -161,11 +174,11 @@ def _fit_and_measure(
     devices: Devices,
     stop: StopRequest,
 ) -> dict[str, Any]:
-    # 2. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
+    # 3. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
     recipe = run.recipe
-    network, model, plain = build_to_fit(run, steps, devices)
+    network, model, plain = build_to_fit(run, fitted, steps, devices)
 
-    # 3. Fit, from the start or from a checkpoint.
+    # 4. Fit, from the start or from a checkpoint.
     loop = Loop(
         run=run,
         recipe=recipe,
@@ -185,7 +198,7 @@ def _fit_and_measure(
             print(f"going on at step {loop.position.step:,} of {loop.total:,}{note}")
     loop.fit(stop)
 
-    # 4. Measure the weights that validation chose on images that chose nothing.
+    # 5. Measure the weights that validation chose on images that chose nothing.
     metrics: dict[str, Any] = {}
     if devices.is_chief:
         load_weights(plain, weights_path(run.folder, "best"))
