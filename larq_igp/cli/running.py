@@ -72,7 +72,7 @@ def resumed_folder(network: str | None, dataset: str | None, run_dir: str | None
 
 
 @click.command(short_help="Train a network and measure it; go on with a run.")
-@click.argument("network", metavar="NAME", required=False, shell_complete=complete_network)
+@click.argument("network", metavar="NAME-or-FILE", required=False, shell_complete=complete_network)
 @recipe_options
 @data_options
 @run_options
@@ -88,7 +88,7 @@ def train(
     as_json: bool,
     **options,
 ) -> None:
-    """Train network NAME, and measure the weights that were best on the validation split on the test split.
+    """Train a network, by its name or by a recipe file (.toml), and measure the weights that validation found best on the test split.
 
     A run that was interrupted, by whatever, goes on where it was with
 
