@@ -120,7 +120,6 @@ def train(
                 folder = resumed_folder(run_name(network), recipe.dataset, run_dir, resume)
             else:
                 folder = Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
-        click.echo(recipe_text(recipe))
         try:
             if dry_run:
                 from larq_igp.training.dry_run import dry_run as try_out
@@ -131,7 +130,8 @@ def train(
             else:
                 from larq_igp.training.train import train as train_network
 
-                metrics = train_network(recipe, folder, resume=resume is not None, verbose=2 if quiet else 1, **of_run)
+                of_run |= {"verbose": 2 if quiet else 1, "announce": lambda recipe: click.echo(recipe_text(recipe))}
+                metrics = train_network(recipe, folder, resume=resume is not None, **of_run)
                 document = {"run_dir": str(folder), **metrics}
                 text = train_text(folder, metrics)
         except StoppedError as stopped:

@@ -1,6 +1,7 @@
 """Train a network: from a recipe to a run directory, in one go or in several."""
 
 import dataclasses
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class TrainingOptions:
         worker_timeout: seconds to wait for other workers.
         checkpoint_seconds: between two checkpoints within an epoch; there is one at each epoch's end. 0 is after every step.
         verbose: 0 silent, 1 a progress bar with the time left, 2 a line an epoch.
+        announce: called by the chief with the recipe, every default written out, once nothing more can be refused.
     """
 
     download: bool = False
@@ -46,6 +48,7 @@ class TrainingOptions:
     worker_timeout: float = WORKER_TIMEOUT_SECONDS
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     verbose: int = 1
+    announce: Callable[[Recipe], object] | None = None
 
 
 def train(recipe: Recipe, run_dir: str | Path, **options) -> dict[str, Any]:
@@ -93,6 +96,8 @@ def _train(
         checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)
         if checkpoint is None and (metrics := _finished(run, settings.resume)):
             return metrics
+        if settings.announce and devices.is_chief:
+            settings.announce(recipe)
         try:
             # 2. What comes first: a teacher, a first stage. On resume, what is finished of them is not trained again.
             inner = dataclasses.replace(settings, resume=True)
