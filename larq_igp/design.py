@@ -74,7 +74,7 @@ class Candidate:
 
 
 def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return (",".join(map(str, value)) or "''") if isinstance(value, tuple) else str(value)
 
 
 def width_of(spec: Spec) -> int:
@@ -230,17 +230,28 @@ def design(
 
 def _within(make: Callable[[int], Spec], unit: int, fits: Callable[[Spec], bool]) -> list[Spec]:
     """Return the networks within the budgets, narrow to wide. Costs grow with the width, up to the rounding of transitions."""
-    found = []
+    found, refusal = [], None
     for width in range(unit, LARGEST_WIDTH + 1, unit):
         try:
             spec = make(width)
-        except SpecError:  # a growth that its family cannot halve
+        except SpecError as error:  # a growth that its family cannot halve
+            refusal = error
             continue
         if fits(spec):
             found.append(spec)
         elif (len(found) and width > width_of(found[-1]) + 4 * unit) or (not found and width > 64):
             break
+    if not found and refusal and not any(_is_allowed(make, width) for width in (unit, 2 * unit)):
+        raise DesignError(str(refusal)) from refusal
     return found
+
+
+def _is_allowed(make: Callable[[int], Spec], width: int) -> bool:
+    try:
+        make(width)
+    except SpecError:
+        return False
+    return True
 
 
 def _fast_enough(specs: list[Spec], measure: Measure, reference: Candidate) -> list[Spec]:

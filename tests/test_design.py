@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import pytest
 
@@ -139,3 +140,18 @@ def test_a_budget_of_latency_is_measured_on_this_host(igp):
     assert found["storage_bits"] <= document["like"]["storage_bits"]
     assert " of bireal_resnet_tiny)" in result.stderr
     assert igp("summary", *found["arguments"].split(), "--input-shape", "32,32,3").exit_code == 0
+
+
+def test_a_single_stage_is_told_so_that_a_shell_takes_it(igp):
+    shape = ["--input-shape", "32,32,3", "--num-classes", "10"]
+    text = igp(
+        "design", "--like", "igp_densenet_tiny", "--family", "igp_densenet", "--columns", "2", "--blocks", "2", *shape
+    ).stdout
+    told = shlex.split(text.splitlines()[-1].split("larq-igp train ")[1])
+    assert igp("summary", *told, *shape).exit_code == 0
+
+
+def test_what_cannot_be_is_said_as_it_is(refused):
+    like = ["design", "--like", "bireal_resnet_tiny", "--family"]
+    assert "columns" in refused(*like, "bireal_resnet", "--columns", "4")
+    assert "blocks must be" in refused(*like, "igp_resnet", "--columns", "2", "--blocks", "0")

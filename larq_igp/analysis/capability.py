@@ -159,13 +159,18 @@ def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> 
         GraphError: if the model has no binary convolution of this name.
     """
     graph = tensor_graph(model)
-    (index,) = graph.find(layer)
+    index, *others = graph.find(layer)
+    if others:
+        raise GraphError(f"layer {layer!r} is used {1 + len(others)} times: its values cannot be told apart.")
     if graph.places[index].cost is None:
         raise GraphError(f"layer {layer!r} is no binary convolution.")
     conv = graph.places[index].layer
     asked = (index, *_behind(graph, index))
     wanted = [i for i in asked if i is not None]
-    tensors = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])(images, training=False)
+    try:
+        tensors = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])(images, training=False)
+    except ValueError as error:
+        raise GraphError(f"layer {layer!r} is inside a nested model: give that model by itself.") from error
     values = {i: tensor.numpy() for i, tensor in zip(wanted, tf.nest.flatten(tensors), strict=True)}
     counted = [None if i is None else _most_values(values[i]) for i in asked]
     height, width, channels, _ = conv.kernel.shape

@@ -69,7 +69,11 @@ class GradientReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict of plain values."""
-        return asdict(self)
+        document = asdict(self)
+        for layer in document["layers"]:
+            if not math.isfinite(layer["signal_to_noise"]):
+                layer["signal_to_noise"] = None  # all mini-batches gave the same gradient
+        return document
 
 
 def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
@@ -104,7 +108,7 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
-    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite if all are alike.
+    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite if all are alike, 0 if all are 0.
 
     The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken off: pure noise gives 0 on average,
     and a value below 0 means that no signal stands out.
@@ -113,7 +117,9 @@ def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
     mean = stacked.mean(axis=0)
     variance = float(((stacked - mean) ** 2).sum()) / (len(stacked) - 1)
     signal = float(mean @ mean) - variance / len(stacked)
-    return signal / variance if variance else math.inf
+    if variance == 0:
+        return math.inf if signal else 0.0  # a layer without a gradient has no signal
+    return signal / variance
 
 
 def measure_gradients(

@@ -15,6 +15,7 @@ from larq_igp.architectures.accounting import closed_form
 from larq_igp.architectures.published import TABLE3
 from larq_igp.architectures.published_table1 import TABLE1
 from larq_igp.architectures.published_table4 import TABLE4
+from larq_igp.errors import UserError
 from larq_igp.training.run import open_run
 
 CIFAR = {"input_shape": (32, 32, 3), "num_classes": 100}
@@ -109,7 +110,13 @@ def table1(runs: Sequence[str | Path] = ()) -> Table:
 
 
 def table2(runs: Sequence[str | Path] = ()) -> Table:
-    """Return Table 2: gradient paths of blocks of depth two, built and measured."""
+    """Return Table 2: gradient paths of blocks of depth two, built and measured.
+
+    Raises:
+        UserError: if runs are given, as the table has no accuracies.
+    """
+    if runs:
+        raise UserError("Table 2 holds no accuracies: leave the runs out.")
     from larq_igp.analysis.table2 import table2_rows
 
     header = ["block", "built as", "convolutions"]

@@ -150,6 +150,8 @@ def tensor_graph(model: "tf.keras.Model", *, bits: int = 1) -> TensorGraph:
         GraphError: if the model is not functional, or a layer hides quantized operations.
     """
     graph = TensorGraph()
+    if not isinstance(model, tf.keras.Model):
+        raise GraphError(f"a Keras model is needed, not {type(model).__name__}.")
     if not getattr(model, "inputs", None) or not hasattr(model, "outputs"):
         raise GraphError(
             f"model {model.name!r} is not functional: its layers are called in Python code, not joined in a graph."
@@ -163,6 +165,12 @@ def tensor_graph(model: "tf.keras.Model", *, bits: int = 1) -> TensorGraph:
     graph.inputs = list(range(len(model.inputs)))
     graph.outputs = [_enter(graph, (), "", tensor, bits) for tensor in model.outputs]
     return graph
+
+
+def _passes_gradient(layer: Any, tensor: Any) -> bool:
+    """Say whether a gradient flows from a tensor to what it was made from: not through whole numbers, nor where it is stopped."""
+    is_stopped = getattr(layer, "function", None) is tf.stop_gradient
+    return not is_stopped and (tensor.dtype.is_floating or isinstance(layer, tf.keras.Model))
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...]:
@@ -191,7 +199,7 @@ def _enter(graph: TensorGraph, context: tuple, prefix: str, output: Any, bits: i
             stack.extend(waiting)
             continue
         stack.pop()
-        inputs = tuple(graph.index_of[_key(context, one)] for one in read)
+        inputs = tuple(graph.index_of[_key(context, one)] for one in read) if _passes_gradient(layer, tensor) else ()
         if isinstance(layer, tf.keras.Model):
             graph.index_of[key] = _open(graph, context, prefix, tensor, inputs, bits)
             graph.index_of[(*key, prefix + layer.name)] = graph.index_of[key]

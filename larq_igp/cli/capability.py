@@ -39,7 +39,8 @@ def capability(source: str, images: int, as_json: bool, **options) -> None:
         seen = next(batches.as_numpy_iterator())[0] if images else None
         layers = layer_capabilities(subject.model, seen)
     document = {"source": source, "dataset": subject.data.name, "layers": [asdict(layer) for layer in layers]}
-    emit(as_json, document, capability_text(source, layers, subject.data.name, images))
+    counted = 0 if seen is None else len(seen)
+    emit(as_json, {**document, "images": counted}, capability_text(source, layers, subject.data.name, counted))
 
 
 def capability_text(source: str, layers: list, dataset: str, images: int) -> str:

@@ -79,6 +79,7 @@ def design(like, family, budgets, align, input_shape, num_classes, engine, threa
     shape = {"input_shape": input_shape, "num_classes": num_classes}
     with progress_on_stderr(as_json):
         from larq_igp import design as designs
+        from larq_igp.design import width_of
 
         measure = None
         if "latency" in budgets:
@@ -97,6 +98,8 @@ def design(like, family, budgets, align, input_shape, num_classes, engine, threa
         f"The first row is the model, {like}. To train, count or measure a candidate:",
     ]
     lines += [f"  {each.title}: larq-igp train {each.arguments}" for each in found]
+    if align and not any(width_of(each.spec) % align == 0 for each in found):
+        lines.append(f"No multiple of {align} fits.")
     emit(as_json, document, "\n".join(lines))
 
 

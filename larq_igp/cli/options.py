@@ -19,7 +19,7 @@ class Numbers(click.ParamType):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.kind(part) for part in value.replace("x", ",").split(","))
+            return tuple(self.kind(part) for part in value.replace("x", ",").split(",")) if value else ()
         except ValueError:
             self.fail(f"{value!r} is not {self.name}: give numbers with commas between.", param, ctx)
 

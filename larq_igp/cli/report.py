@@ -28,12 +28,12 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
 
         sections = collect(runs, latencies=latencies, network=network)
         content = render(title, sections).encode()
-        write_atomically(output, content)
         charts = [chart for section in sections for chart in section.charts]
         if png_dir:
             Path(png_dir).mkdir(parents=True, exist_ok=True)
             for chart in charts:
                 save(chart_figure(chart), Path(png_dir) / f"{chart.name}.png")
+        write_atomically(output, content)
     document = {"output": output, "bytes": len(content), "charts": [chart.name for chart in charts], "png": png_dir}
     text = f"{output}: {len(charts)} charts, {len(content) / 1e6:.1f} MB" + (f"; PNGs in {png_dir}" if png_dir else "")
     emit(as_json, document, text)

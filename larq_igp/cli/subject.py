@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 import larq_igp
 from larq_igp.cli.options import pop_parameters
 from larq_igp.data import Dataset, Preprocessing, load_dataset
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.training.recipe import check_seed
 from larq_igp.training.run import open_run
+
+
+def _typed(options: dict[str, Any]) -> list[str]:
+    """Return those options that were typed on the command line."""
+    context = click.get_current_context()
+    source = click.core.ParameterSource.COMMANDLINE
+    return [f"--{name.replace('_', '-')}" for name in options if context.get_parameter_source(name) is source]
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,12 @@ def open_subject(
     Raises:
         UserError: if the run, the network or the data set cannot be had, or do not belong together.
     """
+    check_seed(seed)
+    is_run = Path(source).is_dir()
+    if is_run and (typed := _typed(options)):
+        raise UserError(f"{source} is a run and has its own network: leave out {', '.join(typed)}.")
     parameters = pop_parameters(options)
-    if Path(source).is_dir():
+    if is_run:
         run = open_run(source)
         data = load_dataset(dataset or run.recipe.dataset, data_dir=data_dir or run.recipe.data_dir, download=download)
         if len(data.class_names) != len(run.class_names):
@@ -65,7 +79,7 @@ def open_subject(
         shape, classes = preprocessing.input_shape, len(data.class_names)
         return larq_igp.build(name, input_shape=shape, num_classes=classes, **{**build_options, **replaced})
 
-    if Path(source).is_dir():
+    if is_run:
         return Subject(run.load_model(weights), run.recipe.bits, data, preprocessing, lambda: build(bits=32))
     tf.keras.utils.set_random_seed(seed)
     return Subject(build(), build_options["bits"], data, preprocessing, lambda: build(bits=32))

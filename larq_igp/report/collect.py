@@ -3,6 +3,8 @@
 import base64
 import csv
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -32,6 +34,7 @@ COSTS = {
     "flops": ("FLOPs, 1e8", lambda counts: counts.flops / 1e8),
     "memory": ("run-time memory, MB", lambda counts: counts.runtime_memory_bytes / 1e6),
 }
+CURVES = {"val_top1": "validation accuracy", "loss": "training loss", "val_loss": "validation loss"}
 BLOCKS = ("resnet_tiny", "bireal_resnet_tiny", "igp_resnet_tiny", "igp_densenet_tiny")
 IMAGES_SHOWN = 24
 
@@ -47,7 +50,7 @@ class RunFacts:
     history: list[dict[str, str]]
 
 
-def run_facts(folder: str | Path) -> RunFacts:
+def run_facts(folder: str | Path, name: str) -> RunFacts:
     """Read a run directory; one that has not come to its end has no metrics.
 
     Raises:
@@ -57,8 +60,12 @@ def run_facts(folder: str | Path) -> RunFacts:
     recipe, path = run.recipe, Path(folder) / HISTORY
     history = []
     if path.is_file():
-        with path.open(newline="") as file:
-            history = list(csv.DictReader(file))
+        try:
+            with path.open(newline="") as file:
+                history = list(csv.DictReader(file))
+            _ = [float(row[column]) for row in history for column in CURVES if row.get(column)]
+        except (ValueError, csv.Error) as error:
+            raise UserError(f"{path} is damaged: {error}. Remove it to go on without learning curves.") from error
     counts = closed_form(
         recipe.spec,
         input_shape=run.preprocessing.input_shape,
@@ -66,7 +73,7 @@ def run_facts(folder: str | Path) -> RunFacts:
         bits=recipe.bits,
         stem=recipe.stem,
     )
-    return RunFacts(Path(folder).name or str(folder), run, counts, run.metrics(), history)
+    return RunFacts(name, run, counts, run.metrics(), history)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,18 @@ def identity_of(facts: RunFacts) -> str:
     return identity(asdict(recipe.spec), recipe.bits, facts.run.preprocessing.input_shape)
 
 
+def _milliseconds(row: dict) -> float:
+    latency_ms = float(row["latency_ms_median"])
+    if not 0 < latency_ms < math.inf:
+        raise ValueError(f"a latency of {latency_ms} ms")
+    return latency_ms
+
+
+def _operator(row: dict) -> dict:
+    names = {name: str(row[name]) for name in ("index", "operator", "tensor")}
+    return {**names, "latency_ms_median": _milliseconds(row)}
+
+
 def read_latencies(path: str | Path) -> dict[str, Timing]:
     """Read what ``larq-igp benchmark --json`` printed: identity of a network -> its fastest timing.
 
@@ -105,14 +124,17 @@ def read_latencies(path: str | Path) -> dict[str, Timing]:
         UserError: if the file is something else.
     """
     found: dict[str, Timing] = {}
+    rows = read_json(path)
     try:
-        for row in read_json(path):
+        if not isinstance(rows, list):
+            raise TypeError("no list of timings")
+        for row in rows:
             if row["role"] != "converted" or row["card"] is None:
                 continue
             card = row["card"]
             key = identity(card["parameters"], card["bits"], card["input_shape"])
-            operators = tuple(row.get("operators", ()))
-            timing = Timing(float(row["latency_ms_median"]), str(row["engine"]), row["host"]["cpu"], operators)
+            operators = tuple(_operator(each) for each in row.get("operators", ()))
+            timing = Timing(_milliseconds(row), str(row["engine"]), str(row["host"]["cpu"]), operators)
             if key not in found or timing.latency_ms < found[key].latency_ms:
                 found[key] = timing
     except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -166,9 +188,8 @@ def error_section(runs: Sequence[RunFacts], latencies: dict[str, Timing]) -> Sec
 
 def curves_section(runs: Sequence[RunFacts]) -> Section:
     """Learning curves of all runs."""
-    columns = {"val_top1": "validation accuracy", "loss": "training loss", "val_loss": "validation loss"}
     charts = []
-    for column, title in columns.items():
+    for column, title in CURVES.items():
         series = []
         for facts in runs:
             points = [(i, float(row[column])) for i, row in enumerate(facts.history, 1) if row.get(column)]
@@ -293,7 +314,9 @@ def collect(
     Raises:
         UserError: if a run or the file cannot be read.
     """
-    facts = [run_facts(folder) for folder in runs]
+    folders = list(dict.fromkeys(Path(folder).resolve() for folder in runs))
+    shown = Counter(folder.name for folder in folders)  # runs of one name are told apart by their paths
+    facts = [run_facts(folder, str(folder) if shown[folder.name] > 1 else folder.name) for folder in folders]
     timed = read_latencies(latencies) if latencies else {}
     sections = [runs_section(facts), error_section(facts, timed)]
     if any(each.history for each in facts):

@@ -59,7 +59,8 @@ class Run:
         if not path.exists():
             return None
         metrics = read_json(path)
-        if not isinstance(metrics, dict) or not isinstance(metrics.get("top1"), float | int):
+        accuracies = [metrics.get(key) for key in ("top1", "top5")] if isinstance(metrics, dict) else [None]
+        if not all(isinstance(share, float | int) and 0 <= share <= 1 for share in accuracies):
             raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go on without.")
         return metrics
 

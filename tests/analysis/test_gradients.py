@@ -84,3 +84,9 @@ def test_command_on_a_run(igp, run_dir, tmp_path):
     document = json.loads(result.stdout)
     assert (document["dataset"], document["batches"], len(document["layers"])) == ("digits", 3, 9)
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_layer_without_a_gradient_has_no_signal():
+    dead = [np.zeros(4)] * 3
+    assert signal_to_noise(dead) == 0
+    assert signal_to_noise([np.ones(4)] * 3) == np.inf

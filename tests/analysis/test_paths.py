@@ -222,3 +222,14 @@ def test_command(igp, refused):
     assert "216 gradient paths of 0 to 6 binary convolutions" in text
     assert "no layer or tensor" in refused("paths", "igp_resnet_tiny", "--source", "nothing")
     assert "--block sets" in refused("paths", "igp_resnet_tiny", "--source", "stem_conv", "--block")
+
+
+def test_no_gradient_flows_where_it_is_stopped_or_through_whole_numbers():
+    x = tf.keras.Input((8, 8, 4))
+    binary = lq.layers.QuantConv2D(
+        4, 3, padding="same", pad_values=1, input_quantizer="ste_sign", kernel_quantizer="ste_sign"
+    )(x)
+    cost = 8 * 8 * 9 * 4 * 4
+    assert gradient_paths(tf.keras.Model(x, binary + x)).costs == (0, cost)
+    assert gradient_paths(tf.keras.Model(x, binary + tf.stop_gradient(x))).costs == (cost,)
+    assert gradient_paths(tf.keras.Model(x, tf.reshape(binary, tf.shape(x)))).costs == (cost,)

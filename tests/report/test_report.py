@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -102,3 +103,39 @@ def test_refusals(refused, tmp_path):
     assert "is not what" in refused("report", "-o", tmp_path / "a.html", "--latency", tmp_path / "b.json")
     with pytest.raises(Exception, match="does not exist"):
         read_latencies(tmp_path / "nothing.json")
+
+
+def test_runs_of_one_name_are_told_apart(run_dir, igp, tmp_path):
+    for folder in ("a", "b"):
+        shutil.copytree(run_dir, tmp_path / folder / "run")
+    (tmp_path / "b" / "run" / "metrics.json").unlink()
+    result = igp("report", tmp_path / "a/run", tmp_path / "b/run", "-o", tmp_path / "report.html", "--json")
+    charts = json.loads(result.stdout)["charts"]
+    assert len(charts) == len(set(charts))
+
+
+def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
+    broken = tmp_path / "run"
+    shutil.copytree(run_dir, broken)
+    (broken / "history.csv").write_text("epoch,loss\n1,abc\n")
+    assert "history.csv is damaged" in refused("report", broken, "-o", tmp_path / "a.html")
+    (broken / "metrics.json").write_text('{"top1": 0.9}')
+    assert "metrics.json is damaged" in refused("reproduce", "table1", broken)
+    row = {"role": "converted", "engine": "lce", "latency_ms_median": 1.0, "host": {"cpu": "x"}, "operators": [1]}
+    row["card"] = {"parameters": {}, "bits": 1, "input_shape": [1, 1, 1]}
+    for damaged in ([row], {}, [{**row, "operators": [], "latency_ms_median": float("nan")}]):
+        (tmp_path / "timings.json").write_text(json.dumps(damaged))
+        assert "is not what" in refused("report", "-o", tmp_path / "a.html", "--latency", tmp_path / "timings.json")
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_a_folder_for_pictures_that_cannot_be_leaves_nothing(refused, tmp_path):
+    (tmp_path / "taken").write_text("")
+    refused("report", "-o", tmp_path / "a.html", "--network", "igp_resnet_tiny", "--png", tmp_path / "taken")
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_what_a_run_decides_cannot_be_asked_for(run_dir, refused):
+    assert "leave out --bits" in refused("capability", run_dir, "--bits", "2")
+    assert "seed must be" in refused("capability", "igp_resnet_tiny", "--seed", "-1")
+    assert "leave the runs out" in refused("reproduce", "table2", run_dir)
