@@ -60,7 +60,7 @@ def main() -> None:
     ]
     rows += [
         (
-            f"latency, {timing['network']}",
+            f"latency, {timing['role']}",
             f"{timing['latency_ms_median']:.3f} ms on this host, {timing['engine']}, {timing['threads']} thread",
         )
         for timing in timings

@@ -48,6 +48,7 @@ class Candidate:
         unfilled_tiles: share of the work of Larq Compute Engine's aarch64 kernel that is spent on filling up words, filters and pixels.
         latency_ms: measured, where latency is a budget.
         block_paths: smallest distinct costs of the first block's gradient paths.
+        input_shape: ``(H, W, C)`` that all of this holds for.
     """
 
     network: str
@@ -58,11 +59,12 @@ class Candidate:
     unfilled_tiles: float
     latency_ms: float | None = None
     block_paths: tuple[int, ...] = ()
+    input_shape: tuple[int, int, int] = (224, 224, 3)
 
     @property
     def title(self) -> str:
         """Name in the manner of the paper: family, depth, width."""
-        return f"{self.spec.family}{self.spec.depth}_{width_of(self.spec)}"
+        return title_of(self.spec)
 
     @property
     def arguments(self) -> str:
@@ -78,6 +80,11 @@ def _text(value: Any) -> str:
 def width_of(spec: Spec) -> int:
     """Return base width or growth rate."""
     return spec.filters if isinstance(spec, ResNetSpec) else spec.growth_rate
+
+
+def title_of(spec: Spec) -> str:
+    """Return a name in the manner of the paper: family, depth, width."""
+    return f"{spec.family}{spec.depth}_{width_of(spec)}"
 
 
 def unfilled(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[float, float]:
@@ -154,7 +161,7 @@ def _candidate(spec: Spec, input_shape: tuple[int, int, int], num_classes: int, 
     counts = closed_form(spec, input_shape=input_shape, num_classes=num_classes)
     latency = measure(spec) if measure else None
     return Candidate(
-        *name_of(spec), spec, counts, *unfilled(spec, input_shape), latency, block_paths(spec, input_shape)
+        *name_of(spec), spec, counts, *unfilled(spec, input_shape), latency, block_paths(spec, input_shape), input_shape
     )
 
 
@@ -210,7 +217,7 @@ def design(
         for unit in dict.fromkeys((1, align or 1)):
             within = _within(lambda w, choice=choice: _make(family, w, choice, columns, model), unit, fits)
             if "latency" in budgets:
-                within = _fast_enough(within, measure, reference.latency_ms)
+                within = _fast_enough(within, measure, reference)
             specs += within[-1:]
     if not specs:
         raise DesignError(f"no {family} of these blocks and columns fits into the {' and '.join(budgets)} of {like}.")
@@ -236,10 +243,20 @@ def _within(make: Callable[[int], Spec], unit: int, fits: Callable[[Spec], bool]
     return found
 
 
-def _fast_enough(specs: list[Spec], measure: Measure, budget_ms: float) -> list[Spec]:
-    """Return the networks up to the widest that is measured within the budget, by bisection."""
-    low, high = 0, len(specs)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if measure(specs[middle]) <= budget_ms else (low, middle)
-    return specs[:low]
+def _fast_enough(specs: list[Spec], measure: Measure, reference: Candidate) -> list[Spec]:
+    """Return the networks up to the widest that is measured within the latency of the reference.
+
+    The search starts where the binary operations are as many, goes up or down by a third of the width until it is passed, and
+    halves what is left: few networks are measured, and none that is far too wide. Latency is taken to grow with the width.
+    """
+    macs = [sum(conv.macs for conv in binary_convolutions(spec, input_shape=reference.input_shape)) for spec in specs]
+    low, high = -1, len(specs)  # low is fast enough, high is not
+    probe = min(range(len(specs)), key=lambda i: abs(macs[i] - reference.counts.binary_macs), default=0)
+    while high - low > 1:
+        if measure(specs[probe]) <= reference.latency_ms:
+            low, further = probe, probe + max(1, probe // 3)
+        else:
+            high, further = probe, probe - max(1, probe // 3)
+        is_bracketed = low >= 0 and high < len(specs)
+        probe = (low + high) // 2 if is_bracketed or not low < further < high else further
+    return specs[: low + 1]

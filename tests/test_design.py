@@ -61,19 +61,21 @@ def test_binary_convolutions_add_up(name):
     assert macs == closed_form(ZOO[name], input_shape=(33, 40, 3)).binary_macs
 
 
-def test_latency_is_bisected_with_what_measures_it():
+@pytest.mark.parametrize("widest", [3, 25, 26, 90])
+def test_latency_is_bisected_with_what_measures_it(widest):
     asked = []
 
     def measure(spec):
         asked.append(spec.filters)
-        return 10.0 if spec.family == "bireal_resnet" else spec.filters / 2.5
+        return 10.0 if spec.family == "bireal_resnet" else 10 * spec.filters / widest
 
     shape = {"input_shape": (32, 32, 3), "num_classes": 10}
     _, found = design(
         "bireal_resnet_tiny", "igp_resnet", columns=2, blocks=(1, 1, 1), budgets=("latency",), measure=measure, **shape
     )
-    assert found[0].spec.filters == 25  # 25 / 2.5 = 10 ms
-    assert len(asked) < 16
+    assert found[0].spec.filters == widest
+    assert len(asked) <= 16
+    assert max(asked) <= 1.4 * max(widest, 16), "networks far too wide are converted and timed for nothing"
     with pytest.raises(DesignError, match="needs something that measures"):
         design("bireal_resnet_tiny", "igp_resnet", columns=2, budgets=("latency",), **shape)
 
@@ -104,3 +106,36 @@ def test_command(igp, refused):
     assert "no igp_densenet" in refused(
         "design", "--like", "bireal_resnet_tiny", "--family", "igp_densenet", "--columns", "8", "--blocks", "40,40,40"
     )
+
+
+def test_a_budget_of_latency_is_measured_on_this_host(igp):
+    arguments = [
+        "design",
+        "--like",
+        "bireal_resnet_tiny",
+        "--family",
+        "igp_resnet",
+        "--columns",
+        "2",
+        "--blocks",
+        "1,1,1",
+    ]
+    arguments += [
+        "--budget",
+        "latency",
+        "--budget",
+        "storage",
+        "--input-shape",
+        "32,32,3",
+        "--num-classes",
+        "10",
+        "--runs",
+        "10",
+    ]
+    result = igp(*arguments, "--json")
+    document = json.loads(result.stdout)
+    (found,) = document["candidates"]
+    assert 0 < found["latency_ms"] <= document["like"]["latency_ms"]
+    assert found["storage_bits"] <= document["like"]["storage_bits"]
+    assert " of bireal_resnet_tiny)" in result.stderr
+    assert igp("summary", *found["arguments"].split(), "--input-shape", "32,32,3").exit_code == 0

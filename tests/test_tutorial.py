@@ -20,4 +20,11 @@ def test_prints_what_it_says(igp, run_dir, tmp_path, command, output):
 
 
 def test_all_parts_are_there():
-    assert [command.split()[0] for command, _ in BLOCKS] == ["paths", "paths", "reproduce", "design", "gradients"]
+    assert [command.split()[0] for command, _ in BLOCKS] == [
+        "capability",
+        "paths",
+        "paths",
+        "reproduce",
+        "design",
+        "gradients",
+    ]

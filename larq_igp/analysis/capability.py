@@ -10,11 +10,12 @@ does on images is counted by ``distinct_values``.
 """
 
 from dataclasses import dataclass
-from math import log2
+from math import log2, prod
 
+import larq as lq
 import numpy as np
 
-from larq_igp.analysis.tensor_graph import GraphError, tensor_graph
+from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
 from larq_igp.keras2 import tf
 
 
@@ -37,11 +38,26 @@ class Capability:
     added_refuted: float
 
 
-def capability(height: int, width: int, channels: int, kernel: tuple[int, int] = (3, 3)) -> Capability:
-    """Return ``log2 R`` of the tensors of a layer that keeps the shape ``(H, W, C)``."""
-    size = height * width * channels
-    convolution = size * log2(kernel[0] * kernel[1] * channels + 1)
-    return Capability(size, convolution, convolution, convolution, 2 * convolution)
+def capability(
+    height: int,
+    width: int,
+    channels: int,
+    kernel: tuple[int, int] = (3, 3),
+    *,
+    output_shape: tuple[int, int, int] | None = None,
+) -> Capability:
+    """Return ``log2 R`` of the tensors of a layer.
+
+    Args:
+        height: of its input.
+        width: of its input.
+        channels: of its input.
+        kernel: height and width.
+        output_shape: ``(H, W, C)`` of its output; None is a layer that keeps the shape, the paper's case.
+    """
+    places = prod(output_shape or (height, width, channels))
+    convolution = places * log2(prod(kernel) * channels + 1)
+    return Capability(height * width * channels, convolution, convolution, convolution, 2 * convolution)
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,65 @@ def _most_values(tensor: np.ndarray) -> int:
     return max(len(np.unique(flat[:, channel])) for channel in range(flat.shape[-1]))
 
 
+@dataclass(frozen=True)
+class LayerCapability:
+    """A binary convolution of a network: what it could tell apart, and what it does.
+
+    Attributes:
+        layer: its name.
+        input_shape: ``(H, W, C)`` of what Sign reads.
+        output_shape: ``(H, W, C)`` of the convolution.
+        capability: ``log2 R`` of its tensors, by formula.
+        is_added: whether an addition follows; without one, ``added`` of the capability is that of no tensor.
+        values: counted on images; None where none were given.
+    """
+
+    layer: str
+    input_shape: tuple[int, int, int]
+    output_shape: tuple[int, int, int]
+    capability: Capability
+    is_added: bool
+    values: DistinctValues | None
+
+
+def layer_capabilities(model: "tf.keras.Model", images: np.ndarray | None = None) -> list[LayerCapability]:
+    """Return the representational capability of each binary convolution of a model.
+
+    Args:
+        model: a functional model; at 2 and 32 bits there is no binary convolution.
+        images: its inputs ``(N, H, W, C)``, to count the values that really occur; None leaves that out.
+
+    Raises:
+        GraphError: if the model has no binary convolution.
+    """
+    graph = tensor_graph(model)
+    found = []
+    for index, place in enumerate(graph.places):
+        if place.cost is None or not isinstance(place.layer, lq.layers.QuantConv2D):
+            continue
+        read = graph.places[place.inputs[0]].shape
+        theory = capability(*read, place.layer.kernel_size, output_shape=place.shape)
+        is_added = _behind(graph, index)[2] is not None
+        values = None if images is None else distinct_values(model, images, place.name)
+        found.append(LayerCapability(place.name, read, place.shape, theory, is_added, values))
+    if not found:
+        raise GraphError(f"{model.name} has no binary convolution, so there is nothing to count.")
+    return found
+
+
+def _behind(graph: TensorGraph, index: int) -> tuple[int | None, int | None, int | None]:
+    """Return the places of BatchNorm behind a convolution, of what the addition behind it brings in, and of the addition."""
+
+    def reader(of: int, kind: type) -> int | None:
+        return next((i for i, p in enumerate(graph.places) if of in p.inputs and isinstance(p.layer, kind)), None)
+
+    norm = reader(index, tf.keras.layers.BatchNormalization)
+    last = index if norm is None else norm
+    added = reader(last, tf.keras.layers.Add)
+    other = None if added is None else next((i for i in graph.places[added].inputs if i != last), None)
+    return norm, other, added
+
+
 def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> DistinctValues:
     """Count the values that a binary layer's tensors really take.
 
@@ -88,18 +163,11 @@ def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> 
     if graph.places[index].cost is None:
         raise GraphError(f"layer {layer!r} is no binary convolution.")
     conv = graph.places[index].layer
-    readers = [i for i, place in enumerate(graph.places) if index in place.inputs]
-    norm = next((i for i in readers if isinstance(graph.places[i].layer, tf.keras.layers.BatchNormalization)), None)
-    behind = index if norm is None else norm
-    added = next(
-        (i for i, p in enumerate(graph.places) if behind in p.inputs and isinstance(p.layer, tf.keras.layers.Add)), None
-    )
-    other = None if added is None else next((i for i in graph.places[added].inputs if i != behind), None)
-    wanted = [i for i in (index, norm, other, added) if i is not None]
-    probe = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])
-    values = probe.predict_on_batch(images)
-    values = dict(zip(wanted, [values] if len(wanted) == 1 else values, strict=True))
-    counted = [None if i is None else _most_values(values[i]) for i in (index, norm, other, added)]
+    asked = (index, *_behind(graph, index))
+    wanted = [i for i in asked if i is not None]
+    tensors = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])(images, training=False)
+    values = {i: tensor.numpy() for i, tensor in zip(wanted, tf.nest.flatten(tensors), strict=True)}
+    counted = [None if i is None else _most_values(values[i]) for i in asked]
     height, width, channels, _ = conv.kernel.shape
     samples = int(np.prod(values[index].shape[:-1]))
     return DistinctValues(layer, height * width * channels + 1, *counted, samples)

@@ -8,16 +8,19 @@ import os
 import click
 
 import larq_igp
+from larq_igp.cli.capability import capability
 from larq_igp.cli.deployment import benchmark, convert
 from larq_igp.cli.design import design
 from larq_igp.cli.doctor import doctor
 from larq_igp.cli.gradients import gradients
+from larq_igp.cli.launch import launch
 from larq_igp.cli.networks import list_networks, summary
 from larq_igp.cli.output import Group
 from larq_igp.cli.paths import paths
 from larq_igp.cli.report import report
 from larq_igp.cli.reproduce import reproduce
 from larq_igp.cli.running import evaluate, predict, train
+from larq_igp.cli.runs import runs
 
 os.environ.setdefault(
     "TF_CPP_MIN_LOG_LEVEL", "3"
@@ -43,10 +46,13 @@ for command in (
     list_networks,
     summary,
     paths,
+    capability,
     gradients,
     design,
     reproduce,
     train,
+    launch,
+    runs,
     evaluate,
     predict,
     convert,

@@ -114,7 +114,7 @@ def _benchmark_text(rows: list[dict]) -> str:
     host = rows[0]["host"]
     cells = [
         (
-            f"{row['file']} ({row['network']})",
+            f"{row['file']} ({row['role']})",
             row["engine"],
             row["threads"],
             row["runs"],

@@ -1,5 +1,7 @@
 """``design``: networks within the budget of another."""
 
+from functools import cache
+
 import click
 
 from larq_igp.architectures.zoo import ZOO
@@ -8,14 +10,38 @@ from larq_igp.cli.options import INTEGERS, SHAPE
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 
-def latency_ms(spec, *, input_shape, num_classes, engine: str | None, threads: int, runs: int) -> float:
-    """Convert a network with random weights and time it on this host: the median in milliseconds."""
-    import larq_igp
-    from larq_igp.deploy.benchmark import benchmark
-    from larq_igp.deploy.convert import convert
+def stopwatch(like: str, *, input_shape, num_classes: int, engine: str | None, threads: int, runs: int):
+    """Return what measures networks with random weights on this host, in milliseconds, each in turns with the network ``like``.
 
-    content = convert(larq_igp.build(spec, input_shape=input_shape, num_classes=num_classes))
-    return benchmark(content, engine=engine, threads=threads, runs=runs).latency_ms_median
+    The latency of ``like`` is measured once; another's is that times the ratio of the two, so that a busy moment decides nothing.
+    """
+    import larq_igp
+    from larq_igp.architectures import get_spec
+    from larq_igp.deploy.benchmark import median_ms_in_turns
+    from larq_igp.deploy.convert import convert
+    from larq_igp.deploy.engine import open_engine
+    from larq_igp.design import title_of
+
+    def invocation(spec):
+        content = convert(larq_igp.build(spec, input_shape=input_shape, num_classes=num_classes))
+        return open_engine(content, threads=threads, engine=engine).invoke
+
+    reference = invocation(get_spec(like))
+    (reference_ms,) = median_ms_in_turns([reference], runs=runs)
+
+    @cache
+    def measure(spec) -> float:
+        if spec == get_spec(like):
+            return reference_ms
+        other_ms, beside_ms = median_ms_in_turns([invocation(spec), reference], runs=runs)
+        latency_ms = reference_ms * other_ms / beside_ms
+        blocks = ",".join(map(str, spec.blocks))
+        click.echo(
+            f"{title_of(spec)}, blocks {blocks}: {latency_ms:.2f} ms ({other_ms / beside_ms:.2f} of {like})", err=True
+        )
+        return latency_ms
+
+    return measure
 
 
 @click.command(short_help="Find networks within the budget of another.")
@@ -54,9 +80,9 @@ def design(like, family, budgets, align, input_shape, num_classes, engine, threa
     with progress_on_stderr(as_json):
         from larq_igp import design as designs
 
-        def measure(spec) -> float:
-            return latency_ms(spec, **shape, engine=engine, threads=threads, runs=runs)
-
+        measure = None
+        if "latency" in budgets:
+            measure = stopwatch(like, **shape, engine=engine, threads=threads, runs=runs)
         reference, found = designs.design(
             like, family, budgets=budgets or ("storage",), align=align, **shape, **options, measure=measure
         )

@@ -1,11 +1,9 @@
 """``gradients``: how noisy gradients are, layer by layer, beside the gradient paths."""
 
-from pathlib import Path
-
 import click
 
-from larq_igp.cli.options import data_options, network_options, pop_parameters, seed_option
-from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
+from larq_igp.cli.options import data_options, network_options, seed_option, subject_dataset_option, weights_option
+from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 MEASURED = {
     "signal_to_noise": "SNR",
@@ -16,13 +14,11 @@ MEASURED = {
 
 @click.command(short_help="Measure gradient noise beside gradient paths.")
 @click.argument("source", metavar="RUN-or-NAME")
-@click.option("--dataset", help="Data set: digits, fashion_mnist.  [default: the run's; digits for a name]")
+@subject_dataset_option
 @data_options
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a mini-batch.")
 @click.option("--batches", type=click.IntRange(2), default=20, show_default=True, help="Mini-batches to measure over.")
-@click.option(
-    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
-)
+@weights_option
 @click.option("--twin/--no-twin", default=True, show_default=True, help="Also compare with the 32-bit twin.")
 @click.option("--plot", type=click.Path(), help="Also draw noise against operations: a .png, .svg or .pdf to write.")
 @network_options
@@ -34,46 +30,23 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
     Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the loss: rank correlations say
     whether more operations go with more noise.
     """
-    parameters = pop_parameters(options)
     with progress_on_stderr(as_json):
-        import larq_igp
         from larq_igp.analysis.gradients import measure_gradients
-        from larq_igp.data import Preprocessing, load_dataset, train_batches
-        from larq_igp.keras2 import tf
-        from larq_igp.training.run import open_run
+        from larq_igp.cli.subject import open_subject
+        from larq_igp.data import train_batches
 
-        if Path(source).is_dir():
-            run = open_run(source)
-            data = load_dataset(
-                dataset or run.recipe.dataset, data_dir=data_dir or run.recipe.data_dir, download=download
-            )
-            if len(data.class_names) != len(run.class_names):
-                raise Refusal(f"{data.name} has {len(data.class_names)} classes, the run {len(run.class_names)}.")
-            model, preprocessing, bits = run.load_model(weights), run.preprocessing, run.recipe.bits
-            name, build_options = run.recipe.network, run.recipe.build_options()
-        else:
-            data = load_dataset(dataset or "digits", data_dir=data_dir, download=download)
-            preprocessing = Preprocessing(
-                options.pop("input_shape", None) or data.input_shape, data.mean, data.deviation
-            )
-            bits, name = options["bits"], source
-            build_options = {**{k: v for k, v in options.items() if v is not None and k != "input_shape"}, **parameters}
-            tf.keras.utils.set_random_seed(seed)
-            model = _build(larq_igp, name, build_options, preprocessing, data)
-        other = None
-        if twin and bits != 32:
-            other = _build(larq_igp, name, {**build_options, "bits": 32}, preprocessing, data)
-        stream = train_batches(data, preprocessing, batch_size=batch_size, seed=seed).take(batches)
-        report = measure_gradients(model, list(stream.as_numpy_iterator()), twin=other, bits=bits)
+        subject = open_subject(
+            source, dataset=dataset, data_dir=data_dir, download=download, weights=weights, seed=seed, **options
+        )
+        data = subject.data
+        other = subject.twin() if twin and subject.bits != 32 else None
+        stream = train_batches(data, subject.preprocessing, batch_size=batch_size, seed=seed).take(batches)
+        report = measure_gradients(subject.model, list(stream.as_numpy_iterator()), twin=other, bits=subject.bits)
         if plot:
             from larq_igp.report.static import gradient_figure, save
 
             save(gradient_figure(report, f"{source} on {data.name}"), plot)
     emit(as_json, {"source": source, "dataset": data.name, **report.to_json()}, report_text(report, plot))
-
-
-def _build(larq_igp, name, options, preprocessing, data):
-    return larq_igp.build(name, input_shape=preprocessing.input_shape, num_classes=len(data.class_names), **options)
 
 
 def report_text(report, plot: str | None) -> str:

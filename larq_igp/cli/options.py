@@ -75,6 +75,11 @@ data_options = stack(
     click.option("--download", is_flag=True, help="Fetch the data set through tensorflow-datasets if it is not there."),
 )
 
+subject_dataset_option = click.option("--dataset", help="Data set.  [default: the run's; digits for a name]")
+weights_option = click.option(
+    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+)
+
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Of initial weights, order and augmentation."
 )

@@ -51,6 +51,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 @contextmanager
 def progress_on_stderr(as_json: bool) -> Iterator[None]:
     """While the work is done, keep standard output free for the one JSON document."""
+    import larq_igp.keras2  # noqa: F401  ahead of larq, which would bring TensorFlow in with all that it says unasked
+
     if not as_json:
         yield
         return

@@ -69,9 +69,11 @@ def _over(*layers: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def run_name(network: str) -> str:
+def run_name(network: str, dataset: str) -> str:
     """Return what a run of this network, or of this recipe file, is called: a name that can be a folder's."""
-    return Path(network).stem if network.endswith(".toml") else network.replace(":", "_")
+    if network.endswith(".toml"):
+        return Path(network).stem
+    return f"{network.replace(':', '_')}-{dataset}"
 
 
 def recipe_text(recipe: Any) -> str:

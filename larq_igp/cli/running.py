@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from larq_igp.cli.options import data_options, network_argument
+from larq_igp.cli.options import complete_network, data_options, stack
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options, recipe_text, run_name
 
 
-def free_run_dir(network: str, dataset: str) -> Path:
-    """Return the first of ``runs/NETWORK-DATASET``, ``...-2``, ``...-3`` that does not exist."""
-    base = Path("runs") / f"{network}-{dataset}"
-    names = (base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1))
+def free_run_dir(name: str) -> Path:
+    """Return the first of ``runs/NAME``, ``runs/NAME-2``, ``runs/NAME-3`` that does not exist."""
+    base = Path("runs") / name
+    names = (base if number == 1 else base.with_name(f"{name}-{number}") for number in count(1))
     return next(path for path in names if not path.exists())
 
 
@@ -24,24 +24,137 @@ def metrics_text(metrics: dict) -> str:
     )
 
 
-@click.command(short_help="Train a network and measure it.")
-@network_argument
+SAME_COMMAND = "(here)"
+"""What ``--resume`` without a folder stands for: that of the same command."""
+
+run_options = stack(
+    click.option("--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]"),
+    click.option("--resume", metavar="[RUN_DIR]", is_flag=False, flag_value=SAME_COMMAND,
+                 help="Go on with the run in RUN_DIR, by its own recipe. Without RUN_DIR: with the run of this same command, or start it."),
+    click.option("--dry-run", is_flag=True, help="Build model and pipeline, run a few steps, say what they took, and write nothing."),
+    click.option("--strategy", type=click.Choice(["auto", "none", "mirrored", "multiworker"]), default="auto", show_default=True,
+                 help="mirrored: all GPUs of this machine; multiworker: the workers in TF_CONFIG or Slurm; auto: what there is."),
+    click.option("--worker-timeout", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
+                 help="Seconds to wait for other workers."),
+    click.option("--checkpoint-seconds", type=click.FloatRange(0), default=120.0, show_default=True,
+                 help="Between two checkpoints; there is one after each epoch, too. 0: after each step."),
+    click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar."),
+)  # fmt: skip
+RUN_OPTIONS = {
+    "network", "run_dir", "resume", "dry_run", "strategy", "worker_timeout", "checkpoint_seconds", "quiet", "download", "as_json",
+}  # fmt: skip
+
+
+def given_recipe_options(ctx: click.Context) -> list[str]:
+    """Return the options of the recipe that were typed."""
+    typed = [
+        parameter
+        for parameter in ctx.command.params
+        if parameter.name not in RUN_OPTIONS
+        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    return [parameter.opts[0] for parameter in typed]
+
+
+def resumed_folder(name: str | None, run_dir: str | None, resume: str) -> Path:
+    """Return the folder that ``--resume`` means; ``name`` is that of the run, if the command names a network."""
+    if resume != SAME_COMMAND:
+        if run_dir and Path(run_dir) != Path(resume):
+            raise Refusal(f"--resume {resume} and --run-dir {run_dir} name two folders: give one of them.")
+        return Path(resume)
+    if run_dir:
+        return Path(run_dir)
+    if name is None:
+        raise Refusal(
+            "--resume needs a run directory, or the command that started the run: `larq-igp train --resume RUN_DIR`."
+        )
+    return Path("runs") / name
+
+
+@click.command(short_help="Train a network and measure it; go on with a run.")
+@click.argument("network", metavar="NAME", required=False, shell_complete=complete_network)
 @recipe_options
 @data_options
-@click.option("--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]")
-@click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar.")
+@run_options
 @json_option
-def train(network: str, run_dir: str | None, quiet: bool, download: bool, as_json: bool, **options) -> None:
-    """Train network NAME, and measure the weights that were best on the validation split on the test split."""
-    with progress_on_stderr(as_json):
-        from larq_igp.training.train import train as train_network
+@click.pass_context
+def train(
+    ctx: click.Context,
+    network: str | None,
+    run_dir: str | None,
+    resume: str | None,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+    **options,
+) -> None:
+    """Train network NAME, and measure the weights that were best on the validation split on the test split.
 
-        recipe = make_recipe(network, options)
-        folder = Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
+    A run that was interrupted, by whatever, goes on where it was with
+
+    \b
+    larq-igp train --resume runs/igp_resnet_tiny-digits
+
+    and ends with the same weights and history as if nothing had happened. In a job that may be started several times, give the same
+    command each time, with --run-dir and --resume: it starts the run, goes on with it, or says that it is finished. SIGTERM and Ctrl-C
+    write a checkpoint first.
+    """  # noqa: D301  click takes the escape as "do not wrap"
+    of_run = {name: options.pop(name) for name in ("strategy", "worker_timeout", "checkpoint_seconds", "download")}
+    if network is None and resume is None:
+        raise Refusal(
+            "name a network, like `larq-igp train igp_resnet_tiny`, or a run to go on with: --resume RUN_DIR."
+        )
+    if network is None and (typed := given_recipe_options(ctx)):
+        raise Refusal(f"--resume takes the recipe from the run: leave out {', '.join(typed)}, or name the network too.")
+    with progress_on_stderr(as_json):
+        from larq_igp.training.signals import StoppedError
+
+        if network is None:
+            from larq_igp.training.run import open_run
+
+            folder = resumed_folder(None, run_dir, resume)
+            recipe = open_run(folder).recipe
+        else:
+            recipe = make_recipe(network, options)
+            name = run_name(network, recipe.dataset)
+            new = Path(run_dir) if run_dir else free_run_dir(name)
+            folder = new if resume is None else resumed_folder(name, run_dir, resume)
         click.echo(recipe_text(recipe))
-        metrics = train_network(recipe, folder, download=download, verbose=2 if quiet else 1)
-    text = f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
-    emit(as_json, {"run_dir": str(folder), **metrics}, text)
+        try:
+            if dry_run:
+                from larq_igp.training.dry_run import dry_run as try_out
+
+                document = try_out(recipe, strategy=of_run["strategy"], worker_timeout=of_run["worker_timeout"],
+                                   download=of_run["download"])  # fmt: skip
+                text = dry_run_text(document)
+            else:
+                from larq_igp.training.train import train as train_network
+
+                metrics = train_network(recipe, folder, resume=resume is not None, verbose=2 if quiet else 1, **of_run)
+                document = {"run_dir": str(folder), **metrics}
+                text = train_text(folder, metrics)
+        except StoppedError as stopped:
+            click.echo(stopped, err=True)
+            ctx.exit(stopped.exit_code)
+    emit(as_json, document, text)
+
+
+def train_text(folder: Path, metrics: dict) -> str:
+    """Format the outcome of a run for a terminal."""
+    if not metrics:
+        return f"run directory: {folder} (written by the chief)"
+    return f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
+
+
+def dry_run_text(facts: dict) -> str:
+    """Format what a dry run found."""
+    return (
+        f"{facts['network']} at {facts['bits']} bit: {facts['parameters']:,} parameters, input {facts['input_shape']}\n"
+        f"{facts['dataset']}: {facts['train_images']:,} training images, {facts['steps_per_epoch']:,} steps an epoch, "
+        f"{facts['steps']:,} in all, batch {facts['batch_size']} on {facts['replicas']} device{'s' * (facts['replicas'] > 1)}\n"
+        f"loss {facts['loss']:.4f} after {facts['steps_run']} steps; {facts['images_per_second']:,.0f} images/s after the first, "
+        f"which took {facts['first_step_seconds']:.1f} s with its compilation; nothing was written"
+    )
 
 
 @click.command(short_help="Measure the accuracy of a run or a .tflite.")

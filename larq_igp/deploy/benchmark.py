@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -128,6 +128,27 @@ def time_calls(call: Callable[[], object], *, runs: int, warmup: int, clock: Clo
         call()
         times_ns.append(clock() - start_ns)
     return times_ns
+
+
+def median_ms_in_turns(
+    calls: Sequence[Callable[[], object]], *, runs: int, warmup: int = 3, rounds: int = 5
+) -> list[float]:
+    """Call several things in turns and return the median of each in milliseconds: a busy moment of the machine slows all.
+
+    Args:
+        calls: to compare.
+        runs: timed calls of each, spread over the rounds.
+        warmup: calls ahead of the timed ones in each round.
+        rounds: how often each has its turn.
+
+    Raises:
+        EngineError: if ``runs`` is below 1.
+    """
+    times: list[list[int]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for mine, call in zip(times, calls, strict=True):
+            mine += time_calls(call, runs=-(-runs // rounds), warmup=warmup)
+    return [statistics.median(mine) / NS_PER_MS for mine in times]
 
 
 def percentile(values: list[int], percent: int) -> float:

@@ -8,6 +8,9 @@ from larq_igp.deploy.card import card_path, read_card
 from larq_igp.deploy.engine import engines_for
 from larq_igp.deploy.twin import float_twin
 
+CARD_FIELDS = ("variant", "parameters", "bits", "input_shape", "dataset", "accuracy")
+"""What a row repeats of the file's card, so that a timing says of which network it is."""
+
 
 def compare(
     file: str | Path, *, engines: tuple[str, ...], twin: bool, operators: bool, threads: int, runs: int, warmup: int
@@ -26,6 +29,8 @@ def compare(
     Raises:
         UserError: if the file, its card or an engine cannot be used.
     """
+    card = read_card(file) if card_path(file).is_file() else None
+    said = None if card is None else {name: getattr(card, name) for name in CARD_FIELDS}
     counts = {"threads": threads, "runs": runs, "warmup": warmup}
     rows = []
     for engine in engines or engines_for(file):
@@ -34,10 +39,8 @@ def compare(
             latency = breakdown.pop("whole") | breakdown
         else:
             latency = benchmark(file, engine=engine, **counts).to_dict()
-        rows.append({"network": "converted", **latency})
-    if twin and card_path(file).is_file():
-        card = read_card(file)
-        if card.bits < 32:
-            latency = benchmark(float_twin(card), engine="tflite", **counts).to_dict()
-            rows.append({"network": "float twin", **latency, "file": str(file)})
+        rows.append({"role": "converted", "card": said, **latency})
+    if twin and card and card.bits < 32:
+        latency = benchmark(float_twin(card), engine="tflite", **counts).to_dict()
+        rows.append({"role": "float twin", "card": said, **latency, "file": str(file)})
     return rows

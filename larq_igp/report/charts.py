@@ -93,13 +93,7 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
 
     paths = gradient_paths(graph, block.source, block.target, k=4)
     shown, stands_for, depth = _contract(graph, block)
-    lanes: dict[int, int] = {}
-    position = {}
-    for index in shown:
-        row = lanes.setdefault(depth[index], 0)
-        lanes[depth[index]] += 1
-        position[index] = (depth[index], row)
-    position = {i: (x, (lanes[x] - 1) / 2 - row + 0.12 * (x % 2)) for i, (x, row) in position.items()}
+    position = _lay_out(graph, block, shown, stands_for, depth)
     edges = [
         (stands_for[before], i)
         for i in shown
@@ -107,17 +101,19 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
         for before in graph.places[i].inputs
         if before in stands_for
     ]
-    flat_x = tuple(v for a, b in edges for v in (position[a][0], position[b][0], None))
-    flat_y = tuple(v for a, b in edges for v in (position[a][1], position[b][1], None))
+    curves = {edge: _curve(*(position[i] for i in edge), list(position.values())) for edge in edges}
+    flat_x = tuple(x for curve in curves.values() for x, _ in (*curve, (None, None)))
+    flat_y = tuple(y for curve in curves.values() for _, y in (*curve, (None, None)))
     series = [Series("layers", flat_x, flat_y, "edges")]
     names = {graph.places[i].name: i for i in sorted(stands_for)}
     for number, path in enumerate(paths.smallest):
         indices = list(dict.fromkeys(stands_for[names[layer]] for layer in path.witness))
-        xs, ys = zip(*[position[i] for i in indices], strict=True)
-        ys = tuple(y + 0.03 * (number - 1) for y in ys)  # side by side where they share an edge
+        points = [_beside(curves[edge], 0.07 * (number - 1)) for edge in pairwise(indices)]
+        points = [point for curve in points for point in curve]
+        xs, ys = zip(*points, strict=True)
         label = f"N_{('1st', '2nd', '3rd', '4th')[number]} = {path.cost:,}"
         said = f"{label}<br>{path.length} binary convolutions<br>{path.count:,} paths of this cost"
-        series.append(Series(label, _dense(xs), _dense(ys), "path", (said,) * len(_dense(xs))))
+        series.append(Series(label, xs, ys, "path", (said,) * len(points)))
     kinds = tuple(_said(graph, i, block) for i in shown)
     series.append(
         Series("nodes", tuple(position[i][0] for i in shown), tuple(position[i][1] for i in shown), "nodes", kinds)
@@ -127,10 +123,39 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
     return Chart(name, title, "", "", tuple(series), note=note)
 
 
-def _dense(values: Sequence[float], steps: int = 6) -> tuple[float, ...]:
-    """Put points between, so that a line can be pointed at anywhere."""
-    between = [a + (b - a) * i / steps for a, b in pairwise(values) for i in range(steps)]
-    return (*between, values[-1])
+Point = tuple[float, float]
+
+
+def _lay_out(
+    graph: Any, block: Any, shown: list[int], stands_for: dict[int, int], depth: dict[int, int]
+) -> dict[int, Point]:
+    """Place nodes by depth from left to right and in lanes from top to bottom: a column of a fractal keeps its lane."""
+    lane = {block.source: 0}
+    is_continued: set[int] = set()
+    for index in shown[1:]:
+        before = [stands_for[i] for i in graph.places[index].inputs if i in stands_for]
+        deepest = max(before, key=lambda i: (depth[i], -lane[i]))
+        if graph.places[index].cost is not None and deepest in is_continued:
+            lane[index] = 1 + max(lane.values())  # another branch from the same tensor
+        else:
+            lane[index] = min(lane[i] for i in before) if index == block.target else lane[deepest]
+        is_continued.add(deepest)
+    return {index: (float(depth[index]), -float(lane[index])) for index in shown}
+
+
+def _curve(start: Point, end: Point, nodes: list[Point], steps: int = 20) -> list[Point]:
+    """Return points of an edge, bent upwards around nodes that stand between its ends; many, so that it can be pointed at anywhere."""
+    (x0, y0), (x1, y1) = start, end
+    is_blocked = any(x0 < x < x1 and abs(y - (y0 + (y1 - y0) * (x - x0) / (x1 - x0))) < 0.2 for x, y in nodes)
+    rise = 0.35 if is_blocked else 0.0
+    ways = [step / steps for step in range(steps + 1)]
+    return [(x0 + (x1 - x0) * t, y0 + (y1 - y0) * t + rise * 4 * t * (1 - t)) for t in ways]
+
+
+def _beside(curve: list[Point], offset: float) -> list[Point]:
+    """Move a curve aside between its ends, so that paths that share an edge part there and meet again at the nodes."""
+    ways = [place / (len(curve) - 1) for place in range(len(curve))]
+    return [(x, y + offset * 4 * t * (1 - t)) for (x, y), t in zip(curve, ways, strict=True)]
 
 
 def _contract(graph: Any, block: Any) -> tuple[list[int], dict[int, int], dict[int, int]]:

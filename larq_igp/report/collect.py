@@ -2,8 +2,9 @@
 
 import base64
 import csv
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from larq_igp.data import eval_batches, load_dataset
 from larq_igp.errors import UserError
 from larq_igp.files import read_json
 from larq_igp.keras2 import tf
+from larq_igp.models.build import IMAGENET_SHAPE
 from larq_igp.report.charts import Chart, Series, block_chart, error_chart
 from larq_igp.report.page import Section, html_table
 from larq_igp.training.run import HISTORY, Run, open_run
@@ -67,49 +69,98 @@ def run_facts(folder: str | Path) -> RunFacts:
     return RunFacts(Path(folder).name or str(folder), run, counts, run.metrics(), history)
 
 
-def read_latencies(path: str | Path) -> dict[str, tuple[float, str]]:
-    """Read what ``larq-igp benchmark --json`` printed: network -> fastest median in ms, and its engine.
+@dataclass(frozen=True)
+class Timing:
+    """The fastest timing of a converted network.
+
+    Attributes:
+        latency_ms: median of one image.
+        engine: that ran it.
+        cpu: of the host.
+        operators: each operator by itself, with its milliseconds; empty if not measured.
+    """
+
+    latency_ms: float
+    engine: str
+    cpu: str
+    operators: tuple[dict, ...]
+
+
+def identity(parameters: dict[str, Any], bits: int, input_shape: Sequence[int]) -> str:
+    """Return what two networks share that take the same time; ``parameters`` are those of a specification, or of a card."""
+    fields = {name: value for name, value in parameters.items() if name not in ("bits", "pad_values", "stem")}
+    return json.dumps([fields, bits, input_shape], sort_keys=True)
+
+
+def identity_of(facts: RunFacts) -> str:
+    """Return the identity of a run's network."""
+    recipe = facts.run.recipe
+    return identity(asdict(recipe.spec), recipe.bits, facts.run.preprocessing.input_shape)
+
+
+def read_latencies(path: str | Path) -> dict[str, Timing]:
+    """Read what ``larq-igp benchmark --json`` printed: identity of a network -> its fastest timing.
 
     Raises:
         UserError: if the file is something else.
     """
-    found: dict[str, tuple[float, str]] = {}
+    found: dict[str, Timing] = {}
     try:
         for row in read_json(path):
-            best = (float(row["latency_ms_median"]), str(row["engine"]))
-            found[row["network"]] = min(best, found.get(row["network"], best))
-    except (TypeError, KeyError, ValueError) as error:
+            if row["role"] != "converted" or row["card"] is None:
+                continue
+            card = row["card"]
+            key = identity(card["parameters"], card["bits"], card["input_shape"])
+            operators = tuple(row.get("operators", ()))
+            timing = Timing(float(row["latency_ms_median"]), str(row["engine"]), row["host"]["cpu"], operators)
+            if key not in found or timing.latency_ms < found[key].latency_ms:
+                found[key] = timing
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is not what `larq-igp benchmark --json` prints: {error!r}.") from error
     return found
 
 
-def error_section(runs: Sequence[RunFacts], latencies: dict[str, tuple[float, str]]) -> Section:
+def _paper_chart(cost: str, label: str, points: dict[str, float], note: str) -> Chart:
+    """Draw the paper's errors against a cost of its networks."""
+    groups: dict[str, list] = {}
+    for name, value in points.items():
+        row = TABLE3[name]
+        kind = "IGP" if row.title.startswith("IGP") else "models"
+        groups.setdefault(f"paper, {kind}", []).append((value, float(row.top1_error), row.title))
+    return error_chart(f"paper-{cost}", f"ImageNet (paper): error against {cost}", label, groups, note)
+
+
+def _latency_note(timings: Sequence[Timing]) -> str:
+    engines, hosts = ({getattr(timing, name) for timing in timings} for name in ("engine", "cpu"))
+    return f"Median by {', '.join(sorted(engines))} on {', '.join(sorted(hosts))}; no estimate for a device."
+
+
+def error_section(runs: Sequence[RunFacts], latencies: dict[str, Timing]) -> Section:
     """Error against each cost: the paper's rows, and the runs of each data set."""
     charts = []
     for cost, (label, of) in COSTS.items():
-        groups: dict[str, list] = {}
-        for name, row in TABLE3.items():
-            point = (of(closed_form(ZOO[name])), float(row.top1_error), row.title)
-            groups.setdefault(f"paper, {'IGP' if row.title.startswith('IGP') else 'models'}", []).append(point)
         note = "Errors are the paper's, on ImageNet; costs are counted here."
-        charts.append(error_chart(f"paper-{cost}", f"ImageNet (paper): error against {cost}", label, groups, note))
+        charts.append(_paper_chart(cost, label, {name: of(closed_form(ZOO[name])) for name in TABLE3}, note))
+    named = {name: latencies.get(identity(asdict(ZOO[name]), 1, IMAGENET_SHAPE)) for name in TABLE3}
+    named = {name: timing for name, timing in named.items() if timing}
+    if named:
+        note = f"Errors are the paper's, on ImageNet. {_latency_note(list(named.values()))}"
+        points = {name: timing.latency_ms for name, timing in named.items()}
+        charts.append(_paper_chart("latency", "latency, ms", points, note))
     for dataset in dict.fromkeys(facts.run.recipe.dataset for facts in runs if facts.metrics):
         mine = [facts for facts in runs if facts.metrics and facts.run.recipe.dataset == dataset]
         for cost, (label, of) in COSTS.items():
             groups = {"runs": [(of(facts.counts), 100 * (1 - facts.metrics["top1"]), facts.name) for facts in mine]}
             charts.append(error_chart(f"{dataset}-{cost}", f"{dataset}: error against {cost}", label, groups))
-        timed = [
-            (latencies[facts.run.recipe.network][0], 100 * (1 - facts.metrics["top1"]), facts.name)
-            for facts in mine
-            if facts.run.recipe.network in latencies
-        ]
+        timed = {facts.name: latencies[identity_of(facts)] for facts in mine if identity_of(facts) in latencies}
         if timed:
-            note = "Median on the host that measured it; no estimate for a device."
-            charts.append(
-                error_chart(
-                    f"{dataset}-latency", f"{dataset}: error against latency", "latency, ms", {"runs": timed}, note
-                )
-            )
+            points = [
+                (timed[facts.name].latency_ms, 100 * (1 - facts.metrics["top1"]), facts.name)
+                for facts in mine
+                if facts.name in timed
+            ]
+            title, note = f"{dataset}: error against latency", _latency_note(list(timed.values()))
+            charts.append(error_chart(f"{dataset}-latency", title, "latency, ms", {"runs": points}, note))
     return Section("Error against cost", charts=tuple(charts))
 
 
@@ -139,7 +190,7 @@ def blocks_section() -> Section:
     return Section("Gradient paths of a block", text, tuple(charts))
 
 
-def layers_section(name: str, model: Any, operators: list[dict] | None = None) -> Section:
+def layers_section(name: str, model: Any, timing: Timing | None = None) -> Section:
     """Storage, multiply-accumulates and, where measured, latency of each layer with a kernel."""
     layers = [layer for layer in count_layers(model) if layer.kernel_weights]
     slug = "".join(letter if letter.isalnum() else "-" for letter in name)
@@ -163,19 +214,16 @@ def layers_section(name: str, model: Any, operators: list[dict] | None = None) -
                 tuple(s for s in series if s.x),
             )
         )
-    if operators:
-        names = tuple(f"{row['index']} {row['operator']}" for row in operators)
-        times = tuple(float(row["latency_ms_median"]) for row in operators)
-        label = "latency, ms"
-        charts.append(
-            Chart(
-                f"layers-{slug}-latency",
-                f"{name}: {label} of each operator",
-                "operator",
-                label,
-                (Series("operators", names, times, "bars"),),
-            )
+    if timing and timing.operators:
+        names = tuple(f"{row['index']} {row['operator']}" for row in timing.operators)
+        times = tuple(float(row["latency_ms_median"]) for row in timing.operators)
+        said = tuple(f"{name}<br>{row['tensor']}" for name, row in zip(names, timing.operators, strict=True))
+        series = Series(
+            "operators", names, times, "bars", tuple(f"{s}<br>{t:.4f} ms" for s, t in zip(said, times, strict=True))
         )
+        title, label = f"{name}: latency of each operator by itself, by {timing.engine}", "latency, ms"
+        note = f"They add up to {sum(times):.3f} ms; the whole file takes {timing.latency_ms:.3f} ms."
+        charts.append(Chart(f"layers-{slug}-latency", title, "operator", label, (series,), note=note))
     return Section(f"Layers of {name}", charts=tuple(charts))
 
 
@@ -247,19 +295,15 @@ def collect(
     """
     facts = [run_facts(folder) for folder in runs]
     timed = read_latencies(latencies) if latencies else {}
-    operators = _operators(latencies) if latencies else {}
     sections = [runs_section(facts), error_section(facts, timed)]
     if any(each.history for each in facts):
         sections.append(curves_section(facts))
     sections.append(blocks_section())
     for each in facts:
-        sections.append(layers_section(each.name, each.run.build_model(), operators.get(each.run.recipe.network)))
+        sections.append(layers_section(each.name, each.run.build_model(), timed.get(identity_of(each))))
         if each.metrics:
             sections.append(mistakes_section(each))
     if not facts:
-        sections.append(layers_section(network, larq_igp.build(network), operators.get(network)))
+        model = larq_igp.build(network)
+        sections.append(layers_section(network, model, timed.get(identity(asdict(ZOO[network]), 1, IMAGENET_SHAPE))))
     return sections
-
-
-def _operators(path: str | Path) -> dict[str, list[dict]]:
-    return {row["network"]: row["operators"] for row in read_json(path) if row.get("operators")}

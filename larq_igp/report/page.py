@@ -17,6 +17,7 @@ h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem;borde
 figure{margin:0;background:#fff;border:1px solid #e4e4dc;border-radius:6px;padding:.5rem;min-width:0}
 figure.wide{grid-column:1/-1}
 figcaption{font-size:.85rem;color:#55606a;padding:0 .5rem .25rem}
+h3{font-size:1rem;margin:.25rem .5rem 0}
 .chart{width:100%;height:24rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem}td,th{padding:.2rem .6rem;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f1f1ec}
@@ -70,7 +71,7 @@ def _trace(series: Any, colour: str) -> dict:
                 "hoverinfo": "skip",
             }
         case "bars":
-            return {**base, **said, "type": "bar", "marker": {"color": colour}}
+            return {**base, **said, "type": "bar", "textposition": "none", "marker": {"color": colour}}
         case "edges":
             return {
                 **base,
@@ -105,10 +106,9 @@ def plotly_figure(chart: Chart) -> dict:
     except ImportError as error:
         raise UserError("the report needs plotly: `pip install 'larq-igp[report]'`.") from error
     layout: dict[str, Any] = {
-        "title": {"text": chart.title, "font": {"size": 15}},
         "xaxis": {"title": {"text": chart.x_label}, "automargin": True, "visible": not chart.is_graph},
         "yaxis": {"title": {"text": chart.y_label}, "automargin": True, "visible": not chart.is_graph},
-        "margin": {"l": 10, "r": 10, "t": 45, "b": 10},
+        "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
         "legend": {"orientation": "h", "y": -0.25},
         "template": "plotly_white",
         "hovermode": "closest",
@@ -134,7 +134,7 @@ def _chart_html(chart: Chart) -> str:
     wide = ' class="wide"' if chart.is_graph or any(series.style == "bars" for series in chart.series) else ""
     caption = f"<figcaption>{escape(chart.note)}</figcaption>" if chart.note else ""
     return (
-        f'<figure{wide}><div class="chart" id="{escape(chart.name)}"></div>'
+        f'<figure{wide}><h3>{escape(chart.title)}</h3><div class="chart" id="{escape(chart.name)}"></div>'
         f'<script type="application/json" id="{escape(chart.name)}-data">{document}</script>{caption}</figure>'
     )
 

@@ -1,12 +1,4 @@
-"""A run directory: what a training run leaves behind, and how it is read again.
-
-config.json         the recipe, classes, preprocessing, tool versions
-history.csv         one row an epoch
-best.weights.h5     weights of the best validation epoch
-last.weights.h5     weights after the last epoch
-metrics.json        final measurements on the test split
-tensorboard/        event files
-"""
+"""A run directory: what a training run leaves behind, and how it is read again. ``layout.py`` names the files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +8,16 @@ from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
 from larq_igp.models.build import load_weights
+from larq_igp.training.layout import CONFIG, HISTORY, LOCK, METRICS, resume_command, weights_path
 from larq_igp.training.networks import build_network
 from larq_igp.training.recipe import Recipe
 from larq_igp.versions import tool_versions
 
-CONFIG, HISTORY, METRICS, TENSORBOARD = "config.json", "history.csv", "metrics.json", "tensorboard"
+__all__ = ["CONFIG", "HISTORY", "METRICS", "Run", "RunError", "create_run", "describe_run", "open_run", "weights_path"]
 
 
 class RunError(UserError):
     """A folder is not a run directory, or cannot become one."""
-
-
-def weights_path(folder: Path, which: str) -> Path:
-    """Return the weights file ``best`` or ``last`` of a run."""
-    return folder / f"{which}.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -76,28 +64,55 @@ class Run:
         return metrics
 
 
+def describe_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
+    """Return what a run will be; nothing is written."""
+    preprocessing = Preprocessing(recipe.input_shape or dataset.input_shape, dataset.mean, dataset.deviation)
+    return Run(folder, recipe, dataset.class_names, preprocessing)
+
+
+def _holds_something(path: Path) -> bool:
+    """Not so what a process leaves that was killed before it wrote the configuration."""
+    return path.name != LOCK and not path.name.startswith(".config-")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        RunError: if it already holds something, or cannot be made.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(map(_holds_something, folder.iterdir()))):
+            hint = f", go on with it by {resume_command(folder)}" if (folder / CONFIG).is_file() else ""
+            raise RunError(
+                f"{folder} already exists and is not empty: name another with --run-dir{hint}, or remove it."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"run directory {folder} cannot be made: {error.strerror}.") from error
+
+
 def create_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     """Make a run directory and write its configuration.
 
     Raises:
         RunError: if the folder already holds something, or cannot be made.
     """
-    preprocessing = Preprocessing(recipe.input_shape or dataset.input_shape, dataset.mean, dataset.deviation)
-    run = Run(folder, recipe, dataset.class_names, preprocessing)
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"{folder} already exists and is not empty: name another with --run-dir, or remove it.")
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"run directory {folder} cannot be made: {error.strerror}.") from error
+    run = describe_run(folder, recipe, dataset)
+    make_folder(folder)
+    write_config(run)
+    return run
+
+
+def write_config(run: Run) -> None:
+    """Write the configuration of a run into its folder."""
     config = {
-        "recipe": recipe.to_json(),
+        "recipe": run.recipe.to_json(),
         "class_names": list(run.class_names),
-        "preprocessing": preprocessing.to_json(),
+        "preprocessing": run.preprocessing.to_json(),
         "versions": tool_versions(),
     }
-    write_json(folder / CONFIG, config)
-    return run
+    write_json(run.folder / CONFIG, config)
 
 
 def open_run(folder: str | Path) -> Run:

@@ -138,6 +138,17 @@ class Interpreter:
             return _single(self._in_pieces(arrays, error))
         return _single(self._invoke(arrays))
 
+    def invoke(self) -> None:
+        """Runs the model once on what its inputs hold, and leaves the outputs inside: the call to time.
+
+        Raises:
+            ModelError: an operator fails.
+        """
+        try:
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"The model failed: {_one_line(error)}") from error
+
     def _resize_all(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Gives every input its shape; after a failure the former shapes are back."""
         former = [info.shape for info in self.inputs]
@@ -163,10 +174,7 @@ class Interpreter:
     def _invoke(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         for info, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
             self._interpreter.set_tensor(info["index"], array)
-        try:
-            self._interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"The model failed: {_one_line(error)}") from error
+        self.invoke()
         return [self._interpreter.get_tensor(d["index"]) for d in self._interpreter.get_output_details()]
 
 

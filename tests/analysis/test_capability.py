@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import larq_igp
-from larq_igp.analysis.capability import capability, distinct_values
+from larq_igp.analysis.capability import capability, distinct_values, layer_capabilities
 from larq_igp.analysis.tensor_graph import GraphError
 from larq_igp.data import Preprocessing, eval_batches, load_dataset
 
@@ -41,3 +41,21 @@ def test_values_that_a_layer_takes_on_digits():
     assert found.shortcut <= found.samples
     with pytest.raises(GraphError, match="no binary convolution"):
         distinct_values(model, np.zeros((1, 32, 32, 3)), "stem_conv")
+
+
+def test_layers_of_a_network_by_hand():
+    model = larq_igp.build("bireal_resnet_tiny", input_shape=(32, 32, 3))
+    layers = {layer.layer: layer for layer in layer_capabilities(model)}
+    assert len(layers) == 6
+    narrowing = layers["stage2_block1_layer1_binconv"]  # stride 2: reads 32x32x16, gives 16x16x32
+    assert (narrowing.input_shape, narrowing.output_shape) == ((32, 32, 16), (16, 16, 32))
+    assert narrowing.capability.binary == 32 * 32 * 16
+    assert narrowing.capability.added == 16 * 16 * 32 * log2(3 * 3 * 16 + 1)
+    assert all(layer.is_added and layer.values is None for layer in layers.values())
+    dense = larq_igp.build("binary_densenet_tiny", input_shape=(32, 32, 3))
+    assert not any(layer.is_added for layer in layer_capabilities(dense)), "a DenseNet concatenates"
+
+
+def test_a_full_precision_network_has_nothing_to_count():
+    with pytest.raises(GraphError, match="has no binary convolution"):
+        layer_capabilities(larq_igp.build("bireal_resnet_tiny", input_shape=(32, 32, 3), bits=32))

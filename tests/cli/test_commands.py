@@ -104,9 +104,9 @@ def test_run_directories_are_numbered(tmp_path, monkeypatch):
     from larq_igp.cli.running import free_run_dir
 
     monkeypatch.chdir(tmp_path)
-    assert str(free_run_dir("net", "digits")) == "runs/net-digits"
+    assert str(free_run_dir("net-digits")) == "runs/net-digits"
     (tmp_path / "runs" / "net-digits").mkdir(parents=True)
-    assert str(free_run_dir("net", "digits")) == "runs/net-digits-2"
+    assert str(free_run_dir("net-digits")) == "runs/net-digits-2"
 
 
 def test_evaluate_a_run_and_its_file(run_dir, converted, igp):
@@ -179,7 +179,7 @@ def test_convert_two_bits_as_float_only(igp, refused, tmp_path):
 def test_benchmark_beside_the_float_twin(converted, igp):
     path, _ = converted
     rows = document(igp("benchmark", path, "--runs", 3, "--warmup", 1, "--json"))
-    assert [row["network"] for row in rows] == ["converted"] * (len(rows) - 1) + ["float twin"]
+    assert [row["role"] for row in rows] == ["converted"] * (len(rows) - 1) + ["float twin"]
     assert {row["engine"] for row in rows} >= {"lce", "lce_indirect", "tflite"}
     for row in rows:
         assert row["file"] == str(path)

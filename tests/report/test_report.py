@@ -18,9 +18,10 @@ def page(run_dir, tmp_path_factory):
     from larq_igp.cli import main
 
     folder = tmp_path_factory.mktemp("report")
-    operators = [{"index": 0, "operator": "LceBconv2d", "latency_ms_median": 0.1}]
-    row = {"network": "igp_resnet_tiny", "engine": "lce", "latency_ms_median": 0.5, "operators": operators}
-    (folder / "latency.json").write_text(json.dumps([row, {**row, "engine": "slow", "latency_ms_median": 2}]))
+    invoke = CliRunner().invoke
+    assert invoke(main, ["convert", str(run_dir), "-o", str(folder / "net.tflite")]).exit_code == 0
+    timed = invoke(main, ["benchmark", str(folder / "net.tflite"), "--operators", "--runs", "5", "--json"])
+    (folder / "latency.json").write_text(timed.stdout)
     arguments = [
         "report",
         run_dir,
@@ -32,7 +33,7 @@ def page(run_dir, tmp_path_factory):
         folder / "png",
         "--json",
     ]
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    result = invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return folder, json.loads(result.stdout)
 

@@ -9,17 +9,19 @@ import pytest
 from larq_igp.data import load_dataset
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
-from larq_igp.training.callbacks import NonFiniteLossError
+from larq_igp.training.loop import NonFiniteLossError
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import RunError, open_run, weights_path
 from larq_igp.training.train import train
 
+TIMES = ("seconds", "images_per_second")
 SHORT = {"network": "resnet_tiny", "parameters": {"filters": 8, "blocks": (1,)}, "epochs": 2, "batch_size": 100}
 
 
 def test_a_run_directory_holds_what_it_should(run_dir):
     assert {path.name for path in run_dir.iterdir()} == {
         "config.json", "history.csv", "best.weights.h5", "last.weights.h5", "metrics.json", "tensorboard",
+        "layers.csv", "checkpoints", "run.lock",
     }  # fmt: skip
     config = json.loads((run_dir / "config.json").read_text())
     assert config["recipe"]["network"] == "igp_resnet_tiny"
@@ -29,7 +31,7 @@ def test_a_run_directory_holds_what_it_should(run_dir):
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert set(rows[0]) == {
-        "epoch", "learning_rate", "loss", "seconds", "top1", "top5", "val_loss", "val_top1", "val_top5",
+        "epoch", "images_per_second", "learning_rate", "loss", "seconds", "top1", "top5", "val_loss", "val_top1", "val_top5",
     }  # fmt: skip
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert list((run_dir / "tensorboard").rglob("events.out.tfevents.*"))
@@ -64,7 +66,7 @@ def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
     def outcome(name, seed):
         train(Recipe(**SHORT, seed=seed), tmp_path / name, verbose=0)
         with (tmp_path / name / "history.csv").open() as file:
-            history = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+            history = [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(file)]
         return open_run(tmp_path / name).load_model("last").get_weights(), history
 
     (weights, history), (same_weights, same_history), (_, other_history) = (
@@ -79,7 +81,9 @@ def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    with pytest.raises(NonFiniteLossError, match=r"the loss became .* at step .*: lower --learning-rate"):
+    with pytest.raises(
+        NonFiniteLossError, match=r"the loss became .* at step \d+ \(epoch 1\), .*: lower --learning-rate"
+    ):
         train(Recipe(**SHORT, learning_rate=1e36), tmp_path / "run", verbose=0)
     assert not (tmp_path / "run" / "metrics.json").exists()
 

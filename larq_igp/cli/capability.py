@@ -1,0 +1,66 @@
+"""``capability``: how many values the tensors of a network's binary layers can take, and do."""
+
+import click
+
+from larq_igp.cli.options import data_options, network_options, seed_option, subject_dataset_option, weights_option
+from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
+
+
+@click.command(short_help="Representational capability of each binary layer.")
+@click.argument("source", metavar="RUN-or-NAME")
+@subject_dataset_option
+@data_options
+@click.option(
+    "--images",
+    type=click.IntRange(0),
+    default=32,
+    show_default=True,
+    help="Test images to count values on; 0 leaves it out.",
+)
+@weights_option
+@network_options
+@seed_option
+@json_option
+def capability(source: str, images: int, as_json: bool, **options) -> None:
+    """Print log2 R of each binary layer's tensors, R being the number of values that a tensor can take (the paper's section 3.1).
+
+    A_b is the output of Sign, A_m of the 1-bit convolution, A_add of the addition of the shortcut: as the paper corrects it, and as
+    it was claimed with Bi-Real net, which the paper refutes. Beside them stands what one element really takes on images.
+    """
+    with progress_on_stderr(as_json):
+        from dataclasses import asdict
+
+        from larq_igp.analysis.capability import layer_capabilities
+        from larq_igp.cli.subject import open_subject
+        from larq_igp.data import eval_batches
+
+        subject = open_subject(source, **options)
+        batches = eval_batches(subject.data.split("test"), subject.preprocessing, batch_size=max(1, images))
+        seen = next(batches.as_numpy_iterator())[0] if images else None
+        layers = layer_capabilities(subject.model, seen)
+    document = {"source": source, "dataset": subject.data.name, "layers": [asdict(layer) for layer in layers]}
+    emit(as_json, document, capability_text(source, layers, subject.data.name, images))
+
+
+def capability_text(source: str, layers: list, dataset: str, images: int) -> str:
+    """Format capabilities for a terminal."""
+    header = ["layer", "input", "log2 R(A_b)", "log2 R(A_m)", "log2 R(A_add)", "refuted"]
+    header += ["values possible", "seen: A_m", "shortcut", "A_add"] if images else []
+    rows = []
+    for layer in layers:
+        log2_r, values = layer.capability, layer.values
+        added = [log2_r.added, log2_r.added_refuted] if layer.is_added else [None, None]
+        row = [layer.layer, "x".join(map(str, layer.input_shape))]
+        row += ["-" if bits is None else f"{bits:,.0f}" for bits in (log2_r.binary, log2_r.convolution, *added)]
+        if values:
+            counted = (values.possible, values.convolution, values.shortcut, values.added)
+            row += ["-" if number is None else f"{number:,}" for number in counted]
+        rows.append(tuple(row))
+    lines = [f"{source}: representational capability of {len(layers)} binary layers", table(rows, tuple(header))]
+    lines += ["", "A_add: (hwC+1)^(HWC), as the paper has it; refuted: (hwC+1)^(2HWC), as claimed with Bi-Real net."]
+    if images:
+        samples = layers[0].values.samples
+        lines.append(
+            f"Values of one element on {images} test images of {dataset}, the most of any channel; the first layer has {samples:,} places."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""``runs``."""
+
+from pathlib import Path
+
+import click
+
+from larq_igp.cli.output import Refusal, emit, json_option, table
+
+HEADER = ("run", "state", "network", "dataset", "epoch", "best validation", "test")
+
+
+def percent(share: float | None) -> str:
+    """Format a share."""
+    return "-" if share is None else f"{share:.2%}"
+
+
+@click.command(short_help="List runs with their state and accuracy.")
+@click.argument("folder", default="runs", type=click.Path(path_type=Path))
+@json_option
+def runs(folder: Path, as_json: bool) -> None:
+    """List the runs in FOLDER [default: runs]: running, interrupted, finished, failed or damaged, with their best accuracy."""
+    from larq_igp.training.listing import list_runs
+
+    if not folder.is_dir():
+        raise Refusal(f"{folder} is not a folder: name one that holds runs.")
+    found = list_runs(folder)
+    rows = [
+        (
+            row["run"], row["state"], row["network"] or "-", row["dataset"] or "-", f"{row['epoch']}/{row['epochs'] or '-'}",
+            percent(row["best_validation_top1"]), percent(row["test_top1"]),
+        )
+        for row in found
+    ]  # fmt: skip
+    emit(as_json, found, table(rows, HEADER) if rows else f"{folder} holds no runs.")
