@@ -9,6 +9,7 @@ import click
 
 import larq_igp
 from larq_igp.cli.capability import capability
+from larq_igp.cli.data import data
 from larq_igp.cli.deployment import benchmark, convert
 from larq_igp.cli.design import design
 from larq_igp.cli.doctor import doctor
@@ -50,6 +51,7 @@ for command in (
     gradients,
     design,
     reproduce,
+    data,
     train,
     launch,
     runs,

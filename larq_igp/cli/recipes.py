@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from larq_igp.cli.options import network_options, pop_parameters, seed_option, stack
 
-DATASETS = ("digits", "fashion_mnist")
+DATASETS = ("digits", "fashion_mnist", "cifar10", "cifar100", "imagenet2012", "folder")
 dataset_help = f"Data set: {', '.join(DATASETS)}."
 
 recipe_options = stack(
@@ -69,11 +69,9 @@ def _over(*layers: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def run_name(network: str, dataset: str) -> str:
+def run_name(network: str) -> str:
     """Return what a run of this network, or of this recipe file, is called: a name that can be a folder's."""
-    if network.endswith(".toml"):
-        return Path(network).stem
-    return f"{network.replace(':', '_')}-{dataset}"
+    return Path(network).stem if network.endswith(".toml") else network.replace(":", "_")
 
 
 def recipe_text(recipe: Any) -> str:

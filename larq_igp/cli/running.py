@@ -10,10 +10,10 @@ from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipes import dataset_help, make_recipe, recipe_options, recipe_text, run_name
 
 
-def free_run_dir(name: str) -> Path:
-    """Return the first of ``runs/NAME``, ``runs/NAME-2``, ``runs/NAME-3`` that does not exist."""
-    base = Path("runs") / name
-    names = (base if number == 1 else base.with_name(f"{name}-{number}") for number in count(1))
+def free_run_dir(network: str, dataset: str) -> Path:
+    """Return the first of ``runs/NETWORK-DATASET``, ``...-2``, ``...-3`` that does not exist."""
+    base = Path("runs") / f"{network}-{dataset}"
+    names = (base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1))
     return next(path for path in names if not path.exists())
 
 
@@ -56,23 +56,23 @@ def given_recipe_options(ctx: click.Context) -> list[str]:
     return [parameter.opts[0] for parameter in typed]
 
 
-def resumed_folder(name: str | None, run_dir: str | None, resume: str) -> Path:
-    """Return the folder that ``--resume`` means; ``name`` is that of the run, if the command names a network."""
+def resumed_folder(network: str | None, dataset: str | None, run_dir: str | None, resume: str) -> Path:
+    """Return the folder that ``--resume`` means."""
     if resume != SAME_COMMAND:
         if run_dir and Path(run_dir) != Path(resume):
             raise Refusal(f"--resume {resume} and --run-dir {run_dir} name two folders: give one of them.")
         return Path(resume)
     if run_dir:
         return Path(run_dir)
-    if name is None:
+    if network is None:
         raise Refusal(
             "--resume needs a run directory, or the command that started the run: `larq-igp train --resume RUN_DIR`."
         )
-    return Path("runs") / name
+    return Path("runs") / f"{network}-{dataset}"
 
 
 @click.command(short_help="Train a network and measure it; go on with a run.")
-@click.argument("network", metavar="NAME", required=False, shell_complete=complete_network)
+@click.argument("network", metavar="NAME-or-FILE", required=False, shell_complete=complete_network)
 @recipe_options
 @data_options
 @run_options
@@ -88,7 +88,7 @@ def train(
     as_json: bool,
     **options,
 ) -> None:
-    """Train network NAME, and measure the weights that were best on the validation split on the test split.
+    """Train a network, by its name or by a recipe file (.toml), and measure the weights that validation found best on the test split.
 
     A run that was interrupted, by whatever, goes on where it was with
 
@@ -112,14 +112,14 @@ def train(
         if network is None:
             from larq_igp.training.run import open_run
 
-            folder = resumed_folder(None, run_dir, resume)
+            folder = resumed_folder(None, None, run_dir, resume)
             recipe = open_run(folder).recipe
         else:
             recipe = make_recipe(network, options)
-            name = run_name(network, recipe.dataset)
-            new = Path(run_dir) if run_dir else free_run_dir(name)
-            folder = new if resume is None else resumed_folder(name, run_dir, resume)
-        click.echo(recipe_text(recipe))
+            if resume is not None:
+                folder = resumed_folder(run_name(network), recipe.dataset, run_dir, resume)
+            else:
+                folder = Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
         try:
             if dry_run:
                 from larq_igp.training.dry_run import dry_run as try_out
@@ -130,7 +130,8 @@ def train(
             else:
                 from larq_igp.training.train import train as train_network
 
-                metrics = train_network(recipe, folder, resume=resume is not None, verbose=2 if quiet else 1, **of_run)
+                of_run |= {"verbose": 2 if quiet else 1, "announce": lambda recipe: click.echo(recipe_text(recipe))}
+                metrics = train_network(recipe, folder, resume=resume is not None, **of_run)
                 document = {"run_dir": str(folder), **metrics}
                 text = train_text(folder, metrics)
         except StoppedError as stopped:

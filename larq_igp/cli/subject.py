@@ -58,7 +58,7 @@ def open_subject(
         name, build_options, preprocessing = run.recipe.network, run.recipe.build_options(), run.preprocessing
     else:
         data = load_dataset(dataset or "digits", data_dir=data_dir, download=download)
-        preprocessing = Preprocessing(options.pop("input_shape", None) or data.input_shape, data.mean, data.deviation)
+        preprocessing = data.preprocessing(options.pop("input_shape", None))
         name, build_options = source, {key: value for key, value in options.items() if value is not None} | parameters
 
     def build(**replaced: Any) -> "tf.keras.Model":

@@ -1,7 +1,8 @@
 """Images and labels by name of the data set, and how an image becomes a network's input."""
 
-from larq_igp.data.datasets import DATASETS, Dataset, DatasetError, Split, load_dataset
-from larq_igp.data.pipeline import eval_batches, steps_per_epoch, train_batches
+from larq_igp.data.dataset import Dataset, DatasetError, Split
+from larq_igp.data.datasets import DATASETS, load_dataset
+from larq_igp.data.pipeline import eval_batches, steps_per_epoch, train_batches, train_pixels
 from larq_igp.data.preprocess import Preprocessing
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "load_dataset",
     "steps_per_epoch",
     "train_batches",
+    "train_pixels",
 ]

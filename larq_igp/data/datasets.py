@@ -1,79 +1,20 @@
-"""The data sets by name. Each gives three splits of uint8 images ``(H, W, C)`` and integer labels.
-
-A split is read by index (``Split.load``), so that a shuffled epoch is a permutation of numbers: reproducible, cheap, and possible to
-enter at any place. What holds all images in memory and what decodes a file for each index look the same from outside.
-"""
+"""The data sets by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from larq_igp.architectures.zoo import closest
+from larq_igp.data.cifar import load_cifar10, load_cifar100
+from larq_igp.data.dataset import Dataset, DatasetError, Split, in_memory_split
+from larq_igp.data.folders import load_folder
 from larq_igp.data.idx import find_idx_folder, read_idx
-from larq_igp.errors import UserError
-from larq_igp.keras2 import tf
+from larq_igp.data.imagenet import load_imagenet
+from larq_igp.data.prepared import tfds_arrays
+from larq_igp.data.record import apply_check
 
-
-class DatasetError(UserError):
-    """A data set is unknown, missing or damaged; the message says how to get it."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples that are read by index.
-
-    Attributes:
-        examples: how many there are.
-        load: maps an int64 index to ``(image, label)``, uint8 ``(H, W, C)`` and int64 ``()``; runs inside ``tf.data``.
-    """
-
-    examples: int
-    load: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set with its three splits, and what its networks are fed by default.
-
-    Attributes:
-        name: as typed on the command line.
-        class_names: the label ``i`` means ``class_names[i]``.
-        splits: ``train``, ``validation`` (chooses the best weights) and ``test`` (measured once, at the end).
-        input_shape: ``(H, W, C)`` that a network gets if nothing else is asked for.
-        mean: of the training pixels on the scale 0 to 255, one for all channels or one each.
-        deviation: their standard deviation.
-        shift: pixels by which a training image is moved at random, as a share of its side.
-        flip: whether training images are mirrored at random.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
-    splits: dict[str, Split]
-    input_shape: tuple[int, int, int]
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    shift: float = 0.0
-    flip: bool = False
-
-    def split(self, name: str) -> Split:
-        """Return a split by name.
-
-        Raises:
-            DatasetError: if there is none of this name.
-        """
-        if name not in self.splits:
-            raise DatasetError(f"{self.name} has no split {name!r}; it has {', '.join(self.splits)}.")
-        return self.splits[name]
-
-
-def in_memory_split(images: np.ndarray, labels: np.ndarray) -> Split:
-    """Hold ``(N, H, W, C)`` uint8 images and ``(N,)`` labels as a split."""
-    images, labels = np.ascontiguousarray(images), labels.astype(np.int64)
-    # Tensors outside the graph: constants inside would be copied into every saved function.
-    images, labels = tf.constant(images), tf.constant(labels)
-    return Split(len(labels), lambda index: (tf.gather(images, index), tf.gather(labels, index)))
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Split", "in_memory_split", "load_dataset", "open_dataset"]
 
 
 def load_digits(data_dir: Path | None, download: bool) -> Dataset:
@@ -93,7 +34,9 @@ def load_digits(data_dir: Path | None, download: bool) -> Dataset:
     parts = {"train": train, "validation": validation, "test": test}
     splits = {name: in_memory_split(images[part], digits.target[part]) for name, part in parts.items()}
     class_names = tuple(str(digit) for digit in range(10))
-    return Dataset("digits", class_names, splits, (32, 32, 3), mean=(77.8,), deviation=(82.4,), shift=0.1)
+    return Dataset(
+        "digits", class_names, splits, (32, 32, 3), mean=(77.8,), deviation=(82.4,), shift=0.1, source="scikit-learn"
+    )
 
 
 FASHION_CLASSES = (
@@ -118,7 +61,11 @@ def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
         parts = {part: _read_idx_pair(folder, part) for part in ("train", "t10k")}
         (images, labels), test = parts["train"], parts["t10k"]
     else:
-        arrays = tfds_arrays("fashion_mnist", data_dir, download)
+        advice = (
+            "give --data-dir with the official files, install Debian's package dataset-fashion-mnist, or pass --download "
+            "where there is a network."
+        )
+        arrays = tfds_arrays("fashion_mnist", data_dir, download, advice)
         (images, labels), test = arrays["train"], arrays["test"]
     splits = {
         "train": in_memory_split(images[:-FASHION_VALIDATION], labels[:-FASHION_VALIDATION]),
@@ -126,7 +73,15 @@ def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
         "test": in_memory_split(*test),
     }
     return Dataset(
-        "fashion_mnist", FASHION_CLASSES, splits, (28, 28, 1), mean=(72.9,), deviation=(90.0,), shift=0.08, flip=True
+        "fashion_mnist",
+        FASHION_CLASSES,
+        splits,
+        (28, 28, 1),
+        mean=(72.9,),
+        deviation=(90.0,),
+        shift=0.08,
+        flip=True,
+        source=f"the official files in {folder}" if folder else "tensorflow-datasets",
     )
 
 
@@ -142,42 +97,18 @@ def _read_idx_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     return images[..., np.newaxis], labels
 
 
-def tfds_arrays(name: str, data_dir: Path | None, download: bool) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return all splits of a data set of tensorflow-datasets as arrays.
-
-    Args:
-        name: as tensorflow-datasets knows it.
-        data_dir: where it is prepared, or None for ``~/tensorflow_datasets``.
-        download: whether to fetch and prepare it when it is not there.
-
-    Raises:
-        DatasetError: if it is not prepared and may not, or cannot, be downloaded.
-    """
-    import tensorflow_datasets as tfds
-
-    where = data_dir or Path("~/tensorflow_datasets").expanduser()
-    advice = (
-        f"give --data-dir with the official files, install Debian's package dataset-{name.replace('_', '-')}, "
-        "or pass --download where there is a network."
-    )
-    try:
-        loaded = tfds.load(name, data_dir=data_dir, download=download, batch_size=-1, as_supervised=True)
-    except AssertionError as error:  # tensorflow-datasets' word for "not prepared"
-        raise DatasetError(f"{name} was not found in {where}: {advice}") from error
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DatasetError(f"{name} could not be loaded through tensorflow-datasets ({reason}): {advice}") from error
-    return {split: tuple(tensor.numpy() for tensor in pair) for split, pair in loaded.items()}
-
-
 DATASETS: dict[str, Callable[[Path | None, bool], Dataset]] = {
     "digits": load_digits,
     "fashion_mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
+    "imagenet2012": load_imagenet,
+    "folder": load_folder,
 }
 
 
 def load_dataset(name: str, *, data_dir: str | Path | None = None, download: bool = False) -> Dataset:
-    """Return a data set by name.
+    """Return a data set by name. Images that a check found corrupt are left out, if that is what was chosen.
 
     Args:
         name: a key of ``DATASETS``.
@@ -185,8 +116,13 @@ def load_dataset(name: str, *, data_dir: str | Path | None = None, download: boo
         download: whether it may be fetched from the network.
 
     Raises:
-        DatasetError: if the name is unknown, or the files are missing or damaged.
+        DatasetError: if the name is unknown, the files are missing or damaged, or images are known to be corrupt.
     """
+    return apply_check(open_dataset(name, data_dir=data_dir, download=download))
+
+
+def open_dataset(name: str, *, data_dir: str | Path | None = None, download: bool = False) -> Dataset:
+    """Return a data set as it is stored, whatever a check found; else as ``load_dataset``."""
     if name not in DATASETS:
         raise DatasetError(
             f"no data set is named {name!r}. {closest(name, list(DATASETS))}Known: {', '.join(DATASETS)}."

@@ -1,7 +1,8 @@
-"""tf.data pipelines: a permutation of indices, load, augment, normalise, batch, prefetch."""
+"""tf.data pipelines: a permutation of indices, load, augment, batch, normalise, prefetch."""
 
 from larq_igp.data.augment import augment
-from larq_igp.data.datasets import Dataset, DatasetError, Split
+from larq_igp.data.dataset import Dataset, DatasetError, Split
+from larq_igp.data.images import decode, decode_random_part
 from larq_igp.data.preprocess import Preprocessing
 from larq_igp.keras2 import tf
 
@@ -20,49 +21,102 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def train_batches(
-    dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, first_step: int = 0
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    share: tuple[int, int] = (0, 1),
 ) -> "tf.data.Dataset":
-    """Return an endless stream of training batches ``(N, H, W, C)`` float32 and ``(N,)`` int64.
+    """Return an endless stream of training batches ``(N, H, W, C)`` float32, normalised, and ``(N,)`` int64; see ``train_pixels``."""
+    pixels = train_pixels(dataset, preprocessing, batch_size=batch_size, seed=seed, first_step=first_step, share=share)
+    # A batch at a time: images that keep their size have a quarter of the bytes until here.
+    batches = pixels.map(
+        lambda images, labels: (preprocessing.normalise(images), labels), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return batches.prefetch(2)
+
+
+def train_pixels(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    share: tuple[int, int] = (0, 1),
+) -> "tf.data.Dataset":
+    """Return an endless stream of training batches ``(N, H, W, C)`` on the scale 0 to 255, and labels ``(N,)`` int64.
 
     Epoch ``e`` visits the examples in the permutation of ``(seed, e)``, and the augmentation of its ``i``-th example is drawn from
     ``(seed, e, i)``: the stream does not depend on how many threads prepare it, or on where it was entered.
 
+    Images that keep their size stay uint8, resized ones are float32; ``normalise`` of the preprocessing, on whatever device, makes them a
+    network's input.
+
     Args:
         dataset: its ``train`` split is used.
         preprocessing: of the network.
-        batch_size: images in a batch.
+        batch_size: images in a batch, of all workers together.
         seed: of permutations and augmentation.
         first_step: the step of the whole run to start from, so that a run goes on in the middle of an epoch.
+        share: number of this worker and how many there are: it gets that part of every batch, and loads no other image.
 
     Raises:
-        DatasetError: if the batch is larger than the split.
+        DatasetError: if the batch is larger than the split, or cannot be shared out evenly.
     """
     split = dataset.split("train")
     steps = steps_per_epoch(split.examples, batch_size)
+    worker, workers = share
+    if batch_size % workers:
+        raise DatasetError(
+            f"a batch of {batch_size} cannot be shared out to {workers} workers: give a multiple of {workers}."
+        )
+    own = batch_size // workers
     first_epoch = first_step // steps
-    first_place = tf.constant(first_step % steps * batch_size, tf.int64)
+    first_count = tf.constant(first_step % steps * own, tf.int64)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(split.examples, dtype=tf.int64), seed=[seed, number])
-        first = tf.where(number == first_epoch, first_place, 0)
-        places = tf.data.Dataset.range(first, steps * batch_size)
-        return places.map(lambda place: (tf.gather(order, place), number * split.examples + place))
+        counts = tf.data.Dataset.range(tf.where(number == first_epoch, first_count, 0), steps * own)
+
+        def of_count(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            place = count // own * batch_size + worker * own + count % own
+            return tf.gather(order, place), number * split.examples + place
+
+        return counts.map(of_count)
 
     def example(index: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = split.load(index)
-        image = augment(preprocessing.resize(image), dataset, seed=tf.stack([tf.constant(seed, tf.int64), place]))
-        return preprocessing.normalise(image), label
+        seeds = tf.stack([tf.constant(seed, tf.int64), place])
+        if split.read is None:
+            image, label = split.load(index)
+            return augment(preprocessing.resize(image), dataset, seed=seeds), label
+        content, label = split.read(index)
+        part = decode_random_part(
+            content, preprocessing.input_shape[:2], seeds, channels=decoded_channels(preprocessing)
+        )
+        return preprocessing.stretch(augment(part, dataset, seed=seeds)), label
 
     # Indices are shuffled before images are loaded: a permutation of the whole epoch costs 8 bytes an image.
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
-    return epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True).prefetch(2)
+    return epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True)
+
+
+def decoded_channels(preprocessing: Preprocessing) -> int:
+    """Return the channels that an image file is decoded to: grey for a grey network, else colour."""
+    return 1 if preprocessing.input_shape[-1] == 1 else 3
 
 
 def eval_batches(split: Split, preprocessing: Preprocessing, *, batch_size: int) -> "tf.data.Dataset":
     """Return every example of a split once, in order, without augmentation: ``(N, H, W, C)`` float32 and ``(N,)`` int64."""
 
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = split.load(index)
+        if split.read is None:
+            image, label = split.load(index)
+        else:
+            content, label = split.read(index)
+            image = decode(content, channels=decoded_channels(preprocessing))
         return preprocessing(image), label
 
     indices = tf.data.Dataset.range(split.examples)

@@ -17,17 +17,20 @@ class PreprocessingError(UserError):
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, set channels, normalise: uint8 ``(h, w, c)`` -> float32 ``(H, W, C)``.
+    """Resize, crop, set channels, normalise: uint8 ``(h, w, c)`` -> float32 ``(H, W, C)``.
 
     Attributes:
         input_shape: ``(H, W, C)`` of the network.
         mean: subtracted, on the scale 0 to 255; one for all channels or one each.
         deviation: divided by; likewise.
+        crop: None stretches an image to ``(H, W)``. A share resizes it, its proportions kept, until it just covers ``(H / crop, W /
+            crop)``, and cuts out the centre: 0.875 resizes the shorter side to 256 and keeps 224 x 224, as is usual for ImageNet.
     """
 
     input_shape: tuple[int, int, int]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    crop: float | None = None
 
     def __post_init__(self) -> None:
         """Check the fields, which may come from a file.
@@ -43,35 +46,63 @@ class Preprocessing:
             are_numbers = all(isinstance(value, int | float) for value in values)
             if not (are_numbers and len(values) in (1, self.input_shape[-1]) and all(map(is_valid, values))):
                 raise PreprocessingError(f"{name} of the preprocessing cannot be {values}.")
+        is_share = isinstance(self.crop, int | float) and not isinstance(self.crop, bool) and 0 < self.crop <= 1
+        if self.crop is not None and not is_share:
+            raise PreprocessingError(f"crop of the preprocessing cannot be {self.crop!r}; it is above 0 and at most 1.")
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
         return self.normalise(self.resize(image))
 
     def resize(self, image: tf.Tensor) -> tf.Tensor:
-        """Bring one image to size (bilinear, without antialias) and channels: float32 ``(H, W, C)`` on the scale 0 to 255."""
-        height, width, channels = self.input_shape
-        if image.shape[-1] != channels:
-            image = self._match_channels(image, channels)
-        if tuple(image.shape[:2]) == (height, width):
+        """Bring one image to size, as ``crop`` says, and to the network's channels: float32 ``(H, W, C)`` on the scale 0 to 255."""
+        return self.stretch(image) if self.crop is None else self._centre_crop(self.match_channels(image))
+
+    def stretch(self, image: tf.Tensor) -> tf.Tensor:
+        """Bring one image to size (bilinear, without antialias), all of it, and to the network's channels."""
+        image = self.match_channels(image)
+        if tuple(image.shape[:2]) == self.input_shape[:2]:
             return tf.cast(image, tf.float32)
-        return tf.image.resize(image, (height, width))
+        return tf.image.resize(image, self.input_shape[:2])
 
-    def normalise(self, image: tf.Tensor) -> tf.Tensor:
-        """Subtract the mean and divide by the deviation."""
-        return (image - self.mean) / self.deviation
+    def normalise(self, images: tf.Tensor) -> tf.Tensor:
+        """Subtract the mean and divide by the deviation: one image or a batch, uint8 or float32."""
+        images, shape = tf.cast(images, tf.float32), images.shape
+        if len(self.mean) == len(self.deviation) == 1:
+            return (images - self.mean) / self.deviation
+        # Broadcast vectors of a whole row in place of vectors of three: the same sums.
+        columns = shape[-2]
+        channels = tf.ones(shape[-1])
+        mean, deviation = (tf.tile(channels * value, [columns]) for value in (self.mean, self.deviation))
+        rows = tf.reshape(images, tf.concat([tf.shape(images)[:-2], [columns * shape[-1]]], axis=0))
+        return tf.ensure_shape(tf.reshape((rows - mean) / deviation, tf.shape(images)), shape)
 
-    @staticmethod
-    def _match_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
-        if image.shape[-1] == 3 and channels == 1:
+    def _centre_crop(self, image: tf.Tensor) -> tf.Tensor:
+        height, width, channels = self.input_shape
+        target = tf.constant([round(height / self.crop), round(width / self.crop)], tf.float64)
+        stored = tf.cast(tf.shape(image)[:2], tf.float64)
+        resized = tf.cast(tf.round(stored * tf.reduce_max(target / stored)), tf.int32)
+        top, left = (resized[0] - height) // 2, (resized[1] - width) // 2
+        image = tf.image.resize(image, resized)
+        return tf.ensure_shape(
+            tf.image.crop_to_bounding_box(image, top, left, height, width), (height, width, channels)
+        )
+
+    def match_channels(self, image: tf.Tensor) -> tf.Tensor:
+        """Make a colour image grey, or repeat one channel, if the network has other channels than the image."""
+        has, channels = image.shape[-1], self.input_shape[-1]
+        if has == channels:
+            return image
+        if has == 3 and channels == 1:
             return tf.image.rgb_to_grayscale(image)
-        if image.shape[-1] == 1:
+        if has == 1:
             return tf.repeat(image, channels, axis=-1)
-        raise ValueError(f"an image of {image.shape[-1]} channels cannot feed a network of {channels}.")
+        raise ValueError(f"an image of {has} channels cannot feed a network of {channels}.")
 
     def to_json(self) -> dict:
         """Return a dict for configuration files and model cards."""
-        return {**asdict(self), "input_shape": list(self.input_shape), **FIXED}
+        fields = {**asdict(self), "input_shape": list(self.input_shape), **FIXED}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @classmethod
     def from_json(cls, data: dict) -> "Preprocessing":
@@ -88,4 +119,4 @@ class Preprocessing:
         if asked != FIXED:
             raise PreprocessingError(f"the preprocessing asks for {asked}; there is only {FIXED}.")
         check_input_shape(fields[0])
-        return cls(*fields)
+        return cls(*fields, crop=data.get("crop"))

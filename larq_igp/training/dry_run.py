@@ -1,5 +1,6 @@
 """Try a recipe: build the model and the pipeline, take a few steps, and leave nothing behind."""
 
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -7,9 +8,8 @@ from typing import Any
 
 from larq_igp.data import load_dataset, steps_per_epoch
 from larq_igp.training.loop import NonFiniteLossError, distributed_train_batches
-from larq_igp.training.recipe import Recipe
+from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run import describe_run
-from larq_igp.training.stages import untrained
 from larq_igp.training.strategy import WORKER_TIMEOUT_SECONDS, open_devices
 from larq_igp.training.train import build_to_fit
 
@@ -41,7 +41,11 @@ def dry_run(
     steps = steps_per_epoch(images, recipe.batch_size)
     devices.check_batch_size(recipe.batch_size)
     run = describe_run(Path(), recipe, dataset)
-    network, model, _ = build_to_fit(run, untrained(recipe), steps, devices)
+    first = {
+        "first_stage_epochs": 0,
+        "teacher": None if recipe.teacher == TWIN else recipe.teacher,
+    }  # they have runs of their own
+    network, model, _ = build_to_fit(run, dataclasses.replace(recipe, **first), steps, devices)
     batches = distributed_train_batches(run, dataset, devices)
     model.distribute_reduction_method = "first"
     step = model.make_train_function()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from larq_igp.data import Preprocessing
+from larq_igp.data.images import decode
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.evaluate import finite
@@ -33,10 +34,10 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def _decode(content: bytes, channels: int) -> tf.Tensor:
-    """Decode to 1 or 3 channels if that is what the network has; GIF and BMP have no decoder to grey, and become grey later."""
-    if channels == 1 and content[:3] != b"GIF" and content[:2] != b"BM":
-        return tf.io.decode_image(content, channels=1, expand_animations=False)
-    return tf.io.decode_image(content, channels=3 if channels in (1, 3) else 0, expand_animations=False)
+    """Decode to 1 or 3 channels if that is what the network has, as the images of a data set are; else to what the file has."""
+    if channels in (1, 3):
+        return decode(tf.constant(content), channels)
+    return tf.io.decode_image(content, channels=0, expand_animations=False)
 
 
 def predict_images(predictor: Predictor, paths: Sequence[str | Path], *, top: int) -> list[dict[str, Any]]:

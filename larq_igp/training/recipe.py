@@ -73,8 +73,8 @@ class Recipe:
         first_stage_epochs: of a first stage with binary activations and real weights (arXiv 1904.05868), from whose best weights this
             run starts; 0 is no first stage.
         initial_weights: a weights file or a run directory to start from.
-        synchronized_batchnorm: whether BatchNorm takes its statistics over the batches of all replicas, or each over its own.
         precision: ``float32``, ``mixed_float16`` or ``mixed_bfloat16``: of the arithmetic in training; weights are always float32.
+        synchronized_batchnorm: whether BatchNorm takes its statistics over the batches of all replicas, or each over its own.
         seed: of initial weights, order and augmentation: on the CPU the same seed gives the same result.
     """
 
@@ -112,8 +112,8 @@ class Recipe:
     first_stage_epochs: int = 0
     initial_weights: str | None = None
 
-    synchronized_batchnorm: bool = False
     precision: str = "float32"
+    synchronized_batchnorm: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ class Run:
 
 def describe_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     """Return what a run will be; nothing is written."""
-    preprocessing = Preprocessing(recipe.input_shape or dataset.input_shape, dataset.mean, dataset.deviation)
+    preprocessing = dataset.preprocessing(recipe.input_shape)
     return Run(folder, recipe, dataset.class_names, preprocessing)
 
 

@@ -38,12 +38,6 @@ def prepare(recipe: Recipe, run_dir: str | Path, train: Callable[[Recipe, Path],
     return recipe
 
 
-def untrained(recipe: Recipe) -> Recipe:
-    """Return the recipe without what would have to be trained first: what a dry run can do."""
-    teacher = None if recipe.teacher == TWIN else recipe.teacher
-    return dataclasses.replace(recipe, teacher=teacher, first_stage_epochs=0)
-
-
 def _finish(recipe: Recipe, folder: Path, train: Callable[[Recipe, Path], Any]) -> None:
     is_finished = (folder / CONFIG).is_file() and open_run(folder).metrics() is not None
     if not is_finished:

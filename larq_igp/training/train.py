@@ -1,8 +1,9 @@
 """Train a network: from a recipe to a run directory, in one go or in several."""
 
+import dataclasses
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class TrainingOptions:
         worker_timeout: seconds to wait for other workers.
         checkpoint_seconds: between two checkpoints within an epoch; there is one at each epoch's end. 0 is after every step.
         verbose: 0 silent, 1 a progress bar with the time left, 2 a line an epoch.
+        announce: called by the chief with the recipe, every default written out, once nothing more can be refused.
     """
 
     download: bool = False
@@ -46,6 +48,7 @@ class TrainingOptions:
     worker_timeout: float = WORKER_TIMEOUT_SECONDS
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     verbose: int = 1
+    announce: Callable[[Recipe], object] | None = None
 
 
 def train(recipe: Recipe, run_dir: str | Path, **options) -> dict[str, Any]:
@@ -93,11 +96,13 @@ def _train(
         checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)
         if checkpoint is None and (metrics := _finished(run, settings.resume)):
             return metrics
+        if settings.announce and devices.is_chief:
+            settings.announce(recipe)
         try:
-            # 2. What comes first: a teacher, a first stage. What is finished stays, what was interrupted goes on.
-            first = partial(_train, settings=replace(settings, resume=True), devices=devices, stop=stop)
-            prepared = prepare(recipe, folder, first)
-            return _fit_and_measure(run, prepared, dataset, steps, checkpoint, settings, devices, stop)
+            # 2. What comes first: a teacher, a first stage. On resume, what is finished of them is not trained again.
+            inner = dataclasses.replace(settings, resume=True)
+            fitted = prepare(recipe, folder, lambda part, where: _train(part, where, inner, devices, stop))
+            return _fit_and_measure(run, fitted, dataset, steps, checkpoint, settings, devices, stop)
         except (UserError, StoppedError) as error:
             _write_status(run, error, devices)
             raise
@@ -144,7 +149,14 @@ def _finished(run: Run, resume: bool) -> dict[str, Any] | None:
 
 
 def build_to_fit(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
-    """Return the network, the model to fit, and the network in float32 on one device; ``recipe`` is as ``prepare`` returned it."""
+    """Return the network, the model to fit, and the network on one device in float32, as it is saved and deployed.
+
+    Args:
+        run: whose network is built.
+        recipe: of the run, as ``prepare`` returns it: teacher and initial weights are there.
+        steps: of an epoch.
+        devices: to train on.
+    """
     tf.keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     with devices.strategy.scope():
@@ -155,13 +167,14 @@ def build_to_fit(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tupl
     is_plain = devices.replicas == 1 and recipe.precision == "float32"
     plain = network if is_plain else run.build_model()
     if not is_plain:
+        # Flips in the first epoch are counted from the weights that are trained.
         plain.set_weights(network.get_weights())
     return network, model, plain
 
 
 def _fit_and_measure(
     run: Run,
-    prepared: Recipe,
+    fitted: Recipe,
     dataset: Dataset,
     steps: int,
     checkpoint: Checkpoint | None,
@@ -170,12 +183,13 @@ def _fit_and_measure(
     stop: StopRequest,
 ) -> dict[str, Any]:
     # 3. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
-    network, model, plain = build_to_fit(run, prepared, steps, devices)
+    recipe = run.recipe
+    network, model, plain = build_to_fit(run, fitted, steps, devices)
 
     # 4. Fit, from the start or from a checkpoint.
     loop = Loop(
         run=run,
-        recipe=run.recipe,
+        recipe=recipe,
         dataset=dataset,
         steps=steps,
         devices=devices,

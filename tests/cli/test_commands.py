@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
 
 import larq_igp
@@ -28,12 +29,21 @@ def converted(run_dir, tmp_path_factory):
     return path, document(result)
 
 
-@pytest.mark.parametrize("command", main.commands)
-def test_every_command_has_help_and_json(command, igp):
-    result = igp(command, "--help")
+LEAVES = {(name,): command for name, command in main.commands.items() if not isinstance(command, click.Group)}
+LEAVES |= {
+    (name, inner): command
+    for name, group in main.commands.items()
+    if isinstance(group, click.Group)
+    for inner, command in group.commands.items()
+}
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_every_command_has_help_and_json(words, igp):
+    result = igp(*words, "--help")
     assert result.exit_code == 0
     assert "--json" in result.output
-    for option in main.commands[command].params:
+    for option in LEAVES[words].params:
         assert option.param_type_name == "argument" or option.help, option.name
 
 
@@ -96,7 +106,8 @@ def test_train_writes_only_json_on_standard_output(tmp_path):
     metrics = json.loads(finished.stdout)
     assert {"top1", "top5", "examples", "run_dir"} <= set(metrics)
     assert metrics["examples"] == 360
-    assert "ETA" in finished.stderr
+    assert "epoch 1/1: loss " in finished.stderr
+    assert "resnet_tiny" in finished.stderr  # the recipe
     assert json.loads((tmp_path / "a run" / "metrics.json").read_text())["top1"] == metrics["top1"]
 
 
@@ -104,9 +115,9 @@ def test_run_directories_are_numbered(tmp_path, monkeypatch):
     from larq_igp.cli.running import free_run_dir
 
     monkeypatch.chdir(tmp_path)
-    assert str(free_run_dir("net-digits")) == "runs/net-digits"
+    assert str(free_run_dir("net", "digits")) == "runs/net-digits"
     (tmp_path / "runs" / "net-digits").mkdir(parents=True)
-    assert str(free_run_dir("net-digits")) == "runs/net-digits-2"
+    assert str(free_run_dir("net", "digits")) == "runs/net-digits-2"
 
 
 def test_evaluate_a_run_and_its_file(run_dir, converted, igp):

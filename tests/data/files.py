@@ -1,0 +1,46 @@
+"""Tiny data sets in their true formats."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SYNSETS = ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475", "n01496331")
+
+
+def picture(number: int, height: int = 60, width: int = 80) -> Image.Image:
+    """A smooth colour picture that is another for each number."""
+    pixels = np.random.default_rng(number).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def jpeg(image: Image.Image, **options) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=95, **options)
+    return content.getvalue()
+
+
+def write_cifar100(folder: Path, train: int = 60, test: int = 20) -> dict[str, np.ndarray]:
+    """The binary archive; returns its records, ``(N, 3074)``: coarse label, fine label, red, green and blue plane."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    records = {}
+    for name, count in (("train", train), ("test", test)):
+        records[name] = generator.integers(0, 256, (count, 3074), dtype=np.uint8)
+        records[name][:, 1] = np.arange(count) % 100
+        records[name][:, 0] = records[name][:, 1] // 5
+        records[name].tofile(folder / f"{name}.bin")
+    return records
+
+
+def write_class_folders(root: Path, parts: dict[str, int], classes: tuple[str, ...] = SYNSETS) -> None:
+    """JPEGs of several sizes: so many in every class folder of every part; the part "" is the root itself."""
+    number = 0
+    for part, count in parts.items():
+        for name in classes:
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                (folder / f"{name}_{index}.JPEG").write_bytes(jpeg(picture(number, 50 + number % 20, 70 - number % 30)))
+                number += 1

@@ -1,0 +1,209 @@
+import io
+import itertools
+
+import numpy as np
+import pytest
+
+from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches
+from larq_igp.data.check import check_dataset
+from larq_igp.data.prepared import find_records
+from larq_igp.training.predict import read_image
+from tests.data.files import SYNSETS, jpeg, picture, write_class_folders
+
+SHAPE = (32, 32, 3)
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    root = tmp_path_factory.mktemp("with a space")
+    write_class_folders(root, {"train": 6, "val": 2}, tuple(reversed(SYNSETS)))
+    return root
+
+
+def names(split) -> list[str]:
+    return [split.name(index) for index in range(split.examples)]
+
+
+def test_imagenet_folders_have_sorted_synsets_and_every_image_once(imagenet):
+    dataset = load_dataset("imagenet2012", data_dir=imagenet)
+    assert dataset.class_names == SYNSETS
+    assert {name: split.examples for name, split in dataset.splits.items()} == {
+        "train": 30,
+        "validation": 6,
+        "test": 12,
+    }
+    files = sorted(str(path.relative_to(imagenet)) for path in imagenet.rglob("*.JPEG"))
+    assert sorted(name for split in dataset.splits.values() for name in names(split)) == files
+    for split in dataset.splits.values():
+        for index in range(split.examples):
+            content, label = split.read(index)
+            assert content.numpy() == (imagenet / split.name(index)).read_bytes()
+            assert split.name(index).split("/")[1] == SYNSETS[int(label)]
+
+
+def test_held_out_images_do_not_depend_on_the_folder(imagenet, tmp_path):
+    write_class_folders(tmp_path, {"train": 6, "val": 2})
+    both = [load_dataset("imagenet2012", data_dir=root).split("validation") for root in (imagenet, tmp_path)]
+    assert names(both[0]) == names(both[1])
+
+
+def test_one_level_of_class_folders_is_split_by_name(tmp_path):
+    write_class_folders(tmp_path, {"": 20}, ("cat", "dog"))
+    (tmp_path / "cat" / "notes.txt").write_text("no image")
+    dataset = load_dataset("folder", data_dir=tmp_path)
+    assert dataset.class_names == ("cat", "dog")
+    assert {name: split.examples for name, split in dataset.splits.items()} == {"train": 34, "validation": 2, "test": 4}
+    assert len({name for split in dataset.splits.values() for name in names(split)}) == 40
+
+
+def test_three_parts_are_what_they_are_called(tmp_path):
+    write_class_folders(tmp_path, {"train": 3, "val": 2, "test": 1}, ("cat", "dog"))
+    dataset = load_dataset("folder", data_dir=tmp_path)
+    assert {name: split.examples for name, split in dataset.splits.items()} == {"train": 6, "validation": 4, "test": 2}
+    assert all(name.startswith("val/") for name in names(dataset.split("validation")))
+
+
+@pytest.mark.parametrize("first_step", [1, 2, 4])
+def test_a_stream_of_files_can_be_entered_at_any_step(imagenet, first_step):
+    dataset = load_dataset("imagenet2012", data_dir=imagenet)
+
+    def take(step, count):
+        stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=step)
+        return list(itertools.islice(stream.as_numpy_iterator(), count))
+
+    for (images, labels), (again, same) in zip(take(0, 7)[first_step:], take(first_step, 7 - first_step), strict=True):
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, same)
+
+
+def test_workers_share_every_batch(imagenet):
+    dataset = load_dataset("imagenet2012", data_dir=imagenet)
+
+    def take(share):
+        stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=1, share=share)
+        return list(itertools.islice(stream.as_numpy_iterator(), 4))
+
+    for whole, first, second in zip(take((0, 1)), take((0, 2)), take((1, 2)), strict=True):
+        np.testing.assert_array_equal(whole[0], np.concatenate([first[0], second[0]]))
+        np.testing.assert_array_equal(whole[1], np.concatenate([first[1], second[1]]))
+    with pytest.raises(DatasetError, match="a batch of 10 cannot be shared out to 3 workers"):
+        take((0, 3))
+
+
+def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
+    dataset = load_dataset("imagenet2012", data_dir=imagenet)
+    for shape in (SHAPE, (32, 32, 1)):
+        preprocessing, split = dataset.preprocessing(shape), dataset.split("test")
+        images, _ = next(eval_batches(split, preprocessing, batch_size=12).as_numpy_iterator())
+        for index, image in enumerate(images):
+            np.testing.assert_array_equal(image, read_image(imagenet / split.name(index), preprocessing))
+
+
+@pytest.mark.parametrize(
+    "name, parts, change, message",
+    [
+        ("imagenet2012", {"train": 2}, None, "lacks val/"),
+        ("imagenet2012", {"val": 2}, None, "was not found in .*image-net.org"),
+        ("imagenet2012", {"train": 2, "val": 1, "test": 1}, None, "test/, which has no labels"),
+        ("imagenet2012", {"train": 2, "val": 1}, "train/cat", "a class 'cat', and ImageNet's are named"),
+        ("folder", {"train": 2, "val": 1}, "val/cat", "a class 'cat' that the training images do not have"),
+        ("folder", {"train": 2}, "val", "val holds no images"),
+        ("folder", {}, None, "0 class folders, and at least 2 are needed"),
+        ("folder", {"train": 1, "val": 1}, None, "too few images to hold any out for validation"),
+    ],
+)
+def test_layouts_that_cannot_be_read_are_explained(tmp_path, name, parts, change, message):
+    write_class_folders(tmp_path, parts)
+    if change:
+        (tmp_path / change).mkdir()
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(name, data_dir=tmp_path)
+
+
+def test_validation_images_without_folders_are_explained(tmp_path):
+    write_class_folders(tmp_path, {"train": 2})
+    (tmp_path / "val").mkdir()
+    (tmp_path / "val" / "ILSVRC2012_val_00000001.JPEG").write_bytes(jpeg(picture(0)))
+    with pytest.raises(DatasetError, match="images outside of class folders"):
+        load_dataset("imagenet2012", data_dir=tmp_path)
+
+
+def test_corrupt_images_are_named_refused_or_left_out(tmp_path):
+    write_class_folders(tmp_path, {"train": 6, "val": 2})
+    before = load_dataset("imagenet2012", data_dir=tmp_path)
+    bad = [before.split("train").name(3), before.split("test").name(0)]
+    (tmp_path / bad[0]).write_bytes((tmp_path / bad[0]).read_bytes()[:400])
+    (tmp_path / bad[1]).write_bytes(b"<html>")
+
+    report = check_dataset("imagenet2012", data_dir=tmp_path)
+    assert [each.name for each in report.corrupt] == bad
+    assert not report.is_usable
+    with pytest.raises(
+        DatasetError, match=r"2 of 48 images of imagenet2012 are corrupt, the first is .*--corrupt skip"
+    ):
+        load_dataset("imagenet2012", data_dir=tmp_path)
+
+    report = check_dataset("imagenet2012", data_dir=tmp_path, choice="skip")
+    assert report.is_usable
+    after = load_dataset("imagenet2012", data_dir=tmp_path)
+    assert after.left_out == 2
+    for name, split in after.splits.items():
+        assert names(split) == [each for each in names(before.split(name)) if each not in bad]
+    stream = train_batches(after, after.preprocessing(SHAPE), batch_size=29, seed=0).take(2)
+    assert sum(len(labels) for _, labels in stream.as_numpy_iterator()) == 58
+
+    (tmp_path / "val" / SYNSETS[0] / "new.JPEG").write_bytes(jpeg(picture(0)))
+    with pytest.raises(DatasetError, match="are not those that were checked"):
+        load_dataset("imagenet2012", data_dir=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """ImageNet as tensorflow-datasets prepares it, from 30 and 12 JPEGs."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path_factory.mktemp("prepared")
+    builder = tfds.builder("imagenet2012", data_dir=folder)
+
+    def examples(count):
+        for index in range(count):
+            name = f"{index}.JPEG"
+            yield name, {"image": io.BytesIO(jpeg(picture(index))), "label": index % 1000, "file_name": name}
+
+    builder._split_generators = lambda _: {"train": examples(30), "validation": examples(12)}
+    builder.download_and_prepare()
+    return folder
+
+
+def test_imagenet_through_tensorflow_datasets(prepared):
+    import tensorflow_datasets as tfds
+
+    stored = tfds.load("imagenet2012", data_dir=prepared, split="train", decoders={"image": tfds.decode.SkipDecoding()})
+    expected = [(each["image"], int(each["label"])) for each in stored.as_numpy_iterator()]
+    for _ in range(2):  # the places of the records are found, and then read from where they were kept
+        dataset = load_dataset("imagenet2012", data_dir=prepared)
+        assert len(dataset.class_names) == 1000
+        assert list(dataset.class_names) == sorted(dataset.class_names)
+        found = []
+        for name in ("train", "validation"):
+            split = dataset.split(name)
+            pairs = [split.read(index) for index in range(split.examples)]
+            found += [(content.numpy(), int(label)) for content, label in pairs]
+        assert found == expected
+        assert {name: split.examples for name, split in dataset.splits.items()} == {
+            "train": 27,
+            "validation": 3,
+            "test": 12,
+        }
+    batches = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=9, seed=0).take(3)
+    assert sorted(int(label) for _, labels in batches.as_numpy_iterator() for label in labels) == sorted(
+        label for _, label in expected[:27]
+    )
+
+
+def test_truncated_records_are_refused(prepared, tmp_path):
+    path = next(prepared.rglob("*train*tfrecord*"))
+    cut = tmp_path / path.name
+    cut.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DatasetError, match="ends within record"):
+        find_records(cut)
