@@ -29,11 +29,17 @@ class Distilled(tf.keras.Model):
             temperature: T, by which both are softened.
         """
         model = cls(inputs=student.inputs, outputs=student.outputs, name=student.name)
-        # A function hides the teacher from Keras, which tracks every model that is an attribute.
+        # Functions hide the teacher and the metric from Keras, which would count their weights as the student's.
         model._ask_teacher = lambda images: tf.stop_gradient(teacher(images, training=False))
         model._weight, model._temperature = weight, temperature
-        model._distillation = tf.keras.metrics.Mean("distillation")
+        metric = tf.keras.metrics.Mean("distillation")
+        model._distillation = lambda: metric
         return model
+
+    @property
+    def metrics(self) -> list:
+        """Those that were compiled, and ``distillation``."""
+        return [*super().metrics, self._distillation()]
 
     def train_step(self, data: Any) -> dict[str, "tf.Tensor"]:
         """Take one optimizer step on ``(images, labels)`` or ``(images, labels, sample weights)``."""
@@ -50,7 +56,7 @@ class Distilled(tf.keras.Model):
             share = of_teacher / tf.distribute.get_strategy().num_replicas_in_sync
             loss = (1 - self._weight) * of_labels + self._weight * share
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
-        self._distillation.update_state(of_teacher)
+        self._distillation().update_state(of_teacher)
         return self.compute_metrics(images, labels, probabilities, weights)
 
     def test_step(self, data: Any) -> dict[str, "tf.Tensor"]:

@@ -166,6 +166,9 @@ def build_to_fit(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tupl
         model = compile_model(network, recipe, steps)
     is_plain = devices.replicas == 1 and recipe.precision == "float32"
     plain = network if is_plain else run.build_model()
+    if not is_plain:
+        # Flips in the first epoch are counted from the weights that are trained.
+        plain.set_weights(network.get_weights())
     return network, model, plain
 
 

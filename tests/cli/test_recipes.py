@@ -1,0 +1,59 @@
+"""Recipes on the command line: files, options over them, ``--set`` over both."""
+
+import json
+
+import click
+import pytest
+
+from larq_igp.cli.running import train
+from larq_igp.training.recipe import Recipe
+
+FILE = 'network = "resnet_tiny"\nepochs = 3\nbatch_size = 300\nlabel_smoothing = 0.1\n[parameters]\nfilters = 8\nblocks = [1]\n'
+
+
+def test_defaults_of_options_are_those_of_the_recipe():
+    recipe = Recipe(network="igp_resnet_tiny").to_json()
+    options = {
+        option.name: option for option in train.params if isinstance(option, click.Option) and option.name in recipe
+    }
+    assert {"epochs", "optimizer", "schedule", "precision", "bits", "seed"} <= options.keys()
+    for name, option in options.items():
+        if option.show_default:  # the others have none: what is not typed is the recipe's
+            assert type(recipe[name])(option.default) == recipe[name], name
+
+
+def test_options_come_over_the_file_and_set_over_both(igp, tmp_path):
+    path = tmp_path / "my experiment.toml"
+    path.write_text(FILE)
+    result = igp(
+        "train", path, "--run-dir", tmp_path / "run", "--epochs", 2, "--set", "epochs=1", "--set", "parameters.filters=4",
+        "--seed", 7, "--quiet", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["examples"] == 360
+    recipe = json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]
+    assert (recipe["epochs"], recipe["batch_size"], recipe["seed"], recipe["label_smoothing"]) == (1, 300, 7, 0.1)
+    assert recipe["parameters"] == {"filters": 4, "blocks": [1]}
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["igp_resnet_tiny", "--set", "epoch=3"], "unknown field epoch of a recipe. Did you mean epochs"),
+        (["igp_resnet_tiny", "--set", "epochs=few"], "epochs must be an integer; got 'few'"),
+        (["igp_resnet_tiny", "--set", "parameters.filter=3"], "filter is not a parameter of igp_resnet"),
+        (["none.toml"], "recipe none.toml does not exist"),
+        (["igp_resnet_tiny", "--optimizer", "bop", "--bits", "2"], "bop flips weights"),
+        (["larq_zoo:BiRealNet", "--bits", "2"], "bits cannot be chosen for it"),
+    ],
+)
+def test_bad_recipes_are_one_sentence(refused, arguments, message, tmp_path):
+    assert message in refused("train", *arguments, "--run-dir", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_model_of_larq_zoo_takes_the_steps_of_a_run(igp, tmp_path):
+    result = igp("train", "larq_zoo:QuickNetSmall", "--dry-run", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["network"] == "larq_zoo:QuickNetSmall"

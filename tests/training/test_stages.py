@@ -1,0 +1,75 @@
+"""Runs that train something else first: a teacher, a first stage; and training in 16 bits."""
+
+import json
+
+import numpy as np
+import pytest
+
+from larq_igp.errors import UserError
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.run import open_run
+from larq_igp.training.train import train
+
+SHORT = {"network": "resnet_tiny", "parameters": {"filters": 8, "blocks": (1,)}, "epochs": 1, "batch_size": 300}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """A run with a twin for its teacher and a first stage."""
+    folder = tmp_path_factory.mktemp("runs") / "both"
+    recipe = Recipe(**SHORT, teacher="twin", first_stage_epochs=1, temperature=4.0)
+    train(recipe, folder, verbose=0)
+    return folder
+
+
+def test_what_comes_first_is_a_run_of_its_own(both):
+    run, twin, first = (open_run(both / part) for part in ("", "teacher", "first_stage"))
+    assert all(each.metrics() for each in (run, twin, first))
+    assert (run.recipe.teacher, run.recipe.first_stage_epochs) == ("twin", 1)
+    assert (twin.recipe.bits, twin.recipe.teacher) == (32, None)
+    assert (first.recipe.kernel_quantizer, first.recipe.teacher) == ("float", str(both / "teacher"))
+    assert "distillation" in (both / "history.csv").read_text().splitlines()[0]
+    assert "distillation" not in (both / "teacher" / "history.csv").read_text().splitlines()[0]
+
+
+def test_what_is_finished_is_not_trained_again(both, tmp_path):
+    """As after an interruption: the run has no checkpoint yet, its teacher and first stage are there."""
+    before = {part: (both / part / "metrics.json").stat().st_mtime_ns for part in ("teacher", "first_stage")}
+    weights = open_run(both).load_model("last").get_weights()
+    for name in ("metrics.json", "last.weights.h5", "best.weights.h5", "history.csv", "layers.csv"):
+        (both / name).unlink()
+    for path in (both / "checkpoints").iterdir():
+        path.unlink()
+    train(open_run(both).recipe, both, resume=True, verbose=0)
+    assert {part: (both / part / "metrics.json").stat().st_mtime_ns for part in before} == before
+    for expected, found in zip(weights, open_run(both).load_model("last").get_weights(), strict=True):
+        np.testing.assert_array_equal(expected, found)
+
+
+def test_a_teacher_must_fit(both, run_dir, tmp_path):
+    with pytest.raises(UserError, match=r"teacher .* was trained on digits, and the student learns fashion_mnist"):
+        from larq_igp.training.distillation import load_teacher
+
+        load_teacher(Recipe(**SHORT, dataset="fashion_mnist", teacher=str(run_dir)), open_run(run_dir).build_model())
+    with pytest.raises(UserError, match=r"takes images of 32x32x3, and the student 28x28x1"):
+        train(Recipe(**SHORT, input_shape=(28, 28, 1), teacher=str(both)), tmp_path / "student", verbose=0)
+    with pytest.raises(UserError, match="is not a run directory"):
+        train(Recipe(**SHORT, teacher=str(tmp_path)), tmp_path / "other", verbose=0)
+
+
+@pytest.mark.slow
+def test_bfloat16_learns_as_float32_does(tmp_path):
+    fields = {
+        "network": "bireal_resnet_tiny",
+        "parameters": {"filters": 8, "blocks": (1, 1)},
+        "epochs": 20,
+        "batch_size": 100,
+    }
+    found = {
+        precision: train(Recipe(**fields, precision=precision), tmp_path / precision, verbose=0)
+        for precision in ("float32", "mixed_bfloat16")
+    }
+    assert min(metrics["top1"] for metrics in found.values()) > 0.6  # a tenth is guessing
+    config = json.loads((tmp_path / "mixed_bfloat16" / "config.json").read_text())
+    assert config["recipe"]["precision"] == "mixed_bfloat16"
+    assert open_run(tmp_path / "mixed_bfloat16").load_model("best").get_layer("stem_conv").compute_dtype == "float32"
