@@ -169,7 +169,9 @@ def tensor_graph(model: "tf.keras.Model", *, bits: int = 1) -> TensorGraph:
 
 def _passes_gradient(layer: Any, tensor: Any) -> bool:
     """Say whether a gradient flows from a tensor to what it was made from: not through whole numbers, nor where it is stopped."""
-    is_stopped = str(getattr(layer, "symbol", "")).endswith("stop_gradient")  # Keras' layer around a TensorFlow function
+    is_stopped = str(getattr(layer, "symbol", "")).endswith(
+        "stop_gradient"
+    )  # Keras' layer around a TensorFlow function
     return not is_stopped and (tensor.dtype.is_floating or isinstance(layer, tf.keras.Model))
 
 
