@@ -7,8 +7,6 @@ signal-to-noise ratio with what its paths predict; between the networks, the med
 """
 
 import argparse
-import csv
-import io
 import statistics
 import tempfile
 from pathlib import Path
@@ -21,6 +19,7 @@ from larq_igp.analysis.gradients import correlate, measure_gradients
 from larq_igp.data import load_dataset, train_batches
 from larq_igp.files import write_atomically
 from larq_igp.report.static import new_figure, save
+from larq_igp.training.outputs import csv_bytes
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import open_run
 from larq_igp.training.train import train
@@ -123,11 +122,7 @@ def main() -> None:
                 rows += measured(network, seed, arguments.epochs, Path(folder))
                 print(f"{network}, seed {seed}: measured", flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(f"{arguments.output}.csv", text.getvalue().encode())
+    write_atomically(f"{arguments.output}.csv", csv_bytes(rows, list(rows[0])))
     save(figure(rows), f"{arguments.output}.png")
     print(summary(rows))
 

@@ -9,6 +9,8 @@ from larq_igp.architectures import ZOO, get_spec
 from larq_igp.architectures.accounting import binary_convolutions, closed_form
 from larq_igp.design import DesignError, design, unfilled
 
+LIKE_TINY = ["design", "--like", "bireal_resnet_tiny", "--family", "igp_resnet", "--columns", "2"]
+
 
 def test_finds_the_papers_networks():
     """The paper's widths are the widest that fit into the storage of their models."""
@@ -82,17 +84,7 @@ def test_latency_is_bisected_with_what_measures_it(widest):
 
 
 def test_command(igp, refused):
-    arguments = (
-        "design",
-        "--like",
-        "bireal_resnet_tiny",
-        "--family",
-        "igp_resnet",
-        "--columns",
-        "2",
-        "--input-shape",
-        "32,32,3",
-    )
+    arguments = [*LIKE_TINY, "--input-shape", "32,32,3"]
     document = json.loads(igp(*arguments, "--align", "8", "--json").stdout)
     best = document["candidates"][0]
     parameters = {
@@ -110,17 +102,7 @@ def test_command(igp, refused):
 
 
 def test_a_budget_of_latency_is_measured_on_this_host(igp):
-    arguments = [
-        "design",
-        "--like",
-        "bireal_resnet_tiny",
-        "--family",
-        "igp_resnet",
-        "--columns",
-        "2",
-        "--blocks",
-        "1,1,1",
-    ]
+    arguments = [*LIKE_TINY, "--blocks", "1,1,1"]
     arguments += [
         "--budget",
         "latency",

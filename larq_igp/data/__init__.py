@@ -2,7 +2,7 @@
 
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.datasets import DATASETS, load_dataset
-from larq_igp.data.pipeline import eval_batches, steps_per_epoch, train_batches, train_pixels
+from larq_igp.data.pipeline import eval_batches, steps_per_epoch, train_batches
 from larq_igp.data.preprocess import Preprocessing
 
 __all__ = [
@@ -15,5 +15,4 @@ __all__ = [
     "load_dataset",
     "steps_per_epoch",
     "train_batches",
-    "train_pixels",
 ]

@@ -29,31 +29,10 @@ def train_batches(
     first_step: int = 0,
     share: tuple[int, int] = (0, 1),
 ) -> "tf.data.Dataset":
-    """Return an endless stream of training batches ``(N, H, W, C)`` float32, normalised, and ``(N,)`` int64; see ``train_pixels``."""
-    pixels = train_pixels(dataset, preprocessing, batch_size=batch_size, seed=seed, first_step=first_step, share=share)
-    # A batch at a time: images that keep their size have a quarter of the bytes until here.
-    batches = pixels.map(
-        lambda images, labels: (preprocessing.normalise(images), labels), num_parallel_calls=tf.data.AUTOTUNE
-    )
-    return batches.prefetch(2)
-
-
-def train_pixels(
-    dataset: Dataset,
-    preprocessing: Preprocessing,
-    *,
-    batch_size: int,
-    seed: int,
-    first_step: int = 0,
-    share: tuple[int, int] = (0, 1),
-) -> "tf.data.Dataset":
-    """Return an endless stream of training batches ``(N, H, W, C)`` on the scale 0 to 255, and labels ``(N,)`` int64.
+    """Return an endless stream of training batches ``(N, H, W, C)`` float32, normalised, and labels ``(N,)`` int64.
 
     Epoch ``e`` visits the examples in the permutation of ``(seed, e)``, and the augmentation of its ``i``-th example is drawn from
     ``(seed, e, i)``: the stream does not depend on how many threads prepare it, or on where it was entered.
-
-    Images that keep their size stay uint8, resized ones are float32; ``normalise`` of the preprocessing, on whatever device, makes them a
-    network's input.
 
     Args:
         dataset: its ``train`` split is used.
@@ -100,7 +79,13 @@ def train_pixels(
 
     # Indices are shuffled before images are loaded: a permutation of the whole epoch costs 8 bytes an image.
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
-    return epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True)
+    pixels = epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True)
+
+    def normalised(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return preprocessing.normalise(images), labels
+
+    # A batch at a time: images that keep their size are uint8, a quarter of the bytes, until here.
+    return pixels.map(normalised, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
 def decoded_channels(preprocessing: Preprocessing) -> int:
