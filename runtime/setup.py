@@ -30,7 +30,7 @@ GLIBC = "2.17"  # manylinux2014
 ARCHITECTURES = ("x86_64", "aarch64")
 
 # Outputs must not depend on the compiler's taste for fused multiply-add: -ffp-contract=off.
-COMPILE_FLAGS = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread"]
+COMPILE_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread"]
 LINK_FLAGS = ["-shared", "-pthread", f"-Wl,--version-script={NATIVE / 'exports.map'}", "-s"]
 
 

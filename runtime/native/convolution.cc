@@ -7,7 +7,10 @@
 namespace larq_igp {
 namespace {
 
-int RoundUpToBlock(int64_t channels) { return static_cast<int>((channels + kBlockChannels - 1) / kBlockChannels); }
+// Channels that are counted before they are finished: whole packed words, and few enough to stay in the first cache.
+constexpr int64_t kLanesPerFinish = 128;
+
+int64_t BlocksFor(int64_t lanes) { return (lanes + kBlockChannels - 1) / kBlockChannels; }
 
 int32_t ClampToDepth(int64_t value, int64_t depth) { return static_cast<int32_t>(std::max(-depth, std::min(value, depth))); }
 
@@ -30,41 +33,24 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
   gapless_ = PatchDepth(first.taps(), channels, true) < PatchDepth(first.taps(), channels, false);
   depth_ = static_cast<size_t>(PatchDepth(first.taps(), channels, gapless_));
 
-  // Lanes. Groups start on blocks of their own, for each reads other input words. So does a convolution whose signs
-  // are packed, for half words are stored by block. All others follow each other without gaps.
-  struct Slice {
-    int member;
-    int64_t channel, count, lane;
-  };
-  std::vector<Slice> slices;
+  // Lanes. Groups start on blocks of their own, for each reads other input words.
   int64_t lane = 0;
   for (size_t m = 0; m < members_.size(); ++m) {
     const ConvAttributes& conv = members_[m].attributes;
     const int64_t count = conv.channels_out / conv.groups;
+    const bool packed = members_[m].packs_signs || mode_ == ConvMode::kThreshold;
     for (int64_t g = 0; g < conv.groups; ++g) {
-      if (conv.groups > 1 || members_[m].packs_signs) lane = int64_t{RoundUpToBlock(lane)} * kBlockChannels;
-      if (conv.groups > 1 || groups_.empty()) groups_.push_back({static_cast<int>(lane / kBlockChannels), 0});
-      const bool packed = members_[m].packs_signs || mode_ == ConvMode::kThreshold;
-      if (packed && lane != g * count) divisible_ = false;
-      if (packed && (g * count) % kBlockChannels != 0) slow_finish_ = true;
-      slices.push_back({static_cast<int>(m), g * count, count, lane});
+      if (conv.groups > 1) lane = BlocksFor(lane) * kBlockChannels;
+      if (conv.groups > 1 || groups_.empty()) groups_.push_back({static_cast<int>(lane / kBlockChannels), 0, slices_.size(), 0});
+      // Threads share out even numbers of blocks: no packed word may lie in two shares.
+      if (packed && (lane - g * count) % 32 != 0) divisible_ = false;
+      slices_.push_back({static_cast<int>(m), g * count, count, lane});
       lane += count;
-      groups_.back().block_end = RoundUpToBlock(lane);
+      groups_.back().block_end = static_cast<int>(BlocksFor(lane));
+      groups_.back().slice_end = slices_.size();
     }
   }
-  blocks_ = RoundUpToBlock(lane);
-  block_table_.assign(blocks_, {0, 0});
-  for (int b = 0; b < blocks_; ++b) {
-    const int64_t begin = int64_t{b} * kBlockChannels, end = begin + kBlockChannels;
-    block_table_[b].first_run = static_cast<int>(runs_.size());
-    for (const Slice& slice : slices) {
-      const int64_t from = std::max(begin, slice.lane), to = std::min(end, slice.lane + slice.count);
-      if (from >= to) continue;
-      runs_.push_back({slice.member, static_cast<int>(from - begin), static_cast<int>(to - from),
-                       static_cast<ptrdiff_t>(slice.channel + from - slice.lane)});
-      ++block_table_[b].runs;
-    }
-  }
+  blocks_ = static_cast<int>(BlocksFor(lane));
 
   const size_t lanes = static_cast<size_t>(blocks_) * kBlockChannels;
   size_t filter_size = lanes;
@@ -75,7 +61,7 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
   const double depth = static_cast<double>(first.depth());
   plain_ = first.activation == Activation::kNone;
   const int64_t filter_step = first.taps() * first.filter_words();
-  for (const Slice& slice : slices) {
+  for (const Slice& slice : slices_) {
     const ConvConstants& member = members_[slice.member];
     for (int64_t i = 0; i < slice.count; ++i) {
       const int64_t channel = slice.channel + i, at = slice.lane + i;
@@ -127,12 +113,11 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
 
   const size_t workers = static_cast<size_t>(std::max(1, threads));
   patches_step_ = (depth_ + 2) * kPanelPixels;
-  raw_step_ = static_cast<size_t>(blocks_) * kPanelPixels * kBlockChannels;
+  // One block more than needed, for a step that is a power of two would put all rows into the same sets of the cache.
+  sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
   if (!patches_.Reserve(patches_step_ * workers)) return "out of memory for patches";
+  if (!sums_.Reserve(sums_step_ * kPanelPixels * workers)) return "out of memory for sums";
   if (!BuildBorders()) return "out of memory for the zero padding";
-  if ((slow_finish_ || mode_ == ConvMode::kInt8 || !shift_of_pixel_.empty()) && !raw_.Reserve(raw_step_ * workers)) {
-    return "out of memory for sums";
-  }
   return "";
 }
 
@@ -178,16 +163,13 @@ bool Convolution::BuildBorders() {
   // Sum of the filter's values at every tap, per lane.
   std::vector<int32_t> tap_sums(static_cast<size_t>(conv.taps()) * lanes);
   const int64_t words = conv.filter_words();
-  for (int b = 0; b < blocks_; ++b) {
-    for (int r = 0; r < block_table_[b].runs; ++r) {
-      const LaneRun& run = runs_[block_table_[b].first_run + r];
-      for (int i = 0; i < run.count; ++i) {
-        const uint32_t* filter = members_[run.output].filter + (run.channel + i) * conv.taps() * words;
-        for (int64_t t = 0; t < conv.taps(); ++t) {
-          int32_t signs = 0;
-          for (int64_t w = 0; w < words; ++w) signs += SignsIn(filter[t * words + w]);
-          tap_sums[t * lanes + b * kBlockChannels + run.lane + i] = static_cast<int32_t>(conv.group_channels()) - 2 * signs;
-        }
+  for (const Slice& slice : slices_) {
+    for (int64_t i = 0; i < slice.count; ++i) {
+      const uint32_t* filter = members_[slice.member].filter + (slice.channel + i) * conv.taps() * words;
+      for (int64_t t = 0; t < conv.taps(); ++t) {
+        int32_t signs = 0;
+        for (int64_t w = 0; w < words; ++w) signs += SignsIn(filter[t * words + w]);
+        tap_sums[t * lanes + slice.lane + i] = static_cast<int32_t>(conv.group_channels()) - 2 * signs;
       }
     }
   }
@@ -245,18 +227,6 @@ void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, const Ke
                  std::min(rows_.input, y + kRowsPerTask), layout_, planes_.data() + image * layout_.image_step());
   });
 
-  ConvFinish finish;
-  finish.mode = mode_;
-  finish.multiplier = multiplier_.data();
-  finish.bias = bias_.data();
-  finish.doubled = plain_ ? doubled_.data() : nullptr;
-  finish.clamp_min = clamp_min_;
-  finish.clamp_max = clamp_max_;
-  finish.threshold = threshold_.data();
-  finish.blocks = block_table_.data();
-  finish.runs = runs_.data();
-  finish.outputs = outputs;
-
   // One task is one panel, and where there are few panels a share of its blocks: an even number, so that no packed
   // word is written by two threads.
   const int64_t panels = static_cast<int64_t>(panels_.panels.size());
@@ -270,11 +240,11 @@ void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, const Ke
   pool->For(static_cast<size_t>(batch_ * panels * chunks), [&](size_t task, int worker) {
     const int64_t at = static_cast<int64_t>(task);
     const int begin = static_cast<int>(at % chunks) * chunk;
-    RunTask(finish, kernels, at / chunks / panels, at / chunks % panels, begin, std::min(blocks_, begin + chunk), worker);
+    RunTask(outputs, kernels, at / chunks / panels, at / chunks % panels, begin, std::min(blocks_, begin + chunk), worker);
   });
 }
 
-void Convolution::RunTask(const ConvFinish& finish, const Kernels& kernels, int64_t image, int64_t panel_index,
+void Convolution::RunTask(const ConvOutput* outputs, const Kernels& kernels, int64_t image, int64_t panel_index,
                           int block_begin, int block_end, int worker) {
   const Panel& panel = panels_.panels[panel_index];
   PatchPlan plan;
@@ -286,32 +256,78 @@ void Convolution::RunTask(const ConvFinish& finish, const Kernels& kernels, int6
   plan.gapless = gapless_;
   plan.depth = depth_;
 
+  CountTask count;
   uint32_t* patches = patches_.data() + worker * patches_step_;
-  const bool border = !panel_has_border_.empty() && panel_has_border_[panel_index];
-  ConvTask task;
-  task.patches = patches;
-  task.filters = filters_.data();
-  task.depth = depth_;
-  task.pixels = panel.pixels;
-  task.first_pixel = static_cast<size_t>(image * rows_.output * columns_.output + panel.first_pixel);
-  task.finish = &finish;
-  if (border && !border_of_pixel_.empty()) task.border = border_of_pixel_.data() + panel.first_pixel;
-  if (border && !shift_of_pixel_.empty()) task.shift = shift_of_pixel_.data() + panel.first_pixel;
-  const bool raw = slow_finish_ || mode_ == ConvMode::kInt8 || task.shift;
-  if (raw) task.raw = raw_.data() + worker * raw_step_;
+  count.patches = patches;
+  count.filters = filters_.data();
+  count.depth = depth_;
+  count.pixels = panel.pixels;
+  int32_t* sums = sums_.data() + worker * sums_step_ * kPanelPixels;
+  count.sums_step = static_cast<ptrdiff_t>(sums_step_);
 
+  const bool border = !panel_has_border_.empty() && panel_has_border_[panel_index];
+  const int64_t pixel = image * rows_.output * columns_.output + panel.first_pixel;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    task.block_begin = std::max(block_begin, groups_[g].block_begin);
-    task.block_end = std::min(block_end, groups_[g].block_end);
-    if (task.block_begin >= task.block_end) continue;
+    const Group& group = groups_[g];
+    count.block_begin = std::max(block_begin, group.block_begin);
+    count.block_end = std::min(block_end, group.block_end);
+    if (count.block_begin >= count.block_end) continue;
     const uint32_t* source = planes_.data() + image * layout_.image_step() + static_cast<int64_t>(g * plan.words) * plan.plane;
     kernels.gather(plan, source, panels_.pieces.data() + panel.first_piece, panel.pieces, patches);
-    kernels.convolve(task);
-    if (!raw) continue;
-    for (int b = task.block_begin; b < task.block_end; ++b) {
-      FinishPixels(task, b, 0, task.pixels, task.raw + (b - task.block_begin) * kPanelPixels * kBlockChannels);
+    // Counted and finished in turns, a few blocks each, so that sums are still near when they are read.
+    const int64_t first_lane = int64_t{count.block_begin} * kBlockChannels, last_lane = int64_t{count.block_end} * kBlockChannels;
+    int counted = count.block_begin;
+    for (size_t s = group.slice_begin; s < group.slice_end; ++s) {
+      const Slice& slice = slices_[s];
+      const int64_t slice_end = std::min(last_lane, slice.lane + slice.count);
+      for (int64_t begin = std::max(first_lane, slice.lane); begin < slice_end; begin += kLanesPerFinish) {
+        const int64_t end = std::min(begin + kLanesPerFinish, slice_end);
+        if (counted * kBlockChannels < end) {
+          count.block_begin = counted;
+          count.block_end = static_cast<int>(BlocksFor(end));
+          count.sums = sums + (count.block_begin * kBlockChannels - first_lane);
+          kernels.count(count);
+          counted = count.block_end;
+        }
+        FinishTask finish = FinishOf(slice, outputs[slice.member], begin, end);
+        finish.pixels = panel.pixels;
+        finish.sums = sums + (begin - first_lane);
+        finish.sums_step = count.sums_step;
+        if (border && !border_of_pixel_.empty()) finish.border = border_of_pixel_.data() + panel.first_pixel;
+        if (border && !shift_of_pixel_.empty()) finish.shift = shift_of_pixel_.data() + panel.first_pixel;
+        finish.offset += pixel * finish.step;
+        if (finish.bits) finish.bits += pixel * finish.word_step;
+        kernels.finish(finish);
+      }
     }
   }
+}
+
+// Lanes [lane_begin, lane_end) of a slice, but for what depends on the panel.
+FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin, int64_t lane_end) const {
+  const int64_t channel = slice.channel + lane_begin - slice.lane;
+  FinishTask finish;
+  finish.mode = mode_;
+  finish.channels = lane_end - lane_begin;
+  finish.multiplier = multiplier_.data() + lane_begin;
+  finish.bias = bias_.data() + lane_begin;
+  finish.doubled = plain_ ? doubled_.data() + lane_begin : nullptr;
+  finish.clamp_min = clamp_min_;
+  finish.clamp_max = clamp_max_;
+  finish.threshold = threshold_.data() + lane_begin;
+  finish.lane = lane_begin;
+  finish.values = output.values;
+  finish.bytes = output.bytes;
+  finish.offset = channel;
+  finish.step = members_[slice.member].attributes.channels_out;
+  finish.addends = output.addends;
+  finish.addend_count = output.addend_count;
+  if (output.bits) {
+    finish.bits = output.bits + channel / 32;
+    finish.first_bit = static_cast<int>(channel % 32);
+    finish.word_step = (finish.step + 31) / 32;
+  }
+  return finish;
 }
 
 }  // namespace larq_igp

@@ -27,6 +27,15 @@ struct ConvConstants {
 // Whether two convolutions over one input can run as one: same windows, float outputs.
 bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b);
 
+// Where a member of a convolution writes: float values or bytes, packed signs of the values, or both.
+struct ConvOutput {
+  float* values = nullptr;
+  uint32_t* bits = nullptr;
+  int8_t* bytes = nullptr;  // int8 outputs
+  const Addend* addends = nullptr;
+  int addend_count = 0;
+};
+
 class Convolution {
  public:
   // Packs filters and folds constants. All members read the same input. False: out of memory.
@@ -39,14 +48,22 @@ class Convolution {
   void Run(const uint32_t* input, const ConvOutput* outputs, const Kernels& kernels, ThreadPool* pool);
 
  private:
+  // Lanes [lane, lane + count) are channels [channel, channel + count) of one member. Convolutions that read the same
+  // input follow each other without gaps, so a block may hold the last channels of one and the first of the next.
+  struct Slice {
+    int member;
+    int64_t channel, count, lane;
+  };
+  // Blocks and slices that read the same words of the input.
   struct Group {
-    int block_begin;
-    int block_end;
+    int block_begin, block_end;
+    size_t slice_begin, slice_end;
   };
 
   bool BuildBorders();
-  void RunTask(const ConvFinish& finish, const Kernels& kernels, int64_t image, int64_t panel, int block_begin,
+  void RunTask(const ConvOutput* outputs, const Kernels& kernels, int64_t image, int64_t panel, int block_begin,
                int block_end, int worker);
+  FinishTask FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin, int64_t lane_end) const;
 
   std::vector<ConvConstants> members_;
   ConvMode mode_ = ConvMode::kFloat;
@@ -54,10 +71,8 @@ class Convolution {
   size_t depth_ = 0;
   int blocks_ = 0;
   bool divisible_ = true;  // whether threads may share out the blocks of a panel
-  bool slow_finish_ = false;
+  std::vector<Slice> slices_;
   std::vector<Group> groups_;
-  std::vector<Block> block_table_;
-  std::vector<LaneRun> runs_;
   Buffer<uint32_t> filters_;
   Buffer<float> multiplier_, bias_, doubled_;
   Buffer<int32_t> threshold_;
@@ -72,8 +87,8 @@ class Convolution {
   std::vector<ptrdiff_t> taps_;
   Buffer<uint32_t> planes_;
   Buffer<uint32_t> patches_;  // scratch, per worker
-  Buffer<int32_t> raw_;       // scratch, per worker
-  size_t patches_step_ = 0, raw_step_ = 0;
+  Buffer<int32_t> sums_;      // scratch, per worker: rows of a panel
+  size_t patches_step_ = 0, sums_step_ = 0;
   // What zero padding changes, per pattern of taps outside the image: added to values, or to doubled sums.
   Buffer<float> border_values_;
   Buffer<int32_t> border_sums_;

@@ -177,7 +177,7 @@ void Graph::MergeConvolutions() {
         steps_[i].members.push_back(other);
         steps_[j].done = true;
       }
-      // Packed signs start on a block: those first, so that as few lanes as possible stay empty.
+      // Those with packed signs first: they begin with a whole word, and threads can share out the blocks.
       std::stable_sort(steps_[i].members.begin(), steps_[i].members.end(),
                        [](const Member& a, const Member& b) { return (a.bits >= 0) > (b.bits >= 0); });
     }

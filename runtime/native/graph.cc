@@ -464,8 +464,6 @@ void Graph::RunStep(Step* step, const Kernels& kernels, ThreadPool* pool) {
         if (member.bits >= 0) output.bits = Data<uint32_t>(member.bits);
         output.addends = addends.data();
         output.addend_count = static_cast<int>(addends.size());
-        output.channels = static_cast<ptrdiff_t>(member.attributes.channels_out);
-        output.words = (output.channels + 31) / 32;
       }
       step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), kernels, pool);
       return;

@@ -29,40 +29,36 @@ struct Addend {
   float scale;
 };
 
-// One tensor a convolution writes: float values, packed signs of them, or both.
-struct ConvOutput {
-  float* values = nullptr;
-  uint32_t* bits = nullptr;
-  int8_t* bytes = nullptr;  // int8 outputs
-  const Addend* addends = nullptr;
-  int addend_count = 0;
-  ptrdiff_t channels = 0;  // values per pixel
-  ptrdiff_t words = 0;     // packed words per pixel
-};
-
-// Lanes [lane, lane + count) of a block are channels [channel, channel + count) of one output. Several convolutions
-// that read the same input share blocks, so a block may hold the last channels of one and the first of the next.
-struct LaneRun {
-  int output;
-  int lane;
-  int count;
-  ptrdiff_t channel;
-};
-
-struct Block {
-  int first_run;
-  int runs;
-};
-
 enum class ConvMode {
   kFloat,      // multiply, add, addends; float and/or sign output
   kInt8,       // multiply, add, round, saturate
   kThreshold,  // packed output by comparison with thresholds
 };
 
-// What happens to the sums. Arrays of constants are indexed by lane = 16 * block + lane in block.
-struct ConvFinish {
+// The counting of one panel: disagreements of its patches with the filters of some blocks.
+struct CountTask {
+  const uint32_t* patches;  // [depth][16]
+  const uint32_t* filters;  // [blocks][depth][16]
+  size_t depth;
+  int pixels;  // of the panel
+  int block_begin;
+  int block_end;
+  // Result: row p holds the sums of pixel p, the lanes of block_begin first. Rows lie `sums_step` apart.
+  int32_t* sums;
+  ptrdiff_t sums_step;
+};
+
+// What becomes of the sums: neighbouring channels of one output, for all pixels of a panel. A convolution finishes its
+// panel in a pass of its own and not tile by tile: while results are on their way to memory, the loads of the counting
+// loop would wait for every one that happens to lie at the same place of another page.
+struct FinishTask {
   ConvMode mode = ConvMode::kFloat;
+  int pixels = 0;
+  ptrdiff_t channels = 0;
+  const int32_t* sums = nullptr;  // of the first channel; rows as in CountTask
+  ptrdiff_t sums_step = 0;
+
+  // Constants, one per channel.
   const float* multiplier = nullptr;
   const float* bias = nullptr;
   // Without activation the clamp is void, and `doubled` = 2 * multiplier saves doubling the sums: exact, a power of two.
@@ -71,26 +67,23 @@ struct ConvFinish {
   int32_t clamp_min = 0;
   int32_t clamp_max = 0;
   const int32_t* threshold = nullptr;
-  const Block* blocks = nullptr;
-  const LaneRun* runs = nullptr;
-  const ConvOutput* outputs = nullptr;
-};
 
-struct ConvTask {
-  const uint32_t* patches;  // [depth][16]
-  const uint32_t* filters;  // [blocks][depth][16]
-  size_t depth;
-  int pixels;        // of the panel
-  int block_begin;
-  int block_end;
-  size_t first_pixel;  // of the panel, in the whole output tensor
-  const ConvFinish* finish;
-  // Zero padding: per pixel of the panel what it adds to each lane, null inside the image. No array: nothing to add.
-  const float* const* border = nullptr;    // added to values of a float convolution without activation
-  const int32_t* const* shift = nullptr;   // added to doubled sums before anything else, in all other cases
-  // If set, the kernel only writes its sums here, [block - block_begin][pixel of 16][lane of 16], and FinishPixels
-  // does the rest. For what is rare: int8, thresholds with zero padding, packed outputs that do not start on a block.
-  int32_t* raw = nullptr;
+  // Zero padding: per pixel what it adds to each lane, null inside the image; the first channel is at `lane`.
+  const float* const* border = nullptr;   // added to values of a float convolution without activation
+  const int32_t* const* shift = nullptr;  // added to doubled sums before anything else, in all other cases
+  ptrdiff_t lane = 0;
+
+  // Results, each may be null; the first channel of pixel p is at `offset` + p * `step` of values, bytes and addends.
+  float* values = nullptr;
+  int8_t* bytes = nullptr;
+  ptrdiff_t offset = 0;
+  ptrdiff_t step = 0;
+  const Addend* addends = nullptr;
+  int addend_count = 0;
+  // Signs: the first channel is bit `first_bit` of bits[0]. Lower bits are kept, bits behind the last are cleared.
+  uint32_t* bits = nullptr;
+  ptrdiff_t word_step = 0;
+  int first_bit = 0;
 };
 
 // How patch words are gathered from the planar input.
@@ -106,7 +99,8 @@ struct PatchPlan {
 
 struct Kernels {
   const char* name;
-  void (*convolve)(const ConvTask&);
+  void (*count)(const CountTask&);
+  void (*finish)(const FinishTask&);
   // Writes patches [depth][16] of one panel; may write up to 16 words behind.
   void (*gather)(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, uint32_t* patches);
   // Packs signs of `rows` rows of `channels` values.
@@ -128,8 +122,8 @@ extern const Kernels kNeonKernels;
 const Kernels* SelectKernels(const char* wanted, const char** error);
 
 // Parts shared by all instruction sets, for what is not worth a vector. In kernels_portable.cc.
-// Turns sums [pixels][16] of one block into output.
-void FinishPixels(const ConvTask& task, int block, int first_pixel, int pixels, const int32_t* sums);
+// The meaning of every `finish`.
+void FinishPortable(const FinishTask& task);
 void GatherPortable(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, uint32_t* patches);
 void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_t* bits);
 void AffineQuantizePortable(const float* values, size_t rows, size_t channels, const float* multiplier,

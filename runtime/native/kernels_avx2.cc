@@ -20,6 +20,8 @@
 #pragma GCC target("avx2")
 #endif
 
+#include "finish.h"
+
 namespace larq_igp {
 namespace {
 
@@ -38,71 +40,8 @@ inline __m256i Widen(__m256i bytes) {
   return _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
 }
 
-// Stores the signs of one pixel: 16 bits, or 32 where the last half word has no partner.
-inline void StoreSigns(const ConvOutput& output, const LaneRun& run, size_t pixel, uint32_t signs) {
-  uint32_t* word = output.bits + pixel * output.words + run.channel / 32;
-  if (run.channel % 32) {
-    reinterpret_cast<uint16_t*>(word)[1] = static_cast<uint16_t>(signs);
-  } else if (run.channel + run.count == output.channels) {
-    *word = signs;
-  } else {
-    *reinterpret_cast<uint16_t*>(word) = static_cast<uint16_t>(signs);
-  }
-}
-
-// Lanes of one register that belong to a run: all ones there, zeros elsewhere.
-inline __m256i LaneMask(const LaneRun& run, int half) {
-  const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(half * kHalf));
-  return _mm256_and_si256(_mm256_cmpgt_epi32(lane, _mm256_set1_epi32(run.lane - 1)),
-                          _mm256_cmpgt_epi32(_mm256_set1_epi32(run.lane + run.count), lane));
-}
-
-template <bool Whole>
-inline __m256 Load(const float* values, __m256i mask) {
-  return Whole ? _mm256_loadu_ps(values) : _mm256_maskload_ps(values, mask);
-}
-
-// The part of a block that belongs to one output. Whole: all 16 lanes.
-template <int Pixels, bool Whole>
-inline void FinishRun(const ConvTask& task, int block, const LaneRun& run, int first, const __m256i sums[][2]) {
-  const ConvFinish& finish = *task.finish;
-  const ConvOutput& output = finish.outputs[run.output];
-  const __m256i low = _mm256_set1_epi32(finish.clamp_min), high = _mm256_set1_epi32(finish.clamp_max);
-  uint32_t signs[Pixels] = {};
-  for (int half = 0; half < 2; ++half) {
-    const __m256i mask = LaneMask(run, half);
-    const size_t lane0 = static_cast<size_t>(block) * kBlockChannels + half * kHalf;
-    const __m256 bias = _mm256_loadu_ps(finish.bias + lane0);
-    const __m256 multiplier = _mm256_loadu_ps((finish.doubled ? finish.doubled : finish.multiplier) + lane0);
-    for (int p = 0; p < Pixels; ++p) {
-      __m256i x = sums[p][half];
-      if (!finish.doubled) x = _mm256_max_epi32(_mm256_min_epi32(_mm256_slli_epi32(x, 1), high), low);
-      __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(x), multiplier), bias);
-      if (task.border && task.border[first + p]) y = _mm256_add_ps(y, _mm256_loadu_ps(task.border[first + p] + lane0));
-      // Lane `run.lane` is channel `run.channel`; lanes outside the mask are neither read nor written.
-      const ptrdiff_t at = static_cast<ptrdiff_t>(task.first_pixel + first + p) * output.channels + run.channel - run.lane + half * kHalf;
-      for (int a = 0; a < output.addend_count; ++a) {
-        const Addend& addend = output.addends[a];
-        if (addend.values) y = _mm256_add_ps(y, Load<Whole>(addend.values + at, mask));
-        if (addend.scale != 1.0f) y = _mm256_mul_ps(y, _mm256_set1_ps(addend.scale));
-      }
-      if (output.values) {
-        if (Whole) {
-          _mm256_storeu_ps(output.values + at, y);
-        } else {
-          _mm256_maskstore_ps(output.values + at, mask, y);
-        }
-      }
-      const __m256 negative = _mm256_and_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ), _mm256_castsi256_ps(mask));
-      signs[p] |= static_cast<uint32_t>(_mm256_movemask_ps(negative)) << (half * kHalf);
-    }
-  }
-  if (!output.bits) return;
-  for (int p = 0; p < Pixels; ++p) StoreSigns(output, run, task.first_pixel + first + p, signs[p] >> run.lane);
-}
-
 template <int Pixels>
-inline void ConvolveTile(const ConvTask& task, int block, int first) {
+inline void CountTile(const CountTask& task, int block, int first) {
   const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
                                          0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
   const __m256i low_nibbles = _mm256_set1_epi8(15);
@@ -133,40 +72,65 @@ inline void ConvolveTile(const ConvTask& task, int block, int first) {
     }
   }
 
-  if (!task.raw && task.finish->mode == ConvMode::kFloat) {
-    const Block& runs = task.finish->blocks[block];
-    for (int r = 0; r < runs.runs; ++r) {
-      const LaneRun& run = task.finish->runs[runs.first_run + r];
-      if (run.count == kBlockChannels) {
-        FinishRun<Pixels, true>(task, block, run, first, sums);
-      } else {
-        FinishRun<Pixels, false>(task, block, run, first, sums);
-      }
-    }
-    return;
+  int32_t* out = task.sums + first * task.sums_step + (block - task.block_begin) * kBlockChannels;
+  for (int p = 0; p < Pixels; ++p, out += task.sums_step) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sums[p][0]);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + kHalf), sums[p][1]);
   }
-  int32_t scratch[Pixels * kBlockChannels];
-  int32_t* out = task.raw ? task.raw + ((block - task.block_begin) * kPanelPixels + first) * kBlockChannels : scratch;
-  for (int p = 0; p < Pixels; ++p) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + p * kBlockChannels), sums[p][0]);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + p * kBlockChannels + kHalf), sums[p][1]);
-  }
-  if (!task.raw) FinishPixels(task, block, first, Pixels, scratch);
 }
 
-void Convolve(const ConvTask& task) {
+void Count(const CountTask& task) {
   const int tiles = (task.pixels + kTilePixels - 1) / kTilePixels;
   for (int block = task.block_begin; block < task.block_end; ++block) {
     for (int t = 0; t < tiles; ++t) {
       const int first = task.pixels * t / tiles, end = task.pixels * (t + 1) / tiles;
       switch (end - first) {
-        case 4: ConvolveTile<4>(task, block, first); break;
-        case 3: ConvolveTile<3>(task, block, first); break;
-        case 2: ConvolveTile<2>(task, block, first); break;
-        case 1: ConvolveTile<1>(task, block, first); break;
+        case 4: CountTile<4>(task, block, first); break;
+        case 3: CountTile<3>(task, block, first); break;
+        case 2: CountTile<2>(task, block, first); break;
+        case 1: CountTile<1>(task, block, first); break;
       }
     }
   }
+}
+
+struct Vector {
+  using Float = __m256;
+  static constexpr int kLanes = kHalf;
+  static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
+  static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }
+  static inline Float Convert(const int32_t* sums) { return _mm256_cvtepi32_ps(Sums(sums)); }
+  static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
+    const __m256i twice = _mm256_slli_epi32(Sums(sums), 1);
+    return _mm256_cvtepi32_ps(_mm256_max_epi32(_mm256_min_epi32(twice, _mm256_set1_epi32(high)), _mm256_set1_epi32(low)));
+  }
+  static inline Float Add(Float a, Float b) { return _mm256_add_ps(a, b); }
+  static inline Float Multiply(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  struct Whole {
+    inline Float Load(const float* from) const { return _mm256_loadu_ps(from); }
+    inline void Store(float* to, Float y) const { _mm256_storeu_ps(to, y); }
+  };
+  struct Some {
+    __m256i mask;
+    explicit Some(int count) : mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))) {}
+    inline Float Load(const float* from) const { return _mm256_maskload_ps(from, mask); }
+    inline void Store(float* to, Float y) const { _mm256_maskstore_ps(to, mask, y); }
+  };
+  class Signs {
+   public:
+    inline void Set(Float y, int first_bit) {
+      word_ |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ))) << first_bit;
+    }
+    inline uint32_t Word() const { return word_; }
+
+   private:
+    uint32_t word_ = 0;
+  };
+};
+
+void Finish(const FinishTask& task) {
+  if (task.mode != ConvMode::kFloat || task.first_bit || task.shift) return FinishPortable(task);
+  FinishFloat<Vector>(task);
 }
 
 // Signs of 32 values, from 4 registers.
@@ -232,7 +196,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", Convolve, GatherPortable, Quantize, AffineQuantize};
+const Kernels kAvx2Kernels = {"avx2", Count, Finish, GatherPortable, Quantize, AffineQuantize};
 
 }  // namespace larq_igp
 

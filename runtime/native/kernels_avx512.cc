@@ -33,6 +33,8 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")
 #endif
 
+#include "finish.h"
+
 namespace larq_igp {
 namespace {
 
@@ -44,102 +46,8 @@ constexpr int kCarry = 0x3a;
 
 inline __m512i Broadcast(const uint32_t* word) { return _mm512_set1_epi32(static_cast<int>(*word)); }
 
-inline __mmask16 LaneMask(const LaneRun& run) { return static_cast<__mmask16>(((1u << run.count) - 1) << run.lane); }
-
-// Stores the signs of one pixel: 16 bits, or 32 where the last half word has no partner.
-inline void StoreSigns(const ConvOutput& output, const LaneRun& run, size_t pixel, __mmask16 signs) {
-  uint32_t* word = output.bits + pixel * output.words + run.channel / 32;
-  if (run.channel % 32) {
-    reinterpret_cast<uint16_t*>(word)[1] = signs;
-  } else if (run.channel + run.count == output.channels) {
-    *word = signs;
-  } else {
-    *reinterpret_cast<uint16_t*>(word) = signs;
-  }
-}
-
 template <int Pixels>
-inline void FinishFloat(const ConvTask& task, int block, int first, const __m512i* sums) {
-  const ConvFinish& finish = *task.finish;
-  const size_t lane0 = static_cast<size_t>(block) * kBlockChannels;
-  const __m512 bias = _mm512_loadu_ps(finish.bias + lane0);
-  __m512 y[Pixels];
-  if (finish.doubled) {
-    const __m512 doubled = _mm512_loadu_ps(finish.doubled + lane0);
-#pragma GCC unroll 8
-    for (int p = 0; p < Pixels; ++p) y[p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[p]), doubled), bias);
-  } else {
-    const __m512 multiplier = _mm512_loadu_ps(finish.multiplier + lane0);
-    const __m512i low = _mm512_set1_epi32(finish.clamp_min), high = _mm512_set1_epi32(finish.clamp_max);
-#pragma GCC unroll 8
-    for (int p = 0; p < Pixels; ++p) {
-      const __m512i twice = _mm512_max_epi32(_mm512_min_epi32(_mm512_slli_epi32(sums[p], 1), high), low);
-      y[p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(twice), multiplier), bias);
-    }
-  }
-  if (task.border) {
-#pragma GCC unroll 8
-    for (int p = 0; p < Pixels; ++p) {
-      if (task.border[first + p]) y[p] = _mm512_add_ps(y[p], _mm512_loadu_ps(task.border[first + p] + lane0));
-    }
-  }
-  const Block& runs = finish.blocks[block];
-  for (int r = 0; r < runs.runs; ++r) {
-    const LaneRun& run = finish.runs[runs.first_run + r];
-    const ConvOutput& output = finish.outputs[run.output];
-    const __mmask16 mask = LaneMask(run);
-    // Lane `run.lane` is channel `run.channel`; lanes outside the mask are neither read nor written.
-    const ptrdiff_t step = output.channels;
-    const ptrdiff_t at = static_cast<ptrdiff_t>(task.first_pixel + first) * step + run.channel - run.lane;
-    __m512 z[Pixels];
-#pragma GCC unroll 8
-    for (int p = 0; p < Pixels; ++p) z[p] = y[p];
-    for (int a = 0; a < output.addend_count; ++a) {
-      const Addend& addend = output.addends[a];
-      if (addend.values) {
-        const float* values = addend.values + at;
-#pragma GCC unroll 8
-        for (int p = 0; p < Pixels; ++p) z[p] = _mm512_add_ps(z[p], _mm512_maskz_loadu_ps(mask, values + p * step));
-      }
-      if (addend.scale != 1.0f) {
-        const __m512 scale = _mm512_set1_ps(addend.scale);
-#pragma GCC unroll 8
-        for (int p = 0; p < Pixels; ++p) z[p] = _mm512_mul_ps(z[p], scale);
-      }
-    }
-    if (output.values) {
-      float* values = output.values + at;
-#pragma GCC unroll 8
-      for (int p = 0; p < Pixels; ++p) _mm512_mask_storeu_ps(values + p * step, mask, z[p]);
-    }
-    if (output.bits) {
-#pragma GCC unroll 8
-      for (int p = 0; p < Pixels; ++p) {
-        const __mmask16 signs = _mm512_mask_cmp_ps_mask(mask, z[p], _mm512_setzero_ps(), _CMP_LT_OQ);
-        StoreSigns(output, run, task.first_pixel + first + p, signs >> run.lane);
-      }
-    }
-  }
-}
-
-template <int Pixels>
-inline void FinishThreshold(const ConvTask& task, int block, int first, const __m512i* sums) {
-  const ConvFinish& finish = *task.finish;
-  const __m512i threshold = _mm512_loadu_si512(finish.threshold + static_cast<size_t>(block) * kBlockChannels);
-  const Block& runs = finish.blocks[block];
-  for (int r = 0; r < runs.runs; ++r) {
-    const LaneRun& run = finish.runs[runs.first_run + r];
-    const __mmask16 mask = LaneMask(run);
-#pragma GCC unroll 8
-    for (int p = 0; p < Pixels; ++p) {
-      const __mmask16 signs = _mm512_mask_cmpgt_epi32_mask(mask, sums[p], threshold);
-      StoreSigns(finish.outputs[run.output], run, task.first_pixel + first + p, signs >> run.lane);
-    }
-  }
-}
-
-template <int Pixels>
-inline void ConvolveTile(const ConvTask& task, int block, int first) {
+inline void CountTile(const CountTask& task, int block, int first) {
   __m512i ones[Pixels], twos[Pixels];
   const uint32_t* filter = task.filters + block * task.depth * kBlockChannels;
   const uint32_t* patch = task.patches + first;
@@ -181,56 +89,98 @@ inline void ConvolveTile(const ConvTask& task, int block, int first) {
       sums[p] = _mm512_add_epi32(sums[p], _mm512_popcnt_epi32(_mm512_xor_si512(filter0, Broadcast(patch + p))));
     }
   }
-  if (task.raw) {
-    int32_t* raw = task.raw + ((block - task.block_begin) * kPanelPixels + first) * kBlockChannels;
+  int32_t* out = task.sums + first * task.sums_step + (block - task.block_begin) * kBlockChannels;
 #pragma GCC unroll 8
-    for (int p = 0; p < Pixels; ++p) _mm512_storeu_si512(raw + p * kBlockChannels, sums[p]);
-  } else if (task.finish->mode == ConvMode::kThreshold) {
-    FinishThreshold<Pixels>(task, block, first, sums);
-  } else {
-    FinishFloat<Pixels>(task, block, first, sums);
-  }
+  for (int p = 0; p < Pixels; ++p) _mm512_store_si512(out + p * task.sums_step, sums[p]);
 }
 
-// All blocks of a panel that is cut into tiles of one size.
+// All blocks for a tile's pixels, then the next tile: the tile's patches stay in registers' reach.
 template <int Pixels>
-void ConvolvePanel(const ConvTask& task) {
+void CountTiles(const CountTask& task, int first, int end) {
   for (int block = task.block_begin; block < task.block_end; ++block) {
-    for (int first = 0; first < task.pixels; first += Pixels) ConvolveTile<Pixels>(task, block, first);
+    for (int p = first; p < end; p += Pixels) CountTile<Pixels>(task, block, p);
   }
 }
 
-template <int Pixels>
-void ConvolveRest(const ConvTask& task, int first) {
-  for (int block = task.block_begin; block < task.block_end; ++block) ConvolveTile<Pixels>(task, block, first);
+void CountPixels(const CountTask& task, int tile, int first, int end) {
+  switch (tile) {
+    case 8: return CountTiles<8>(task, first, end);
+    case 7: return CountTiles<7>(task, first, end);
+    case 6: return CountTiles<6>(task, first, end);
+    case 5: return CountTiles<5>(task, first, end);
+    case 4: return CountTiles<4>(task, first, end);
+    case 3: return CountTiles<3>(task, first, end);
+    case 2: return CountTiles<2>(task, first, end);
+    case 1: return CountTiles<1>(task, first, end);
+  }
 }
 
-void Convolve(const ConvTask& task) {
-  // 9 to 16 pixels are two tiles. An odd number is cut as 2n + 1 = n + (n + 1).
-  const bool two = task.pixels > kTilePixels;
-  const int size = two ? (task.pixels + 1) / 2 : task.pixels;
-  if (two && task.pixels % 2) {
-    switch (size) {
-      case 8: ConvolveRest<7>(task, 8); break;
-      case 7: ConvolveRest<6>(task, 7); break;
-      case 6: ConvolveRest<5>(task, 6); break;
-      case 5: ConvolveRest<4>(task, 5); break;
+void Count(const CountTask& task) {
+  // 9 to 16 pixels are two tiles. An odd number is cut as 2n + 1 = (n + 1) + n.
+  if (task.pixels <= kTilePixels) return CountPixels(task, task.pixels, 0, task.pixels);
+  const int tile = (task.pixels + 1) / 2;
+  if (task.pixels % 2 == 0) return CountPixels(task, tile, 0, task.pixels);
+  CountPixels(task, tile, 0, tile);
+  CountPixels(task, tile - 1, tile, task.pixels);
+}
+
+inline __mmask16 FirstLanes(ptrdiff_t count) {
+  return static_cast<__mmask16>(count >= kBlockChannels ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
+}
+
+struct Vector {
+  using Float = __m512;
+  static constexpr int kLanes = kBlockChannels;
+  static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
+  static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }
+  static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
+    const __m512i twice = _mm512_slli_epi32(_mm512_loadu_si512(sums), 1);
+    return _mm512_cvtepi32_ps(_mm512_max_epi32(_mm512_min_epi32(twice, _mm512_set1_epi32(high)), _mm512_set1_epi32(low)));
+  }
+  static inline Float Add(Float a, Float b) { return _mm512_add_ps(a, b); }
+  static inline Float Multiply(Float a, Float b) { return _mm512_mul_ps(a, b); }
+  struct Whole {
+    inline Float Load(const float* from) const { return _mm512_loadu_ps(from); }
+    inline void Store(float* to, Float y) const { _mm512_storeu_ps(to, y); }
+  };
+  struct Some {
+    __mmask16 mask;
+    explicit Some(int count) : mask(FirstLanes(count)) {}
+    inline Float Load(const float* from) const { return _mm512_maskz_loadu_ps(mask, from); }
+    inline void Store(float* to, Float y) const { _mm512_mask_storeu_ps(to, mask, y); }
+  };
+  class Signs {
+   public:
+    inline void Set(Float y, int first_bit) {
+      word_ |= static_cast<uint32_t>(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ)) << first_bit;
     }
-    ConvTask even = task;
-    even.pixels = size;
-    return Convolve(even);
-  }
-  switch (size) {
-    case 8: return ConvolvePanel<8>(task);
-    case 7: return ConvolvePanel<7>(task);
-    case 6: return ConvolvePanel<6>(task);
-    case 5: return ConvolvePanel<5>(task);
-    case 4: return ConvolvePanel<4>(task);
-    case 3: return ConvolvePanel<3>(task);
-    case 2: return ConvolvePanel<2>(task);
-    case 1: return ConvolvePanel<1>(task);
+    inline uint32_t Word() const { return word_; }
+
+   private:
+    uint32_t word_ = 0;
+  };
+};
+
+void FinishThreshold(const FinishTask& task) {
+  for (int p = 0; p < task.pixels; ++p) {
+    const int32_t* sums = task.sums + p * task.sums_step;
+    uint32_t* bits = task.bits + p * task.word_step;
+    const auto signs = [&](ptrdiff_t c) -> uint32_t {
+      return _mm512_mask_cmpgt_epi32_mask(FirstLanes(task.channels - c), _mm512_loadu_si512(sums + c), _mm512_loadu_si512(task.threshold + c));
+    };
+    for (ptrdiff_t c = 0; c < task.channels; c += 32) *bits++ = signs(c) | signs(c + 16) << 16;
   }
 }
+
+void Finish(const FinishTask& task) {
+  if (task.first_bit || task.shift) return FinishPortable(task);
+  if (task.mode == ConvMode::kThreshold) return FinishThreshold(task);
+  if (task.mode == ConvMode::kInt8) return FinishPortable(task);
+  FinishFloat<Vector>(task);
+}
+
+constexpr uint32_t kShifts[33] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
+                                  17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
 
 // One patch word of up to 16 pixels. Pieces are copied in order: what one writes too much, the next overwrites.
 inline __m512i LoadPieces(const uint32_t* image, const RowPiece* pieces, int piece_count) {
@@ -253,6 +203,7 @@ void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces
     return;
   }
   // As GatherPortable: every word is shifted to its place behind `filled` bits and split over two. Shifts by 32 give 0.
+  // Their counts are loaded as broadcasts, which leaves the ports of the vector units alone.
   __m512i open = _mm512_setzero_si512();
   unsigned filled = 0;
   const unsigned last_bits = static_cast<unsigned>(plan.channels - 32 * (plan.words - 1));
@@ -261,13 +212,13 @@ void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces
     for (size_t w = 0; w < plan.words; ++w, word += plan.plane) {
       const unsigned bits = w + 1 == plan.words ? last_bits : 32;
       const __m512i row = LoadPieces(word, pieces, piece_count);
-      open = _mm512_or_si512(open, _mm512_sll_epi32(row, _mm_cvtsi32_si128(static_cast<int>(filled))));
+      open = _mm512_or_si512(open, _mm512_sllv_epi32(row, Broadcast(kShifts + filled)));
       filled += bits;
       if (filled < 32) continue;
       _mm512_storeu_si512(patches, open);
       patches += kPanelPixels;
       filled -= 32;
-      open = _mm512_srl_epi32(row, _mm_cvtsi32_si128(static_cast<int>(bits - filled)));
+      open = _mm512_srlv_epi32(row, Broadcast(kShifts + bits - filled));
     }
   }
   if (filled) _mm512_storeu_si512(patches, open);
@@ -310,7 +261,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512", Convolve, Gather, Quantize, AffineQuantize};
+const Kernels kAvx512Kernels = {"avx512", Count, Finish, Gather, Quantize, AffineQuantize};
 
 }  // namespace larq_igp
 

@@ -18,25 +18,13 @@ inline uint32_t PopCount(uint32_t x) {
   return (x + (x >> 16)) & 0x3fu;
 }
 
-// `signs` are the bits of the run, its first channel lowest. Other bits of the words are kept, but those behind the
-// last channel are cleared.
-void StoreBits(const ConvOutput& output, size_t pixel, const LaneRun& run, uint32_t signs) {
-  uint32_t* word = output.bits + pixel * output.words + run.channel / 32;
-  const int shift = run.channel % 32;
-  uint64_t mask = ((uint64_t{1} << run.count) - 1) << shift;
-  const uint64_t value = uint64_t{signs} << shift;
-  if (run.channel + run.count == output.channels) mask |= ~uint64_t{0} << shift;
-  word[0] = (word[0] & ~static_cast<uint32_t>(mask)) | static_cast<uint32_t>(value);
-  if (shift + run.count > 32) word[1] = (word[1] & ~static_cast<uint32_t>(mask >> 32)) | static_cast<uint32_t>(value >> 32);
-}
-
 int8_t SaturateToInt8(float y) {
   const float rounded = std::round(y);
   if (!(rounded > -128.0f)) return -128;  // NaN too
   return rounded > 127.0f ? 127 : static_cast<int8_t>(rounded);
 }
 
-void Convolve(const ConvTask& task) {
+void Count(const CountTask& task) {
   for (int block = task.block_begin; block < task.block_end; ++block) {
     for (int p = 0; p < task.pixels; ++p) {
       uint32_t sums[kBlockChannels] = {};
@@ -46,13 +34,7 @@ void Convolve(const ConvTask& task) {
         const uint32_t word = *patch;
         for (int c = 0; c < kBlockChannels; ++c) sums[c] += PopCount(word ^ filter[c]);
       }
-      int32_t signed_sums[kBlockChannels];
-      std::memcpy(signed_sums, sums, sizeof sums);
-      if (task.raw) {
-        std::memcpy(task.raw + ((block - task.block_begin) * kPanelPixels + p) * kBlockChannels, sums, sizeof sums);
-      } else {
-        FinishPixels(task, block, p, 1, signed_sums);
-      }
+      std::memcpy(task.sums + p * task.sums_step + (block - task.block_begin) * kBlockChannels, sums, sizeof sums);
     }
   }
 }
@@ -60,42 +42,42 @@ void Convolve(const ConvTask& task) {
 }  // namespace
 
 // The order of the float operations is the contract between instruction sets: all of them give the same bits.
-void FinishPixels(const ConvTask& task, int block, int first_pixel, int pixels, const int32_t* sums) {
-  const ConvFinish& finish = *task.finish;
-  const Block& runs = finish.blocks[block];
-  const size_t lane0 = static_cast<size_t>(block) * kBlockChannels;
-  for (int p = first_pixel; p < first_pixel + pixels; ++p, sums += kBlockChannels) {
-    const size_t pixel = task.first_pixel + p;
-    const float* border = task.border ? task.border[p] : nullptr;
-    const int32_t* shift = task.shift ? task.shift[p] : nullptr;
-    for (int r = 0; r < runs.runs; ++r) {
-      const LaneRun& run = finish.runs[runs.first_run + r];
-      const ConvOutput& output = finish.outputs[run.output];
-      uint32_t signs = 0;
-      for (int i = 0; i < run.count; ++i) {
-        const size_t lane = lane0 + run.lane + i;
-        int32_t twice = sums[run.lane + i] * 2 + (shift ? shift[lane] : 0);
-        if (finish.mode == ConvMode::kThreshold) {
-          signs |= static_cast<uint32_t>(twice > int64_t{2} * finish.threshold[lane]) << i;
+void FinishPortable(const FinishTask& task) {
+  for (int p = 0; p < task.pixels; ++p) {
+    const int32_t* sums = task.sums + p * task.sums_step;
+    const float* border = task.border && task.border[p] ? task.border[p] + task.lane : nullptr;
+    const int32_t* shift = task.shift && task.shift[p] ? task.shift[p] + task.lane : nullptr;
+    uint32_t* bits = task.bits ? task.bits + p * task.word_step : nullptr;
+    int bit = task.first_bit;
+    uint32_t word = bits && bit ? *bits & ((1u << bit) - 1) : 0;
+    for (ptrdiff_t c = 0; c < task.channels; ++c) {
+      const int32_t twice = sums[c] * 2 + (shift ? shift[c] : 0);
+      bool negative;
+      if (task.mode == ConvMode::kThreshold) {
+        negative = twice > int64_t{2} * task.threshold[c];
+      } else {
+        float y = static_cast<float>(std::max(std::min(twice, task.clamp_max), task.clamp_min)) * task.multiplier[c];
+        y = y + task.bias[c];
+        if (border) y = y + border[c];
+        const ptrdiff_t at = task.offset + p * task.step + c;
+        if (task.mode == ConvMode::kInt8) {
+          task.bytes[at] = SaturateToInt8(y);
           continue;
         }
-        twice = std::max(std::min(twice, finish.clamp_max), finish.clamp_min);
-        float y = static_cast<float>(twice) * finish.multiplier[lane];
-        y = y + finish.bias[lane];
-        if (border) y = y + border[lane];
-        const size_t at = pixel * output.channels + run.channel + i;
-        if (finish.mode == ConvMode::kInt8) {
-          output.bytes[at] = SaturateToInt8(y);
-          continue;
+        for (int a = 0; a < task.addend_count; ++a) {
+          if (task.addends[a].values) y = y + task.addends[a].values[at];
+          if (task.addends[a].scale != 1.0f) y = y * task.addends[a].scale;
         }
-        for (int a = 0; a < output.addend_count; ++a) {
-          if (output.addends[a].values) y = y + output.addends[a].values[at];
-          if (output.addends[a].scale != 1.0f) y = y * output.addends[a].scale;
-        }
-        if (output.values) output.values[at] = y;
-        signs |= static_cast<uint32_t>(y < 0) << i;
+        if (task.values) task.values[at] = y;
+        negative = y < 0;
       }
-      if (output.bits) StoreBits(output, pixel, run, signs);
+      if (!bits) continue;
+      word |= static_cast<uint32_t>(negative) << bit;
+      if (++bit == 32 || c + 1 == task.channels) {
+        *bits++ = word;
+        word = 0;
+        bit = 0;
+      }
     }
   }
 }
@@ -165,6 +147,6 @@ void AffineQuantizePortable(const float* values, size_t rows, size_t channels, c
   }
 }
 
-const Kernels kPortableKernels = {"portable", Convolve, GatherPortable, QuantizePortable, AffineQuantizePortable};
+const Kernels kPortableKernels = {"portable", Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable};
 
 }  // namespace larq_igp

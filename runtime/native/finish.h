@@ -1,0 +1,116 @@
+// From sums to float values and their signs, for any vector unit. Each instruction set describes its registers by a
+// class of its own, which also keeps the code below apart from that of the others:
+//
+//     struct Vector {
+//       using Float = ...;                                   a register of kLanes floats
+//       static constexpr int kLanes;
+//       static Float Broadcast(float);
+//       static Float Convert(const int32_t* sums);           to float
+//       static Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high);   doubled, then clamped
+//       static Float Add(Float, Float), Multiply(Float, Float);
+//       struct Whole { Load(const float*), Store(float*, Float) };                     all lanes
+//       struct Some { Some(int count); Load, Store };                                  the first lanes
+//       class Signs { Set(Float, int first_bit); uint32_t Word(); };                   of 32 values
+//     };
+#pragma once
+
+#include "kernels.h"
+
+namespace larq_igp {
+
+constexpr int kAnyAddends = -1;
+
+// Addends, Scaled: how many there are, all of them tensors, and whether any is scaled; or kAnyAddends of any kind.
+template <class Vector, int Addends, bool Scaled, bool Clamped>
+class FloatFinish {
+ public:
+  explicit FloatFinish(const FinishTask& task) : task_(task), multiplier_(Clamped ? task.multiplier : task.doubled) {
+    for (int a = 0; a < Addends; ++a) {
+      addends_[a] = task.addends[a].values;
+      scales_[a] = Vector::Broadcast(task.addends[a].scale);
+    }
+  }
+
+  void Run() const {
+    const ptrdiff_t whole = task_.channels / 32 * 32;
+    const int left = static_cast<int>(task_.channels - whole), parts = left / Vector::kLanes;
+    const typename Vector::Whole all;
+    const typename Vector::Some some(left % Vector::kLanes);
+    for (int p = 0; p < task_.pixels; ++p) {
+      Row row;
+      row.sums = task_.sums + p * task_.sums_step;
+      row.border = task_.border && task_.border[p] ? task_.border[p] + task_.lane : nullptr;
+      row.offset = task_.offset + p * task_.step;
+      uint32_t* bits = task_.bits ? task_.bits + p * task_.word_step : nullptr;
+      for (ptrdiff_t c = 0; c < whole; c += 32) {
+        typename Vector::Signs signs;
+#pragma GCC unroll 8
+        for (int i = 0; i < 32; i += Vector::kLanes) signs.Set(Values(row, c + i, all), i);
+        if (bits) *bits++ = signs.Word();
+      }
+      if (left == 0) continue;
+      typename Vector::Signs signs;
+      int i = 0;
+      for (; i < parts * Vector::kLanes; i += Vector::kLanes) signs.Set(Values(row, whole + i, all), i);
+      if (i < left) signs.Set(Values(row, whole + i, some), i);
+      if (bits) *bits = signs.Word() & ((1u << left) - 1);
+    }
+  }
+
+ private:
+  using Float = typename Vector::Float;
+  struct Row {
+    const int32_t* sums;
+    const float* border;
+    ptrdiff_t offset;
+  };
+
+  // The float operations stand in the order of FinishPortable, each rounded for itself.
+  template <class Lanes>
+  inline Float Values(const Row& row, ptrdiff_t c, const Lanes& lanes) const {
+    Float y = Clamped ? Vector::ConvertClamped(row.sums + c, task_.clamp_min, task_.clamp_max) : Vector::Convert(row.sums + c);
+    y = Vector::Add(Vector::Multiply(y, lanes.Load(multiplier_ + c)), lanes.Load(task_.bias + c));
+    if (row.border) y = Vector::Add(y, lanes.Load(row.border + c));
+    const ptrdiff_t at = row.offset + c;
+    if (Addends == kAnyAddends) {
+      for (int a = 0; a < task_.addend_count; ++a) {
+        if (task_.addends[a].values) y = Vector::Add(y, lanes.Load(task_.addends[a].values + at));
+        if (task_.addends[a].scale != 1.0f) y = Vector::Multiply(y, Vector::Broadcast(task_.addends[a].scale));
+      }
+    }
+#pragma GCC unroll 4
+    for (int a = 0; a < Addends; ++a) {
+      y = Vector::Add(y, lanes.Load(addends_[a] + at));
+      if (Scaled) y = Vector::Multiply(y, scales_[a]);
+    }
+    if (task_.values) lanes.Store(task_.values + at, y);
+    return y;
+  }
+
+  const FinishTask& task_;
+  const float* multiplier_;
+  const float* addends_[Addends > 0 ? Addends : 1];
+  Float scales_[Addends > 0 ? Addends : 1];
+};
+
+template <class Vector>
+void FinishFloat(const FinishTask& task) {
+  bool scaled = false, tensors = true;
+  for (int a = 0; a < task.addend_count; ++a) {
+    scaled = scaled || task.addends[a].scale != 1.0f;
+    tensors = tensors && task.addends[a].values;
+  }
+  if (!task.doubled) return FloatFinish<Vector, kAnyAddends, true, true>(task).Run();
+  switch (tensors ? task.addend_count * 2 + scaled : -1) {
+    case 0: return FloatFinish<Vector, 0, false, false>(task).Run();
+    case 2: return FloatFinish<Vector, 1, false, false>(task).Run();
+    case 3: return FloatFinish<Vector, 1, true, false>(task).Run();
+    case 4: return FloatFinish<Vector, 2, false, false>(task).Run();
+    case 5: return FloatFinish<Vector, 2, true, false>(task).Run();
+    case 7: return FloatFinish<Vector, 3, true, false>(task).Run();
+    case 9: return FloatFinish<Vector, 4, true, false>(task).Run();
+  }
+  FloatFinish<Vector, kAnyAddends, true, false>(task).Run();
+}
+
+}  // namespace larq_igp
