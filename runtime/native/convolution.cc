@@ -219,7 +219,7 @@ bool Convolution::BuildBorders() {
 }
 
 void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, const Kernels& kernels, ThreadPool* pool) {
-  constexpr int64_t kRowsPerTask = 8;
+  constexpr int64_t kRowsPerTask = 4;
   const int64_t row_tasks = (rows_.input + kRowsPerTask - 1) / kRowsPerTask;
   pool->For(static_cast<size_t>(batch_ * row_tasks), [&](size_t task, int) {
     const int64_t image = static_cast<int64_t>(task) / row_tasks, y = static_cast<int64_t>(task) % row_tasks * kRowsPerTask;

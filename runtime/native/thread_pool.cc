@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <new>
@@ -23,9 +24,14 @@ inline void Pause() {
 
 }  // namespace
 
-// One loop at a time. `generation` counts loops; workers that see it change take tasks from `next` until there are
-// none, then count themselves out of `busy`.
+// One loop at a time. `generation` counts loops; workers that see it change take tasks until there are none, then count
+// themselves out of `busy`. Every worker has a share of its own, the same in every loop, so that what it wrote in one
+// loop is in its own cache in the next; when that is done it helps the others.
 struct ThreadPool::State {
+  struct alignas(64) Share {
+    std::atomic<size_t> next{0};
+    size_t end = 0;
+  };
   struct Worker {
     State* state;
     int index;
@@ -37,15 +43,18 @@ struct ThreadPool::State {
   std::atomic<uint32_t> generation{0};
   std::atomic<bool> stop{false};
   std::atomic<int> busy{0};
-  std::atomic<size_t> next{0};
-  size_t tasks = 0;
+  Share shares[kMaxThreads];
   TaskFunction function = nullptr;
   const void* context = nullptr;
   Worker workers[kMaxThreads];
   int worker_count = 0;
 
   void Work(int worker) {
-    for (size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) function(context, task, worker);
+    const int count = worker_count + 1;
+    for (int i = 0; i < count; ++i) {
+      Share& share = shares[(worker + i) % count];
+      for (size_t task; (task = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) function(context, task, worker);
+    }
   }
 };
 
@@ -102,10 +111,13 @@ void* ThreadPool::WorkerMain(void* argument) {
 
 void ThreadPool::Run(size_t tasks, TaskFunction function, const void* context) {
   State* state = state_;
-  state->tasks = tasks;
+  const size_t workers = static_cast<size_t>(state->worker_count) + 1;
+  for (size_t i = 0; i < workers; ++i) {
+    state->shares[i].next.store(tasks / workers * i + std::min(i, tasks % workers), std::memory_order_relaxed);
+    state->shares[i].end = tasks / workers * (i + 1) + std::min(i + 1, tasks % workers);
+  }
   state->function = function;
   state->context = context;
-  state->next.store(0, std::memory_order_relaxed);
   state->busy.store(state->worker_count, std::memory_order_relaxed);
   pthread_mutex_lock(&state->mutex);
   state->generation.fetch_add(1, std::memory_order_release);
