@@ -56,7 +56,7 @@ struct Bench {
   std::vector<uint32_t> input;
   std::vector<uint32_t> filter;
   std::vector<float> constants;
-  Buffer<float> values;  // of all outputs and the residual, one after the other, as in the engine
+  Buffer<float> values;  // of all outputs and the residual, one after the other; a single convolution writes in place
   std::vector<uint32_t> bits;
   std::vector<Addend> addends;
   std::vector<ConvOutput> outputs;
@@ -85,7 +85,7 @@ struct Bench {
     if (!values.Reserve(step * (c.together + 1))) std::abort();
     std::fill(values.data(), values.data() + values.size(), 0.5f);
     bits.assign(pixels * ((c.filters + 31) / 32), 0);
-    addends.push_back({values.data() + step * c.together, 1.0f});
+    addends.push_back({values.data() + (c.together > 1 ? step * c.together : 0), 1.0f});
     for (int m = 0; m < c.together; ++m) {
       ConvOutput output;
       output.values = values.data() + step * m;

@@ -31,30 +31,48 @@ class FloatFinish {
     }
   }
 
+  // Row by row, as the values lie in memory. The end of a row is stored only after the next row has begun to load: where
+  // a convolution writes over its addend, a load that touches the store's unused lanes would wait for it.
   void Run() const {
     const ptrdiff_t whole = task_.channels / 32 * 32;
     const int left = static_cast<int>(task_.channels - whole), parts = left / Vector::kLanes;
     const typename Vector::Whole all;
     const typename Vector::Some some(left % Vector::kLanes);
+    Float end{};
+    float* end_values = nullptr;
     for (int p = 0; p < task_.pixels; ++p) {
       Row row;
       row.sums = task_.sums + p * task_.sums_step;
       row.border = task_.border && task_.border[p] ? task_.border[p] + task_.lane : nullptr;
       row.offset = task_.offset + p * task_.step;
+      float* values = task_.values ? task_.values + row.offset : nullptr;
       uint32_t* bits = task_.bits ? task_.bits + p * task_.word_step : nullptr;
+      const auto finish = [&](typename Vector::Signs* signs, ptrdiff_t c, int i) {
+        const Float y = Values(row, c + i, all);
+        if (c + i == 0 && end_values) some.Store(end_values, end);
+        if (values) all.Store(values + c + i, y);
+        signs->Set(y, i);
+      };
       for (ptrdiff_t c = 0; c < whole; c += 32) {
         typename Vector::Signs signs;
 #pragma GCC unroll 8
-        for (int i = 0; i < 32; i += Vector::kLanes) signs.Set(Values(row, c + i, all), i);
+        for (int i = 0; i < 32; i += Vector::kLanes) finish(&signs, c, i);
         if (bits) *bits++ = signs.Word();
       }
       if (left == 0) continue;
       typename Vector::Signs signs;
       int i = 0;
-      for (; i < parts * Vector::kLanes; i += Vector::kLanes) signs.Set(Values(row, whole + i, all), i);
-      if (i < left) signs.Set(Values(row, whole + i, some), i);
+      for (; i < parts * Vector::kLanes; i += Vector::kLanes) finish(&signs, whole, i);
+      if (i < left) {
+        const Float y = Values(row, whole + i, some);
+        if (whole + i == 0 && end_values) some.Store(end_values, end);
+        end = y;
+        end_values = values ? values + whole + i : nullptr;
+        signs.Set(y, i);
+      }
       if (bits) *bits = signs.Word() & ((1u << left) - 1);
     }
+    if (end_values) some.Store(end_values, end);
   }
 
  private:
@@ -83,7 +101,6 @@ class FloatFinish {
       y = Vector::Add(y, lanes.Load(addends_[a] + at));
       if (Scaled) y = Vector::Multiply(y, scales_[a]);
     }
-    if (task_.values) lanes.Store(task_.values + at, y);
     return y;
   }
 
