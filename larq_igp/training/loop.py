@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.data import Dataset, eval_batches, train_batches
+from larq_igp.data import Dataset, Split, eval_batches, train_batches
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.agreement import recipe_hash
@@ -73,8 +73,9 @@ class Position:
         return cls(**values)
 
 
-def distribute(batches: "tf.data.Dataset", devices: Devices) -> Any:
-    """Share global batches out among the replicas."""
+def distributed_eval_batches(split: Split, run: Run, devices: Devices) -> Any:
+    """Return every example of a split once, in batches that are shared out among the replicas; every worker reads all of them."""
+    batches = eval_batches(split, run.preprocessing, batch_size=run.recipe.batch_size)
     if devices.replicas == 1:
         return batches
     options = tf.data.Options()
@@ -83,12 +84,22 @@ def distribute(batches: "tf.data.Dataset", devices: Devices) -> Any:
 
 
 def distributed_train_batches(run: Run, dataset: Dataset, devices: Devices, first_step: int = 0) -> Iterator:
-    """Return an endless iterator over the batches of a run from a step on."""
+    """Return an endless iterator over the batches of a run from a step on; each worker reads its own share of them."""
     recipe = run.recipe
-    batches = train_batches(
-        dataset, run.preprocessing, batch_size=recipe.batch_size, seed=recipe.seed, first_step=first_step
-    )
-    return iter(distribute(batches, devices))
+
+    def of_worker(context: "tf.distribute.InputContext") -> "tf.data.Dataset":
+        batches = train_batches(
+            dataset,
+            run.preprocessing,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            first_step=first_step,
+            share=(context.input_pipeline_id, context.num_input_pipelines),
+        )
+        several = context.num_replicas_in_sync > context.num_input_pipelines  # devices of one worker
+        return batches.rebatch(context.get_per_replica_batch_size(recipe.batch_size)) if several else batches
+
+    return iter(devices.strategy.distribute_datasets_from_function(of_worker))
 
 
 class Loop:
@@ -131,8 +142,7 @@ class Loop:
         model.distribute_reduction_method = "first"
         self._step_function = model.make_train_function()
         self._test_function = model.make_test_function()
-        validation = eval_batches(dataset.split("validation"), run.preprocessing, batch_size=recipe.batch_size)
-        self._validation = distribute(validation, devices)
+        self._validation = distributed_eval_batches(dataset.split("validation"), run, devices)
         with devices.strategy.scope():
             self._step_function.get_concrete_function(distributed_train_batches(run, dataset, devices))
         self.variables = TrainingVariables(devices.strategy, network, model)
