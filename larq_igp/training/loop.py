@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.data import Dataset, Split, eval_batches, train_batches
+from larq_igp.data import (
+    Dataset,
+    DatasetError,
+    Split,
+    corrupt_images_named,
+    eval_arrays,
+    eval_batches,
+    train_batches,
+    train_indices,
+)
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.agreement import recipe_hash
@@ -151,10 +160,8 @@ class Loop:
         self._events = Events(run.folder)
 
     def _first_images(self) -> np.ndarray:
-        batches = eval_batches(
-            self.dataset.split("validation"), self.run.preprocessing, batch_size=self.recipe.batch_size
-        )
-        return next(batches.take(1).as_numpy_iterator())[0]
+        batch_size = self.recipe.batch_size
+        return next(eval_arrays(self.dataset, "validation", self.run.preprocessing, batch_size=batch_size))[0]
 
     # Going on -------------------------------------------------------------------------------------------------------------------------
 
@@ -183,6 +190,7 @@ class Loop:
             StoppedError: if a signal asked to stop; a checkpoint is written first.
             CheckpointError: if one cannot be written.
             LostWorkerError: if workers no longer answer.
+            DatasetError: if an image is corrupt.
         """
         position = self.position
         self._progress = Progress(
@@ -203,6 +211,9 @@ class Loop:
                     self._end_epoch(stop)
                 else:
                     self._checkpoint_if_due(stop)
+        except DatasetError as error:
+            again = resume_command(self.run.folder)
+            raise DatasetError(f"{error} Once they are replaced, go on with {again}.") from error
         except tf.errors.OpError as error:
             if self.devices.workers == 1:
                 raise
@@ -217,8 +228,11 @@ class Loop:
 
     def _step(self, batches: Iterator) -> None:
         start = time.perf_counter()
-        logs = {name: float(value) for name, value in self._step_function(batches).items()}
-        position = self.position
+        position, recipe = self.position, self.recipe
+        steps = range(position.step, position.step + 1)
+        indices = train_indices(self.dataset, batch_size=recipe.batch_size, seed=recipe.seed, steps=steps)
+        with corrupt_images_named(self.dataset, "train", indices):
+            logs = {name: float(value) for name, value in self._step_function(batches).items()}
         position.step += 1
         position.seconds += time.perf_counter() - start
         if not math.isfinite(logs["loss"]):
@@ -284,10 +298,12 @@ class Loop:
         self.model.reset_metrics()
         batches = iter(self._validation)
         logs: dict[str, Any] = {}
-        for number in range(math.ceil(self.dataset.split("validation").examples / self.recipe.batch_size)):
+        examples, batch_size = self.dataset.split("validation").examples, self.recipe.batch_size
+        for number, first in enumerate(range(0, examples, batch_size)):
             if self._looks(number) and self._wishes(stop)[0]:
                 return None
-            logs = self._test_function(batches)
+            with corrupt_images_named(self.dataset, "validation", range(first, min(first + batch_size, examples))):
+                logs = self._test_function(batches)
         figures = {name: float(value) for name, value in logs.items()}
         self.model.reset_metrics()
         return figures

@@ -210,7 +210,7 @@ def _fit_and_measure(
     metrics: dict[str, Any] = {}
     if devices.is_chief:
         load_weights(plain, weights_path(run.folder, "best"))
-        metrics = measure(plain.predict_on_batch, dataset.split("test"), run.preprocessing)
+        metrics = measure(plain.predict_on_batch, dataset, "test", run.preprocessing)
         position = loop.position
         metrics |= {"split": "test", "epoch": position.best_epoch, "validation_top1": position.best_score[0]}
         write_json(run.folder / METRICS, metrics)
