@@ -77,11 +77,16 @@ def history(folder):
         return list(csv.DictReader(file))
 
 
-def test_two_replicas_equal_one_device_with_the_same_global_batch(tmp_path):
+@pytest.mark.parametrize("distilled", [False, True])
+def test_two_replicas_equal_one_device_with_the_same_global_batch(tmp_path, distilled):
     """Twelve steps with synchronised BatchNorm; 180 validation images in batches of 100 leave one that is not whole."""
-    train(Recipe.from_json(RECIPE), tmp_path / "one", verbose=0)
+    recipe = RECIPE
+    if distilled:
+        train(Recipe.from_json({**RECIPE, "seed": 1}), tmp_path / "teacher", verbose=0)
+        recipe = {**RECIPE, "teacher": str(tmp_path / "teacher"), "distillation_weight": 0.8, "temperature": 2.0}
+    train(Recipe.from_json(recipe), tmp_path / "one", verbose=0)
     finished = subprocess.run(
-        [sys.executable, "-c", TRAIN_ON_TWO_DEVICES, json.dumps(RECIPE), str(tmp_path / "two")],
+        [sys.executable, "-c", TRAIN_ON_TWO_DEVICES, json.dumps(recipe), str(tmp_path / "two")],
         env={**os.environ, "LARQ_IGP_VIRTUAL_CPUS": "2"}, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
@@ -95,7 +100,7 @@ def test_two_replicas_equal_one_device_with_the_same_global_batch(tmp_path):
     for mine, theirs in zip(one, two, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-3)
     (row_one,), (row_two,) = history(tmp_path / "one"), history(tmp_path / "two")
-    for name in ("loss", "val_loss", "learning_rate"):
+    for name in ("loss", "val_loss", "learning_rate", *["distillation"] * distilled):
         assert float(row_one[name]) == pytest.approx(float(row_two[name]), rel=1e-3)
 
 
