@@ -65,6 +65,7 @@ def test_a_network_may_be_named_by_an_option(igp, refused, tmp_path):
         "train", "--model", "larq_zoo:BinaryDenseNet82", "--dry-run"
     )
     assert "leave out --epochs, or name the network too" in refused("train", "--resume", tmp_path, "--epochs", 3)
+    assert "leave out --strategy" in refused("launch", "--workers", 2, "resnet_tiny", "--strategy=mirrored")
     command = [sys.executable, "-m", "larq_igp", "launch", "--workers", "1", "--model", "larq_zoo:BiReal", "--dry-run"]
     launched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert launched.returncode == 2

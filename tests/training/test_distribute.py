@@ -180,12 +180,23 @@ def test_the_cluster_is_read_from_the_environment(monkeypatch):
         ("{", "TF_CONFIG must be like"),
         (json.dumps({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}), "names a job 'ps'"),
         (json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 2}}), "has no worker 2 among its 3 tasks"),
+        (
+            json.dumps({"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}),
+            "names a:1 twice",
+        ),
+        (
+            json.dumps({"cluster": {"worker": ["a:1", "b:65536"]}, "task": {"type": "worker", "index": 0}}),
+            "must be like",
+        ),
     ):
         monkeypatch.setenv("TF_CONFIG", config)
         with pytest.raises(ClusterError, match=message):
             find_cluster()
     monkeypatch.delenv("TF_CONFIG")
     assert find_cluster() is None
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "many")
+    with pytest.raises(ClusterError, match="SLURM_STEP_NUM_TASKS must be a number; got 'many'"):
+        find_cluster()
     for name, value in {
         "SLURM_STEP_NUM_TASKS": "3", "SLURM_STEP_NODELIST": "node[1-2]", "SLURM_STEP_TASKS_PER_NODE": "2,1", "SLURM_PROCID": "2",
     }.items():  # fmt: skip
