@@ -32,11 +32,11 @@ def capability(source: str, images: int, as_json: bool, **options) -> None:
 
         from larq_igp.analysis.capability import layer_capabilities
         from larq_igp.cli.subject import open_subject
-        from larq_igp.data import eval_batches
+        from larq_igp.data import eval_arrays
 
         subject = open_subject(source, **options)
-        batches = eval_batches(subject.data.split("test"), subject.preprocessing, batch_size=max(1, images))
-        seen = next(batches.as_numpy_iterator())[0] if images else None
+        batches = eval_arrays(subject.data, "test", subject.preprocessing, batch_size=max(1, images))
+        seen = next(batches)[0] if images else None
         layers = layer_capabilities(subject.model, seen)
     document = {"source": source, "dataset": subject.data.name, "layers": [asdict(layer) for layer in layers]}
     counted = 0 if seen is None else len(seen)

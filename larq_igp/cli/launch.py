@@ -2,6 +2,8 @@
 
 import click
 
+from larq_igp.cli.output import Refusal
+
 
 @click.command(
     short_help="Train with several processes on this machine.", context_settings={"ignore_unknown_options": True}
@@ -19,6 +21,8 @@ def launch(ctx: click.Context, workers: int, arguments: tuple[str, ...]) -> None
     exit code is not 0; with --run-dir and --resume the same command goes on from the last checkpoint. With --json, the first prints
     the document.
     """  # noqa: D301  click takes the escape as "do not wrap"
+    if any(each.partition("=")[0] == "--strategy" for each in arguments):
+        raise Refusal("launch trains with the strategy multiworker: leave out --strategy.")
     from larq_igp.training.launch import launch as launch_workers
 
     ctx.exit(launch_workers(workers, list(arguments)))

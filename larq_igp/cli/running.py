@@ -41,7 +41,7 @@ run_options = stack(
     click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar."),
 )  # fmt: skip
 RUN_OPTIONS = {
-    "network", "run_dir", "resume", "dry_run", "strategy", "worker_timeout", "checkpoint_seconds", "quiet", "download", "as_json",
+    "network", "model", "run_dir", "resume", "dry_run", "strategy", "worker_timeout", "checkpoint_seconds", "quiet", "download", "as_json",
 }  # fmt: skip
 
 
@@ -72,7 +72,9 @@ def resumed_folder(network: str | None, dataset: str | None, run_dir: str | None
 
 
 @click.command(short_help="Train a network and measure it; go on with a run.")
-@click.argument("network", metavar="NAME-or-FILE", required=False, shell_complete=complete_network)
+@click.argument("network", metavar="[NAME-or-FILE]", required=False, shell_complete=complete_network)
+@click.option("--model", metavar="NAME-or-FILE", shell_complete=complete_network,
+              help="The network in place of the argument: --model larq_zoo:BinaryDenseNet28.")  # fmt: skip
 @recipe_options
 @data_options
 @run_options
@@ -81,6 +83,7 @@ def resumed_folder(network: str | None, dataset: str | None, run_dir: str | None
 def train(
     ctx: click.Context,
     network: str | None,
+    model: str | None,
     run_dir: str | None,
     resume: str | None,
     dry_run: bool,
@@ -99,6 +102,9 @@ def train(
     command each time, with --run-dir and --resume: it starts the run, goes on with it, or says that it is finished. SIGTERM and Ctrl-C
     write a checkpoint first.
     """  # noqa: D301  click takes the escape as "do not wrap"
+    if network is not None and model is not None:
+        raise Refusal(f"{network} and --model {model} both name a network: give one of them.")
+    network = model if network is None else network
     of_run = {name: options.pop(name) for name in ("strategy", "worker_timeout", "checkpoint_seconds", "download")}
     if network is None and resume is None:
         raise Refusal(

@@ -1,8 +1,9 @@
 """Images and labels by name of the data set, and how an image becomes a network's input."""
 
+from larq_igp.data.corrupt import corrupt_images_named
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.datasets import DATASETS, load_dataset
-from larq_igp.data.pipeline import eval_batches, steps_per_epoch, train_batches
+from larq_igp.data.pipeline import eval_arrays, eval_batches, steps_per_epoch, train_batches, train_indices
 from larq_igp.data.preprocess import Preprocessing
 
 __all__ = [
@@ -11,8 +12,11 @@ __all__ = [
     "DatasetError",
     "Preprocessing",
     "Split",
+    "corrupt_images_named",
+    "eval_arrays",
     "eval_batches",
     "load_dataset",
     "steps_per_epoch",
     "train_batches",
+    "train_indices",
 ]

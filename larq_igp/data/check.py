@@ -8,11 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from larq_igp.data.corrupt import why_corrupt
 from larq_igp.data.dataset import Dataset, Split
 from larq_igp.data.datasets import open_dataset
-from larq_igp.data.images import decode
 from larq_igp.data.record import REFUSE, Corrupt, check_command, count_corrupt, write_check
-from larq_igp.keras2 import tf
 
 OFFICIAL_EXAMPLES = {
     "fashion_mnist": {"training": 60_000, "test": 10_000},
@@ -139,19 +138,8 @@ def check_dataset(
 
 def _reasons(split: Split) -> Iterator[str | None]:
     """Yield for each example of a split why it cannot be decoded, or None."""
-
-    def reason(index: int) -> str | None:
-        try:
-            decode(split.read(tf.constant(index, tf.int64))[0], channels=3)
-        except (tf.errors.OpError, ValueError) as error:
-            return (
-                " ".join(str(getattr(error, "message", error)).split("[Op:")[0].split("{{")[-1].split("}}")[-1].split())
-                or "unreadable"
-            )
-        return None
-
     threads = os.cpu_count() or 1
     indices = iter(range(split.examples))
     with ThreadPoolExecutor(threads) as pool:
         while batch := list(islice(indices, threads * IN_FLIGHT)):
-            yield from pool.map(reason, batch)
+            yield from pool.map(lambda index: why_corrupt(split, index), batch)

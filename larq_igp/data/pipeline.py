@@ -1,6 +1,11 @@
 """tf.data pipelines: a permutation of indices, load, augment, batch, normalise, prefetch."""
 
+from collections.abc import Iterator
+
+import numpy as np
+
 from larq_igp.data.augment import augment
+from larq_igp.data.corrupt import corrupt_images_named
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.images import decode, decode_random_part
 from larq_igp.data.preprocess import Preprocessing
@@ -18,6 +23,20 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
             f"a batch of {batch_size} cannot be filled from {examples} training images: lower --batch-size."
         )
     return examples // batch_size
+
+
+def order_of_epoch(examples: int, seed: int, epoch: "int | tf.Tensor") -> "tf.Tensor":
+    """Return the indices of the training examples ``(N,)`` int64 in the order of an epoch: the permutation of ``(seed, epoch)``."""
+    return tf.random.experimental.stateless_shuffle(tf.range(examples, dtype=tf.int64), seed=[seed, epoch])
+
+
+def train_indices(dataset: Dataset, *, batch_size: int, seed: int, steps: range) -> Iterator[int]:
+    """Yield the indices of the training examples that ``train_batches`` reads for some steps, in its order."""
+    examples = dataset.split("train").examples
+    for step in steps:
+        epoch, place = divmod(step, steps_per_epoch(examples, batch_size))
+        order = order_of_epoch(examples, seed, epoch).numpy()
+        yield from order[place * batch_size : (place + 1) * batch_size].tolist()
 
 
 def train_batches(
@@ -57,7 +76,7 @@ def train_batches(
     first_count = tf.constant(first_step % steps * own, tf.int64)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(split.examples, dtype=tf.int64), seed=[seed, number])
+        order = order_of_epoch(split.examples, seed, number)
         counts = tf.data.Dataset.range(tf.where(number == first_epoch, first_count, 0), steps * own)
 
         def of_count(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -106,3 +125,19 @@ def eval_batches(split: Split, preprocessing: Preprocessing, *, batch_size: int)
 
     indices = tf.data.Dataset.range(split.examples)
     return indices.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
+
+
+def eval_arrays(
+    dataset: Dataset, split_name: str, preprocessing: Preprocessing, *, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the batches of ``eval_batches`` as NumPy arrays.
+
+    Raises:
+        DatasetError: naming the image, if one cannot be decoded.
+    """
+    split = dataset.split(split_name)
+    batches = eval_batches(split, preprocessing, batch_size=batch_size).as_numpy_iterator()
+    for first in range(0, split.examples, batch_size):
+        with corrupt_images_named(dataset, split_name, range(first, min(first + batch_size, split.examples))):
+            batch = next(batches)
+        yield batch

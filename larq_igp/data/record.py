@@ -18,7 +18,6 @@ from larq_igp.data.dataset import Dataset, DatasetError
 from larq_igp.files import atomic_path, read_json, write_json
 
 REFUSE, SKIP = "refuse", "skip"
-CHOICES = (REFUSE, SKIP)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from larq_igp.architectures import Spec, get_spec
-from larq_igp.data import Dataset, Preprocessing, eval_batches, load_dataset
+from larq_igp.data import Dataset, Preprocessing, eval_arrays, load_dataset
 from larq_igp.deploy.audit import Audit, audit
 from larq_igp.deploy.card import card_path, write_card
 from larq_igp.deploy.convert import convert
@@ -135,9 +135,7 @@ def subject_from_name(
 def verification_images(subject: Subject, count: int | None) -> np.ndarray:
     """Return the first test images as inputs ``(N, H, W, C)``; by default 256 of up to 64 px, 24 of larger ones."""
     default = MANY_IMAGES if max(subject.preprocessing.input_shape[:2]) <= SMALL_SIDE else FEW_IMAGES
-    split = subject.images_of.split("test")
-    batches = eval_batches(split, subject.preprocessing, batch_size=min(count or default, split.examples))
-    return next(batches.as_numpy_iterator())[0]
+    return next(eval_arrays(subject.images_of, "test", subject.preprocessing, batch_size=count or default))[0]
 
 
 def check_output(path: str | Path) -> Path:

@@ -20,7 +20,7 @@ from larq_igp.analysis.tensor_graph import tensor_graph
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import Counts, closed_form
 from larq_igp.architectures.published import TABLE3
-from larq_igp.data import eval_batches, load_dataset
+from larq_igp.data import eval_arrays, load_dataset
 from larq_igp.errors import UserError
 from larq_igp.files import read_json
 from larq_igp.keras2 import tf
@@ -251,10 +251,10 @@ def layers_section(name: str, model: Any, timing: Timing | None = None) -> Secti
 def mistakes_section(facts: RunFacts) -> Section:
     """Confusion matrix on the test split, and some images that were misread."""
     run = facts.run
-    split = load_dataset(run.recipe.dataset, data_dir=run.recipe.data_dir).split("test")
+    dataset = load_dataset(run.recipe.dataset, data_dir=run.recipe.data_dir)
     model, classes = run.load_model(), len(run.class_names)
     matrix, wrong, place = np.zeros((classes, classes), int), [], 0
-    for images, labels in eval_batches(split, run.preprocessing, batch_size=100).as_numpy_iterator():
+    for images, labels in eval_arrays(dataset, "test", run.preprocessing, batch_size=100):
         guesses = model.predict_on_batch(images).argmax(axis=-1)
         np.add.at(matrix, (labels, guesses), 1)
         wrong += [(place + i, labels[i], guesses[i]) for i in np.flatnonzero(labels != guesses)]
@@ -263,7 +263,7 @@ def mistakes_section(facts: RunFacts) -> Section:
     slug = "".join(letter if letter.isalnum() else "-" for letter in facts.name)
     chart = Chart(f"confusion-{slug}", "Confusion matrix", "answer", "truth", matrix=cells, ticks=run.class_names)
     pictures = "".join(
-        _picture(split, index, run.class_names[truth], run.class_names[guess])
+        _picture(dataset.split("test"), index, run.class_names[truth], run.class_names[guess])
         for index, truth, guess in wrong[:IMAGES_SHOWN]
     )
     text = f"{len(wrong)} of {place} test images are misread; the first {min(len(wrong), IMAGES_SHOWN)} are shown as truth → answer."

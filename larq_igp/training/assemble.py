@@ -1,5 +1,6 @@
 """From a recipe to a model that can be fitted: optimizer, loss, teacher, and the metrics by the names that are used everywhere."""
 
+from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.distillation import Distilled, load_teacher
 from larq_igp.training.losses import make_loss
@@ -7,6 +8,20 @@ from larq_igp.training.optimizers import make_optimizer
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.schedules import learning_rate_schedule, total_steps
 from larq_igp.training.stages import load_initial_weights
+
+
+def refuse_random_layers(model: "tf.keras.Model") -> None:
+    """Refuse layers like Dropout: the state of their random numbers is in no checkpoint, so a run could not go on with the same digits.
+
+    Raises:
+        UserError: naming them.
+    """
+    names = [each.name for each in model.submodules if isinstance(each, tf.keras.__internal__.layers.BaseRandomLayer)]
+    if names:
+        raise UserError(
+            f"{model.name} draws random numbers while it trains, in {', '.join(names)}: an interrupted run could not be repeated; "
+            "build it without these layers."
+        )
 
 
 def compile_model(model: "tf.keras.Model", recipe: Recipe, steps_per_epoch: int) -> "tf.keras.Model":
@@ -18,8 +33,9 @@ def compile_model(model: "tf.keras.Model", recipe: Recipe, steps_per_epoch: int)
         steps_per_epoch: optimizer steps of an epoch.
 
     Raises:
-        UserError: if the initial weights or the teacher cannot be read, or do not fit.
+        UserError: if the initial weights or the teacher cannot be read, or do not fit, or layers draw random numbers.
     """
+    refuse_random_layers(model)
     if recipe.initial_weights:
         load_initial_weights(model, recipe.initial_weights)
     if recipe.teacher:

@@ -44,13 +44,14 @@ def find_cluster() -> Cluster | None:
     """Return the cluster that the environment describes, ``TF_CONFIG`` before Slurm; None if it describes none.
 
     Raises:
-        ClusterError: if ``TF_CONFIG`` makes no sense.
+        ClusterError: if it makes no sense.
     """
     if os.environ.get("TF_CONFIG"):
         return _from_tf_config(os.environ["TF_CONFIG"])
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        return _from_slurm()
-    return None
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if not tasks.isdigit():
+        raise ClusterError(f"SLURM_STEP_NUM_TASKS must be a number; got {tasks!r}.")
+    return _from_slurm() if int(tasks) > 1 else None
 
 
 def _from_tf_config(text: str) -> Cluster:
@@ -67,6 +68,9 @@ def _from_tf_config(text: str) -> Cluster:
         addresses = (*chiefs, *workers)
         for address in addresses:
             _split(address)
+        twice = [address for address in addresses if addresses.count(address) > 1]
+        if twice:
+            raise ClusterError(f"TF_CONFIG names {twice[0]} twice: each worker needs a port of its own.")
         if not 0 <= index < len(addresses) or task["type"] not in jobs:
             raise ClusterError(f"TF_CONFIG has no {task['type']} {task['index']} among its {len(addresses)} tasks.")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -94,7 +98,7 @@ def _from_slurm() -> Cluster:
 
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not host:
+    if not host or not 0 < int(port) < 2**16:
         raise ValueError(address)
     return host, int(port)
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from larq_igp.data import load_dataset, steps_per_epoch
+from larq_igp.data import corrupt_images_named, load_dataset, steps_per_epoch, train_indices
 from larq_igp.training.loop import NonFiniteLossError, distributed_train_batches
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run import describe_run
@@ -51,7 +51,11 @@ def dry_run(
     step = model.make_train_function()
     times, loss = [time.perf_counter()], math.nan
     for number in range(1, 2 + TIMED_STEPS):
-        loss = float(step(batches)["loss"])
+        indices = train_indices(
+            dataset, batch_size=recipe.batch_size, seed=recipe.seed, steps=range(number - 1, number)
+        )
+        with corrupt_images_named(dataset, "train", indices):
+            loss = float(step(batches)["loss"])
         times.append(time.perf_counter())
         if not math.isfinite(loss):
             raise NonFiniteLossError(f"the loss is {loss} at step {number}: lower --learning-rate.")

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.data import Dataset, eval_batches, train_batches
+from larq_igp.data import (
+    Dataset,
+    DatasetError,
+    Split,
+    corrupt_images_named,
+    eval_arrays,
+    eval_batches,
+    train_batches,
+    train_indices,
+)
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.agreement import recipe_hash
@@ -73,8 +82,9 @@ class Position:
         return cls(**values)
 
 
-def distribute(batches: "tf.data.Dataset", devices: Devices) -> Any:
-    """Share global batches out among the replicas."""
+def distributed_eval_batches(split: Split, run: Run, devices: Devices) -> Any:
+    """Return every example of a split once, in batches that are shared out among the replicas; every worker reads all of them."""
+    batches = eval_batches(split, run.preprocessing, batch_size=run.recipe.batch_size)
     if devices.replicas == 1:
         return batches
     options = tf.data.Options()
@@ -83,12 +93,22 @@ def distribute(batches: "tf.data.Dataset", devices: Devices) -> Any:
 
 
 def distributed_train_batches(run: Run, dataset: Dataset, devices: Devices, first_step: int = 0) -> Iterator:
-    """Return an endless iterator over the batches of a run from a step on."""
+    """Return an endless iterator over the batches of a run from a step on; each worker reads its own share of them."""
     recipe = run.recipe
-    batches = train_batches(
-        dataset, run.preprocessing, batch_size=recipe.batch_size, seed=recipe.seed, first_step=first_step
-    )
-    return iter(distribute(batches, devices))
+
+    def of_worker(context: "tf.distribute.InputContext") -> "tf.data.Dataset":
+        batches = train_batches(
+            dataset,
+            run.preprocessing,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            first_step=first_step,
+            share=(context.input_pipeline_id, context.num_input_pipelines),
+        )
+        several = context.num_replicas_in_sync > context.num_input_pipelines  # devices of one worker
+        return batches.rebatch(context.get_per_replica_batch_size(recipe.batch_size)) if several else batches
+
+    return iter(devices.strategy.distribute_datasets_from_function(of_worker))
 
 
 class Loop:
@@ -131,8 +151,7 @@ class Loop:
         model.distribute_reduction_method = "first"
         self._step_function = model.make_train_function()
         self._test_function = model.make_test_function()
-        validation = eval_batches(dataset.split("validation"), run.preprocessing, batch_size=recipe.batch_size)
-        self._validation = distribute(validation, devices)
+        self._validation = distributed_eval_batches(dataset.split("validation"), run, devices)
         with devices.strategy.scope():
             self._step_function.get_concrete_function(distributed_train_batches(run, dataset, devices))
         self.variables = TrainingVariables(devices.strategy, network, model)
@@ -141,10 +160,8 @@ class Loop:
         self._events = Events(run.folder)
 
     def _first_images(self) -> np.ndarray:
-        batches = eval_batches(
-            self.dataset.split("validation"), self.run.preprocessing, batch_size=self.recipe.batch_size
-        )
-        return next(batches.take(1).as_numpy_iterator())[0]
+        batch_size = self.recipe.batch_size
+        return next(eval_arrays(self.dataset, "validation", self.run.preprocessing, batch_size=batch_size))[0]
 
     # Going on -------------------------------------------------------------------------------------------------------------------------
 
@@ -173,6 +190,7 @@ class Loop:
             StoppedError: if a signal asked to stop; a checkpoint is written first.
             CheckpointError: if one cannot be written.
             LostWorkerError: if workers no longer answer.
+            DatasetError: if an image is corrupt.
         """
         position = self.position
         self._progress = Progress(
@@ -193,6 +211,9 @@ class Loop:
                     self._end_epoch(stop)
                 else:
                     self._checkpoint_if_due(stop)
+        except DatasetError as error:
+            again = resume_command(self.run.folder)
+            raise DatasetError(f"{error} Once they are replaced, go on with {again}.") from error
         except tf.errors.OpError as error:
             if self.devices.workers == 1:
                 raise
@@ -207,8 +228,11 @@ class Loop:
 
     def _step(self, batches: Iterator) -> None:
         start = time.perf_counter()
-        logs = {name: float(value) for name, value in self._step_function(batches).items()}
-        position = self.position
+        position, recipe = self.position, self.recipe
+        steps = range(position.step, position.step + 1)
+        indices = train_indices(self.dataset, batch_size=recipe.batch_size, seed=recipe.seed, steps=steps)
+        with corrupt_images_named(self.dataset, "train", indices):
+            logs = {name: float(value) for name, value in self._step_function(batches).items()}
         position.step += 1
         position.seconds += time.perf_counter() - start
         if not math.isfinite(logs["loss"]):
@@ -274,10 +298,12 @@ class Loop:
         self.model.reset_metrics()
         batches = iter(self._validation)
         logs: dict[str, Any] = {}
-        for number in range(math.ceil(self.dataset.split("validation").examples / self.recipe.batch_size)):
+        examples, batch_size = self.dataset.split("validation").examples, self.recipe.batch_size
+        for number, first in enumerate(range(0, examples, batch_size)):
             if self._looks(number) and self._wishes(stop)[0]:
                 return None
-            logs = self._test_function(batches)
+            with corrupt_images_named(self.dataset, "validation", range(first, min(first + batch_size, examples))):
+                logs = self._test_function(batches)
         figures = {name: float(value) for name, value in logs.items()}
         self.model.reset_metrics()
         return figures

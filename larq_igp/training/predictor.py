@@ -44,7 +44,7 @@ class Predictor:
             raise UserError(
                 f"{dataset.name} has {classes} classes, and this network tells {len(self.class_names)} apart."
             )
-        metrics = measure(self.predict, dataset.split(split), self.preprocessing)
+        metrics = measure(self.predict, dataset, split, self.preprocessing)
         return {**metrics, "dataset": dataset.name, "split": split, "engine": self.engine}
 
 

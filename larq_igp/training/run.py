@@ -13,7 +13,7 @@ from larq_igp.training.networks import build_network
 from larq_igp.training.recipe import Recipe
 from larq_igp.versions import tool_versions
 
-__all__ = ["CONFIG", "HISTORY", "METRICS", "Run", "RunError", "create_run", "describe_run", "open_run", "weights_path"]
+__all__ = ["CONFIG", "HISTORY", "METRICS", "Run", "RunError", "describe_run", "open_run", "weights_path"]
 
 
 class RunError(UserError):
@@ -91,18 +91,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"run directory {folder} cannot be made: {error.strerror}.") from error
-
-
-def create_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
-    """Make a run directory and write its configuration.
-
-    Raises:
-        RunError: if the folder already holds something, or cannot be made.
-    """
-    run = describe_run(folder, recipe, dataset)
-    make_folder(folder)
-    write_config(run)
-    return run
 
 
 def write_config(run: Run) -> None:

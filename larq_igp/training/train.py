@@ -11,6 +11,7 @@ from larq_igp.data import Dataset, load_dataset, steps_per_epoch
 from larq_igp.errors import UserError
 from larq_igp.files import write_json
 from larq_igp.keras2 import tf
+from larq_igp.models.build import load_weights
 from larq_igp.training.agreement import check_same_recipe
 from larq_igp.training.assemble import compile_model
 from larq_igp.training.batchnorm import synchronize_batchnorm
@@ -20,7 +21,7 @@ from larq_igp.training.layout import CHECKPOINTS, CONFIG, METRICS, STATUS, weigh
 from larq_igp.training.lock import locked
 from larq_igp.training.loop import Loop
 from larq_igp.training.recipe import Recipe
-from larq_igp.training.run import Run, describe_run, load_weights, make_folder, open_run, write_config
+from larq_igp.training.run import Run, describe_run, make_folder, open_run, write_config
 from larq_igp.training.signals import StoppedError, StopRequest
 from larq_igp.training.stages import prepare
 from larq_igp.training.strategy import WORKER_TIMEOUT_SECONDS, Devices, open_devices
@@ -210,7 +211,7 @@ def _fit_and_measure(
     metrics: dict[str, Any] = {}
     if devices.is_chief:
         load_weights(plain, weights_path(run.folder, "best"))
-        metrics = measure(plain.predict_on_batch, dataset.split("test"), run.preprocessing)
+        metrics = measure(plain.predict_on_batch, dataset, "test", run.preprocessing)
         position = loop.position
         metrics |= {"split": "test", "epoch": position.best_epoch, "validation_top1": position.best_score[0]}
         write_json(run.folder / METRICS, metrics)

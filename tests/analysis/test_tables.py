@@ -89,10 +89,11 @@ def test_errors_of_runs_stand_beside_the_papers(igp, tmp_path):
     from larq_igp.data import load_dataset
     from larq_igp.files import write_json
     from larq_igp.training.recipe import Recipe
-    from larq_igp.training.run import create_run
+    from larq_igp.training.run import describe_run, write_config
 
     folder = tmp_path / "a run"
-    create_run(folder, Recipe(network="igp_resnet21_53"), load_dataset("digits"))
+    folder.mkdir()
+    write_config(describe_run(folder, Recipe(network="igp_resnet21_53"), load_dataset("digits")))
     assert igp("reproduce", "table3", folder).exit_code == 0
     write_json(folder / "metrics.json", {"top1": 0.9, "top5": 0.99})
     document = json.loads(igp("reproduce", "table3", folder, "--json").stdout)

@@ -1,6 +1,8 @@
 """Recipes on the command line: files, options over them, ``--set`` over both."""
 
 import json
+import subprocess
+import sys
 
 import click
 import pytest
@@ -50,6 +52,24 @@ def test_options_come_over_the_file_and_set_over_both(igp, tmp_path):
 def test_bad_recipes_are_one_sentence(refused, arguments, message, tmp_path):
     assert message in refused("train", *arguments, "--run-dir", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_network_may_be_named_by_an_option(igp, refused, tmp_path):
+    options = ["--filters", 4, "--blocks", 1, "--input-shape", "28,28,1", "--dry-run", "--json"]
+    facts = [json.loads(igp("train", *name, *options).stdout) for name in (["resnet_tiny"], ["--model", "resnet_tiny"])]
+    assert facts[0]["loss"] == facts[1]["loss"]
+    errors = refused("train", "resnet_tiny", "--model", "igp_resnet_tiny")
+    assert "resnet_tiny and --model igp_resnet_tiny both name a network: give one of them." in errors
+    assert "name a network, like `larq-igp train igp_resnet_tiny`" in refused("train")
+    assert "larq-zoo has no model 'BinaryDenseNet82'" in refused(
+        "train", "--model", "larq_zoo:BinaryDenseNet82", "--dry-run"
+    )
+    assert "leave out --epochs, or name the network too" in refused("train", "--resume", tmp_path, "--epochs", 3)
+    assert "leave out --strategy" in refused("launch", "--workers", 2, "resnet_tiny", "--strategy=mirrored")
+    command = [sys.executable, "-m", "larq_igp", "launch", "--workers", "1", "--model", "larq_zoo:BiReal", "--dry-run"]
+    launched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert launched.returncode == 2
+    assert "larq-zoo has no model 'BiReal'. Did you mean" in launched.stderr
 
 
 @pytest.mark.slow

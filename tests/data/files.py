@@ -44,3 +44,18 @@ def write_class_folders(root: Path, parts: dict[str, int], classes: tuple[str, .
             for index in range(count):
                 (folder / f"{name}_{index}.JPEG").write_bytes(jpeg(picture(number, 50 + number % 20, 70 - number % 30)))
                 number += 1
+
+
+def write_prepared_imagenet(folder: Path, train: int, validation: int) -> None:
+    """ImageNet as tensorflow-datasets prepares it, from so many JPEGs."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("imagenet2012", data_dir=folder)
+
+    def examples(count):
+        for index in range(count):
+            name = f"{index}.JPEG"
+            yield name, {"image": io.BytesIO(jpeg(picture(index))), "label": index % 1000, "file_name": name}
+
+    builder._split_generators = lambda _: {"train": examples(train), "validation": examples(validation)}
+    builder.download_and_prepare()

@@ -1,4 +1,3 @@
-import io
 import itertools
 
 import numpy as np
@@ -8,7 +7,7 @@ from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batche
 from larq_igp.data.check import check_dataset
 from larq_igp.data.prepared import find_records
 from larq_igp.training.predict import read_image
-from tests.data.files import SYNSETS, jpeg, picture, write_class_folders
+from tests.data.files import SYNSETS, jpeg, picture, write_class_folders, write_prepared_imagenet
 
 SHAPE = (32, 32, 3)
 
@@ -160,18 +159,8 @@ def test_corrupt_images_are_named_refused_or_left_out(tmp_path):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """ImageNet as tensorflow-datasets prepares it, from 30 and 12 JPEGs."""
-    import tensorflow_datasets as tfds
-
     folder = tmp_path_factory.mktemp("prepared")
-    builder = tfds.builder("imagenet2012", data_dir=folder)
-
-    def examples(count):
-        for index in range(count):
-            name = f"{index}.JPEG"
-            yield name, {"image": io.BytesIO(jpeg(picture(index))), "label": index % 1000, "file_name": name}
-
-    builder._split_generators = lambda _: {"train": examples(30), "validation": examples(12)}
-    builder.download_and_prepare()
+    write_prepared_imagenet(folder, train=30, validation=12)
     return folder
 
 

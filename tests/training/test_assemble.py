@@ -200,6 +200,14 @@ def test_larq_zoo_builds_by_name_and_offers_the_nearest():
         build_network(Recipe(network="larq_zoo:BinaryDenseNet29"), (64, 64, 3), CLASSES)
 
 
+def test_layers_that_draw_random_numbers_are_refused():
+    inputs = tf.keras.Input((28, 28, 1))
+    branch = tf.keras.Sequential([tf.keras.layers.Flatten(), tf.keras.layers.Dropout(0.5, name="half")], name="branch")
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(CLASSES, activation="softmax")(branch(inputs)), name="net")
+    with pytest.raises(UserError, match=r"net draws random numbers while it trains, in half: .* without these layers"):
+        compile_model(model, Recipe(network="resnet_tiny"), steps_per_epoch=3)
+
+
 def test_initial_weights_are_loaded_strictly(tmp_path):
     donor = larq_igp.build("resnet_tiny", filters=8, blocks=(1,), input_shape=SHAPE, num_classes=CLASSES)
     path = tmp_path / "a.weights.h5"

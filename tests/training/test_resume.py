@@ -1,6 +1,7 @@
 """A run that was interrupted, by whatever, ends as one that was not."""
 
 import csv
+import dataclasses
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from larq_igp.training.checkpoint import (
 )
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import open_run
+from larq_igp.training.signals import StoppedError
 from larq_igp.training.train import resume, train
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,7 +62,8 @@ def outcome(run: Path) -> tuple[list, list]:
         ]
     opened = open_run(run)
     weights = [opened.load_model(which).get_weights() for which in ("best", "last")]
-    return weights, [rows, (run / "layers.csv").read_text(), opened.metrics()]
+    layers = (run / "layers.csv").read_text() if opened.recipe.bits == 1 else None  # it has binary layers alone
+    return weights, [rows, layers, opened.metrics()]
 
 
 def assert_same(first: tuple, second: tuple) -> None:
@@ -75,6 +79,14 @@ def alone(tmp_path_factory) -> tuple:
     folder = tmp_path_factory.mktemp("alone") / "run"
     train(RECIPE, folder, verbose=0)
     return outcome(folder)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory) -> Path:
+    """A finished run of the same images, at 32 bits."""
+    folder = tmp_path_factory.mktemp("teacher") / "run"
+    train(dataclasses.replace(RECIPE, bits=32), folder, verbose=0)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +134,42 @@ def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(stopped, alone, tmp_p
     assert_same(outcome(run), alone)
     assert len(list_checkpoints(run / "checkpoints")) == 1
     assert not (run / "status.json").exists()
+
+
+def stop_at_first_checkpoint(folder: Path) -> None:
+    """Send SIGTERM to this process as soon as a run has written a checkpoint."""
+    while not list_checkpoints(folder / "checkpoints"):
+        time.sleep(0.002)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    "fields, parts",
+    [
+        ({"optimizer": "bop", "bop_threshold": 1e-9, "bop_gamma": 0.1, "precision": "mixed_float16"}, [""]),
+        ({"optimizer": "adamw", "weight_decay": 1e-2, "precision": "mixed_bfloat16", "label_smoothing": 0.1}, [""]),
+        ({"optimizer": "sgd", "weight_decay": 1e-2, "teacher": "a run", "temperature": 4.0}, [""]),
+        ({"optimizer": "bop", "teacher": "twin", "first_stage_epochs": 1}, ["teacher", "first_stage", ""]),
+    ],
+)
+def test_all_that_a_recipe_trains_with_comes_back(tmp_path, teacher, fields, parts):
+    """Slots of two optimizers, loss scales, a teacher and runs that come first, each stopped in the middle."""
+    if fields.get("teacher") == "a run":
+        fields = {**fields, "teacher": str(teacher)}
+    recipe = dataclasses.replace(RECIPE, epochs=1, **fields)
+    train(recipe, tmp_path / "alone", verbose=0)
+    run = tmp_path / "run"
+    for part in parts:
+        watch = threading.Thread(target=stop_at_first_checkpoint, args=(run / part,), daemon=True)
+        watch.start()
+        with pytest.raises(StoppedError):
+            train(recipe, run, verbose=0, resume=True, checkpoint_seconds=0)
+        watch.join()
+        stopped_at = read_checkpoint(list_checkpoints(run / part / "checkpoints")[0]).state
+        assert 0 < stopped_at["step"] < 12
+    resume(run, verbose=0)
+    for part in parts:
+        assert_same(outcome(run / part), outcome(tmp_path / "alone" / part))
 
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "empty"])
