@@ -2,15 +2,15 @@
 
     python models.py DIR
 
-The twins of Bi-Real compute in float32 and, quantised after training, in int8. Needs larq-igp with its converter.
+The twins of Bi-Real compute in float32 and, quantised after training, in int8. Needs larq-igp and its
+converter.
 """
 
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 import larq_igp
+import numpy as np
 from larq_igp.deploy.convert import convert
 from larq_igp.keras2 import tf
 
@@ -37,9 +37,10 @@ def to_int8(model: tf.keras.Model) -> bytes:
     """Quantised after training on random images, inputs and outputs included."""
     shape = (1, *model.input_shape[1:])
     random = np.random.default_rng(0)
+    images = [random.normal(size=shape).astype(np.float32) for _ in range(8)]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([random.normal(size=shape).astype(np.float32)] for _ in range(8))
+    converter.representative_dataset = lambda: ([image] for image in images)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
