@@ -39,6 +39,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: str | Path) -> None:
+    """Refuse a path at which no file can be written, before the work that would fill it.
+
+    Raises:
+        UserError: if its folder is missing or cannot be written to, or it is a folder itself.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} cannot be written: it is a folder. Give the name of a file.")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist. Make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written: the folder {path.parent} is not yours to write to.")
+
+
 def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

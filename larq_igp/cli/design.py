@@ -87,7 +87,7 @@ def design(like, family, budgets, align, input_shape, num_classes, engine, threa
         reference, found = designs.design(
             like, family, budgets=budgets or ("storage",), align=align, **shape, **options, measure=measure
         )
-    document = {"like": _fields(reference), "candidates": [_fields(each) for each in found]}
+    document = {**shape, "like": _fields(reference), "candidates": [_fields(each) for each in found]}
     header = ["network", *COST_COLUMNS, "N_2nd of a block", "N_3rd"]
     header += ["unfilled words", "unfilled tiles"] if align else []
     header += ["latency, ms"] if reference.latency_ms is not None else []
@@ -95,7 +95,8 @@ def design(like, family, budgets, align, input_shape, num_classes, engine, threa
     lines = [
         table(rows, tuple(header)),
         "",
-        f"The first row is the model, {like}. To train, count or measure a candidate:",
+        f"Costs for {'x'.join(map(str, input_shape))} inputs and {num_classes} classes. The first row is the model, {like}. "
+        "To train, count or measure a candidate:",
     ]
     lines += [f"  {each.title}: larq-igp train {each.arguments}" for each in found]
     if align and not any(width_of(each.spec) % align == 0 for each in found):

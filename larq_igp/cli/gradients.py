@@ -34,7 +34,10 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.cli.subject import open_subject
         from larq_igp.data import corrupt_images_named, train_batches, train_indices
+        from larq_igp.files import check_writable
 
+        if plot:
+            check_writable(plot)
         subject = open_subject(
             source, dataset=dataset, data_dir=data_dir, download=download, weights=weights, seed=seed, **options
         )

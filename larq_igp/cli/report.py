@@ -21,11 +21,14 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
     Without a run it shows the paper's rows and the networks.
     """
     with progress_on_stderr(as_json):
-        from larq_igp.files import write_atomically
+        import larq_igp
+        from larq_igp.files import check_writable, write_atomically
         from larq_igp.report.collect import collect
         from larq_igp.report.page import render
         from larq_igp.report.static import chart_figure, save
 
+        check_writable(output)
+        larq_igp.get_spec(network)  # a mistyped name is refused even if runs make it unnecessary
         sections = collect(runs, latencies=latencies, network=network)
         content = render(title, sections).encode()
         charts = [chart for section in sections for chart in section.charts]

@@ -5,6 +5,7 @@ import json
 import click
 
 from larq_igp.cli.output import emit, json_option, markdown_table, progress_on_stderr, table
+from larq_igp.errors import UserError
 
 FORMATS = ("text", "markdown", "csv", "json")
 
@@ -19,6 +20,8 @@ def reproduce(which: str, runs: tuple[str, ...], form: str, as_json: bool) -> No
 
     Accuracies are the paper's and marked so; give run directories to have theirs in a column of its own.
     """
+    if as_json and form in ("markdown", "csv"):
+        raise UserError(f"--json and --format {form} contradict each other: give one of them.")
     as_json = as_json or form == "json"
     with progress_on_stderr(True):
         from larq_igp.analysis.tables import TABLES

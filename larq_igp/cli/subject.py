@@ -61,6 +61,8 @@ def open_subject(
     """
     check_seed(seed)
     is_run = Path(source).is_dir()
+    if not is_run and len(Path(source).parts) > 1:
+        raise UserError(f"{source} does not exist: a run directory or the name of a network is needed.")
     if is_run and (typed := _typed(options)):
         raise UserError(f"{source} is a run and has its own network: leave out {', '.join(typed)}.")
     parameters = pop_parameters(options)
