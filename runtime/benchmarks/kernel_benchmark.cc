@@ -62,7 +62,7 @@ struct Bench {
   std::vector<ConvOutput> outputs;
   std::vector<double> times;
 
-  explicit Bench(const Case& c) : shape(c) {
+  Bench(const Case& c, const Kernels& kernels) : shape(c) {
     const int words = (c.channels + 31) / 32;
     const uint32_t last = 0xffffffffu >> (words * 32 - c.channels);
     for (int i = 0; i < c.size * c.size * words; ++i) input.push_back(i % words == words - 1 ? Random() & last : Random());
@@ -79,7 +79,7 @@ struct Bench {
       one.packs_signs = m == 0;
       members.push_back(one);
     }
-    if (!convolution.Setup(members, ConvMode::kFloat) || !convolution.Resize(1, c.size, c.size, 1).empty()) std::abort();
+    if (!convolution.Setup(members, ConvMode::kFloat, kernels) || !convolution.Resize(1, c.size, c.size, 1).empty()) std::abort();
     const size_t pixels = static_cast<size_t>(c.size) * c.size;
     const size_t step = (pixels * c.filters + 31) / 16 * 16;
     if (!values.Reserve(step * (c.together + 1))) std::abort();
@@ -120,17 +120,17 @@ int main(int argc, char** argv) {
   const Case cases[] = {{56, 64, 64, 1},  {28, 128, 128, 1}, {14, 256, 256, 1}, {7, 512, 512, 1}, {56, 41, 41, 1}, {56, 41, 41, 4},
                         {28, 82, 82, 1},  {28, 82, 82, 4},   {14, 164, 164, 1}, {14, 164, 164, 4}, {7, 328, 328, 1}, {7, 328, 328, 4}};
   std::vector<Bench*> benches;
-  for (const Case& c : cases) benches.push_back(new Bench(c));
+  for (const Case& c : cases) benches.push_back(new Bench(c, *kernels));
   ThreadPool pool;
   std::vector<double> limit;
   for (int r = 0; r < rounds; ++r) {
     for (Bench* bench : benches) {
-      bench->convolution.Run(bench->input.data(), bench->outputs.data(), *kernels, &pool);  // into the cache
+      bench->convolution.Run(bench->input.data(), bench->outputs.data(), &pool);  // into the cache
       double start = Now();
       if (has_limit) RunLimit();
       limit.push_back((Now() - start) / kLimitSteps);
       start = Now();
-      bench->convolution.Run(bench->input.data(), bench->outputs.data(), *kernels, &pool);
+      bench->convolution.Run(bench->input.data(), bench->outputs.data(), &pool);
       bench->times.push_back(Now() - start);
     }
   }

@@ -25,7 +25,8 @@ bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b) {
          a.pad_one == b.pad_one && a.activation == b.activation && a.threshold < 0 && b.threshold < 0;
 }
 
-bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode) {
+bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode, const Kernels& kernels) {
+  kernels_ = &kernels;
   members_ = members;
   mode_ = mode;
   const ConvAttributes& first = members_[0].attributes;
@@ -53,8 +54,9 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
   blocks_ = static_cast<int>(BlocksFor(lane));
 
   const size_t lanes = static_cast<size_t>(blocks_) * kBlockChannels;
-  size_t filter_size = lanes;
-  if (!MultiplySize(&filter_size, depth_) || !filters_.Reserve(filter_size)) return false;
+  const size_t block_words = depth_ * kernels.row_words;
+  size_t filter_size = static_cast<size_t>(blocks_);
+  if (!MultiplySize(&filter_size, block_words) || !filters_.Reserve(filter_size)) return false;
   if (!multiplier_.Reserve(lanes) || !bias_.Reserve(lanes) || !doubled_.Reserve(lanes) || !threshold_.Reserve(lanes)) return false;
 
   // Constants are folded in double and stored as float, as LCE does it: y = twice_sum * -m + (b + depth * m).
@@ -66,7 +68,7 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
     for (int64_t i = 0; i < slice.count; ++i) {
       const int64_t channel = slice.channel + i, at = slice.lane + i;
       PackFilterLane(member.filter + channel * filter_step, first.taps(), channels, gapless_,
-                     filters_.data() + at / kBlockChannels * depth_ * kBlockChannels, static_cast<int>(at % kBlockChannels));
+                     filters_.data() + at / kBlockChannels * block_words, static_cast<int>(at % kBlockChannels));
       if (mode_ == ConvMode::kThreshold) {
         threshold_[at] = member.threshold[channel];
         continue;
@@ -78,6 +80,9 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
       doubled_[at] = 2.0f * multiplier_[at];
       if (!std::isfinite(doubled_[at])) plain_ = false;
     }
+  }
+  for (int block = 0; kernels.arrange_filters && block < blocks_; ++block) {
+    kernels.arrange_filters(filters_.data() + block * block_words, depth_);
   }
   int64_t low = -first.depth(), high = first.depth();
   if (first.activation == Activation::kRelu) low = 0;
@@ -112,7 +117,7 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
   }
 
   const size_t workers = static_cast<size_t>(std::max(1, threads));
-  patches_step_ = (depth_ + 2) * kPanelPixels;
+  patches_step_ = (depth_ + 2) * kernels_->row_words;
   // One block more than needed, for a step that is a power of two would put all rows into the same sets of the cache.
   sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
   if (!patches_.Reserve(patches_step_ * workers)) return "out of memory for patches";
@@ -218,7 +223,7 @@ bool Convolution::BuildBorders() {
   return true;
 }
 
-void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, const Kernels& kernels, ThreadPool* pool) {
+void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, ThreadPool* pool) {
   constexpr int64_t kRowsPerTask = 4;
   const int64_t row_tasks = (rows_.input + kRowsPerTask - 1) / kRowsPerTask;
   pool->For(static_cast<size_t>(batch_ * row_tasks), [&](size_t task, int) {
@@ -240,12 +245,12 @@ void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, const Ke
   pool->For(static_cast<size_t>(batch_ * panels * chunks), [&](size_t task, int worker) {
     const int64_t at = static_cast<int64_t>(task);
     const int begin = static_cast<int>(at % chunks) * chunk;
-    RunTask(outputs, kernels, at / chunks / panels, at / chunks % panels, begin, std::min(blocks_, begin + chunk), worker);
+    RunTask(outputs, at / chunks / panels, at / chunks % panels, begin, std::min(blocks_, begin + chunk), worker);
   });
 }
 
-void Convolution::RunTask(const ConvOutput* outputs, const Kernels& kernels, int64_t image, int64_t panel_index,
-                          int block_begin, int block_end, int worker) {
+void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t panel_index, int block_begin, int block_end,
+                          int worker) {
   const Panel& panel = panels_.panels[panel_index];
   PatchPlan plan;
   plan.taps = taps_.data();
@@ -273,7 +278,7 @@ void Convolution::RunTask(const ConvOutput* outputs, const Kernels& kernels, int
     count.block_end = std::min(block_end, group.block_end);
     if (count.block_begin >= count.block_end) continue;
     const uint32_t* source = planes_.data() + image * layout_.image_step() + static_cast<int64_t>(g * plan.words) * plan.plane;
-    kernels.gather(plan, source, panels_.pieces.data() + panel.first_piece, panel.pieces, patches);
+    kernels_->gather(plan, source, panels_.pieces.data() + panel.first_piece, panel.pieces, panel.pixels, patches);
     // Counted and finished in turns, a few blocks each, so that sums are still near when they are read.
     const int64_t first_lane = int64_t{count.block_begin} * kBlockChannels, last_lane = int64_t{count.block_end} * kBlockChannels;
     int counted = count.block_begin;
@@ -286,7 +291,7 @@ void Convolution::RunTask(const ConvOutput* outputs, const Kernels& kernels, int
           count.block_begin = counted;
           count.block_end = static_cast<int>(BlocksFor(end));
           count.sums = sums + (count.block_begin * kBlockChannels - first_lane);
-          kernels.count(count);
+          kernels_->count(count);
           counted = count.block_end;
         }
         FinishTask finish = FinishOf(slice, outputs[slice.member], begin, end);
@@ -297,7 +302,7 @@ void Convolution::RunTask(const ConvOutput* outputs, const Kernels& kernels, int
         if (border && !shift_of_pixel_.empty()) finish.shift = shift_of_pixel_.data() + panel.first_pixel;
         finish.offset += pixel * finish.step;
         if (finish.bits) finish.bits += pixel * finish.word_step;
-        kernels.finish(finish);
+        kernels_->finish(finish);
       }
     }
   }

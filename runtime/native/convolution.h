@@ -39,13 +39,13 @@ struct ConvOutput {
 class Convolution {
  public:
   // Packs filters and folds constants. All members read the same input. False: out of memory.
-  bool Setup(const std::vector<ConvConstants>& members, ConvMode mode);
+  bool Setup(const std::vector<ConvConstants>& members, ConvMode mode, const Kernels& kernels);
   // Adapts to an input size. An empty string, or what is wrong.
   std::string Resize(int64_t batch, int64_t height, int64_t width, int threads);
   int64_t out_height() const { return rows_.output; }
   int64_t out_width() const { return columns_.output; }
   // `outputs` has one entry per member.
-  void Run(const uint32_t* input, const ConvOutput* outputs, const Kernels& kernels, ThreadPool* pool);
+  void Run(const uint32_t* input, const ConvOutput* outputs, ThreadPool* pool);
 
  private:
   // Lanes [lane, lane + count) are channels [channel, channel + count) of one member. Convolutions that read the same
@@ -61,10 +61,10 @@ class Convolution {
   };
 
   bool BuildBorders();
-  void RunTask(const ConvOutput* outputs, const Kernels& kernels, int64_t image, int64_t panel, int block_begin,
-               int block_end, int worker);
+  void RunTask(const ConvOutput* outputs, int64_t image, int64_t panel, int block_begin, int block_end, int worker);
   FinishTask FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin, int64_t lane_end) const;
 
+  const Kernels* kernels_ = nullptr;
   std::vector<ConvConstants> members_;
   ConvMode mode_ = ConvMode::kFloat;
   bool gapless_ = false;

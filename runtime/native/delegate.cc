@@ -67,7 +67,7 @@ void* InitPartition(TfLiteContext* context, const char* buffer, size_t) {
   const TfLiteStatus status = Guard(context, [&]() -> std::string {
     partition = new Partition;
     partition->engine = static_cast<Delegate*>(params->delegate->data_)->engine;
-    partition->error = partition->graph.Build(context, *params, partition->engine->fuse);
+    partition->error = partition->graph.Build(context, *params, *partition->engine->kernels, partition->engine->fuse);
     return partition->error;
   });
   if (status != kTfLiteOk && partition && partition->error.empty()) {
@@ -81,7 +81,7 @@ void FreePartition(TfLiteContext*, void* buffer) {
   Partition* partition = static_cast<Partition*>(buffer);
   if (partition && partition->engine->profile) {
     try {
-      std::fputs(partition->graph.Profile(partition->engine->kernels->name).c_str(), stderr);
+      std::fputs(partition->graph.Profile().c_str(), stderr);
     } catch (const std::exception&) {
     }
   }
@@ -106,7 +106,7 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
     if (!partition || !partition->error.empty()) return "a partition was not prepared";
     Engine* engine = partition->engine.get();
     std::lock_guard<std::mutex> lock(engine->running);
-    return partition->graph.Run(context, *engine->kernels, &engine->pool, engine->profile);
+    return partition->graph.Run(context, &engine->pool, engine->profile);
   });
 }
 

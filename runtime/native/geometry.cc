@@ -19,22 +19,14 @@ bool WindowAxis::Resolve(Padding padding) {
 
 PanelPlan CutIntoPanels(int64_t out_height, int64_t out_width, int64_t row_step) {
   PanelPlan plan;
-  if (out_width * 2 <= kPanelPixels) {
-    // Narrow map: whole rows together.
-    const int64_t rows_per_panel = kPanelPixels / out_width;
-    for (int64_t y = 0; y < out_height; y += rows_per_panel) {
-      const int rows = static_cast<int>(std::min(rows_per_panel, out_height - y));
-      plan.panels.push_back({y * out_width, static_cast<int>(rows * out_width), static_cast<int>(plan.pieces.size()), rows});
-      for (int r = 0; r < rows; ++r) plan.pieces.push_back({(y + r) * row_step, static_cast<int>(r * out_width)});
-    }
-    return plan;
-  }
-  const int64_t per_row = (out_width + kPanelPixels - 1) / kPanelPixels;
-  for (int64_t y = 0; y < out_height; ++y) {
-    for (int64_t i = 0; i < per_row; ++i) {
-      const int64_t begin = out_width * i / per_row, end = out_width * (i + 1) / per_row;
-      plan.panels.push_back({y * out_width + begin, static_cast<int>(end - begin), static_cast<int>(plan.pieces.size()), 1});
-      plan.pieces.push_back({y * row_step + begin, 0});
+  const int64_t pixels = out_height * out_width;
+  const int64_t quads = (pixels + 3) / 4, count = (pixels + kPanelPixels - 1) / kPanelPixels;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = 4 * (quads * i / count), end = std::min(pixels, 4 * (quads * (i + 1) / count));
+    plan.panels.push_back({begin, static_cast<int>(end - begin), static_cast<int>(plan.pieces.size()), 0});
+    for (int64_t at = begin; at < end; at = (at / out_width + 1) * out_width) {
+      plan.pieces.push_back({at / out_width * row_step + at % out_width, static_cast<int>(at - begin)});
+      ++plan.panels.back().pieces;
     }
   }
   return plan;

@@ -25,8 +25,8 @@ struct WindowAxis {
   bool Resolve(Padding padding);
 };
 
-// A panel is up to 16 consecutive output pixels of one image, multiplied together. It is part of one row, or a
-// few whole rows of a narrow map. Each row piece is one run of neighbours in the planar input (see packing.h).
+// A panel is up to 16 consecutive output pixels of one image, multiplied together. They are cut into pieces where rows
+// end: each is one run of neighbours in the planar input (see packing.h).
 constexpr int kPanelPixels = 16;
 
 struct RowPiece {
@@ -46,7 +46,7 @@ struct PanelPlan {
   std::vector<RowPiece> pieces;
 };
 
-// Cuts an output map into panels of nearly equal size.
+// Cuts an output map into as few panels as there can be, of nearly equal size, and all but the last a multiple of 4.
 PanelPlan CutIntoPanels(int64_t out_height, int64_t out_width, int64_t row_step);
 
 }  // namespace larq_igp

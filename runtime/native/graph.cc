@@ -121,7 +121,8 @@ std::vector<int> Step::Outputs() const {
   return outputs;
 }
 
-std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& partition, bool fuse) {
+std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, bool fuse) {
+  kernels_ = &kernels;
   for (int i = 0; i < partition.output_tensors->size; ++i) partition_outputs_.insert(partition.output_tensors->data[i]);
   for (int i = 0; i < partition.nodes_to_replace->size; ++i) {
     Step step;
@@ -174,7 +175,7 @@ std::string Graph::SetupConvolution(TfLiteContext* context, Step* step) {
   step->addends.resize(step->members.size());
   // Kept only once it is whole: after a failure the interpreter may prepare again.
   std::unique_ptr<Convolution> convolution(new Convolution);
-  if (!convolution->Setup(constants, mode)) return "out of memory for filters";
+  if (!convolution->Setup(constants, mode, *kernels_)) return "out of memory for filters";
   step->convolution = std::move(convolution);
   return "";
 }
@@ -350,23 +351,23 @@ std::string Graph::CollectPointers(TfLiteContext* context) {
   return "";
 }
 
-std::string Graph::Run(TfLiteContext* context, const Kernels& kernels, ThreadPool* pool, bool profile) {
+std::string Graph::Run(TfLiteContext* context, ThreadPool* pool, bool profile) {
   const std::string error = CollectPointers(context);
   if (!error.empty()) return error;
   for (Step& step : steps_) {
     if (!profile) {
-      RunStep(&step, kernels, pool);
+      RunStep(&step, pool);
       continue;
     }
     const auto start = std::chrono::steady_clock::now();
-    RunStep(&step, kernels, pool);
+    RunStep(&step, pool);
     const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
   }
   return "";
 }
 
-void Graph::RunStep(Step* step, const Kernels& kernels, ThreadPool* pool) {
+void Graph::RunStep(Step* step, ThreadPool* pool) {
   const Op& op = step->op;
   const std::vector<int64_t>& shape = ShapeAt(op.input);
   const size_t count = ElementCount(shape);
@@ -383,7 +384,7 @@ void Graph::RunStep(Step* step, const Kernels& kernels, ThreadPool* pool) {
       if (op.input_type == kTfLiteFloat32) {
         const float* values = Data<float>(op.input);
         ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
-          kernels.quantize(values + begin * channels, end - begin, channels, bits + begin * words);
+          kernels_->quantize(values + begin * channels, end - begin, channels, bits + begin * words);
         });
       } else if (op.input_type == kTfLiteInt8) {
         const int32_t zero = op.zero_point;
@@ -398,7 +399,7 @@ void Graph::RunStep(Step* step, const Kernels& kernels, ThreadPool* pool) {
       const float *values = Data<float>(op.input), *multiplier = Data<float>(op.other), *bias = Data<float>(op.shift);
       uint32_t* bits = Data<uint32_t>(op.output);
       ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
-        kernels.affine_quantize(values + begin * channels, end - begin, channels, multiplier, bias, bits + begin * words);
+        kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier, bias, bits + begin * words);
       });
       return;
     }
@@ -465,13 +466,13 @@ void Graph::RunStep(Step* step, const Kernels& kernels, ThreadPool* pool) {
         output.addends = addends.data();
         output.addend_count = static_cast<int>(addends.size());
       }
-      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), kernels, pool);
+      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), pool);
       return;
     }
   }
 }
 
-std::string Graph::Profile(const char* kernels) const {
+std::string Graph::Profile() const {
   std::string text;
   for (const Step& step : steps_) {
     if (!step.runs) continue;
@@ -484,7 +485,7 @@ std::string Graph::Profile(const char* kernels) const {
       fused += "]";
     }
     const auto& shape = tensors_.at(step.op.input).shape;
-    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels, step.milliseconds, KindName(step.op.kind), ShapeText(shape).c_str());
+    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels_->name, step.milliseconds, KindName(step.op.kind), ShapeText(shape).c_str());
     text += line + fused + "\n";
   }
   return text;

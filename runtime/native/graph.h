@@ -46,12 +46,12 @@ struct Step {
 class Graph {
  public:
   // Reads the nodes of a partition. An empty string, or what is wrong.
-  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, bool fuse);
+  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, bool fuse);
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
-  std::string Run(TfLiteContext* context, const Kernels& kernels, ThreadPool* pool, bool profile);
+  std::string Run(TfLiteContext* context, ThreadPool* pool, bool profile);
   // One line per step: what it is, and its fastest time.
-  std::string Profile(const char* kernels) const;
+  std::string Profile() const;
 
  private:
   struct Tensor {
@@ -75,7 +75,7 @@ class Graph {
   std::string SetupConvolution(TfLiteContext* context, Step* step);
   std::string PlanMemory();
   std::string CollectPointers(TfLiteContext* context);
-  void RunStep(Step* step, const Kernels& kernels, ThreadPool* pool);
+  void RunStep(Step* step, ThreadPool* pool);
 
   template <class T>
   T* Data(int tensor) {
@@ -83,6 +83,7 @@ class Graph {
   }
   const std::vector<int64_t>& ShapeAt(int tensor) const { return tensors_.at(tensor).shape; }
 
+  const Kernels* kernels_ = nullptr;
   std::vector<Step> steps_;
   std::set<int> partition_outputs_;
   std::map<int, Tensor> tensors_;

@@ -37,8 +37,8 @@ enum class ConvMode {
 
 // The counting of one panel: disagreements of its patches with the filters of some blocks.
 struct CountTask {
-  const uint32_t* patches;  // [depth][16]
-  const uint32_t* filters;  // [blocks][depth][16]
+  const uint32_t* patches;  // [depth][row_words]
+  const uint32_t* filters;  // [blocks][depth][row_words]
   size_t depth;
   int pixels;  // of the panel
   int block_begin;
@@ -99,10 +99,14 @@ struct PatchPlan {
 
 struct Kernels {
   const char* name;
+  // What `count` reads for 16 words of patches or filters: 16 words as above, or more in a form of its own. Then
+  // `arrange_filters` brings a block, [depth][16], into that form, in place.
+  size_t row_words;
+  void (*arrange_filters)(uint32_t* filters, size_t depth);
   void (*count)(const CountTask&);
   void (*finish)(const FinishTask&);
-  // Writes patches [depth][16] of one panel; may write up to 16 words behind.
-  void (*gather)(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, uint32_t* patches);
+  // Writes patches [depth][row_words] of one panel; may write up to 16 words behind.
+  void (*gather)(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, int pixels, uint32_t* patches);
   // Packs signs of `rows` rows of `channels` values.
   void (*quantize)(const float* values, size_t rows, size_t channels, uint32_t* bits);
   // Signs of (value * multiplier + bias), the constants indexed by channel.
@@ -124,7 +128,7 @@ const Kernels* SelectKernels(const char* wanted, const char** error);
 // Parts shared by all instruction sets, for what is not worth a vector. In kernels_portable.cc.
 // The meaning of every `finish`.
 void FinishPortable(const FinishTask& task);
-void GatherPortable(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, uint32_t* patches);
+void GatherPortable(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, int pixels, uint32_t* patches);
 void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_t* bits);
 void AffineQuantizePortable(const float* values, size_t rows, size_t channels, const float* multiplier,
                             const float* bias, uint32_t* bits);

@@ -21,75 +21,201 @@
 #endif
 
 #include "finish.h"
+#include "gather.h"
 
 namespace larq_igp {
 namespace {
 
-constexpr int kTilePixels = 4;
-constexpr size_t kWordsPerByteCount = 31;
-constexpr int kHalf = kBlockChannels / 2;  // channels per register
+constexpr int kHalf = kBlockChannels / 2;   // channels per register of 32 bits
+constexpr int kTileBlocks = 4;
+constexpr int kNibbles = 8;                 // of a word
+constexpr size_t kRowWords = 32;            // of 16 patches or filters as `Count` reads them
+constexpr size_t kWordsPerByteCount = 7;    // a word adds at most 32 to a byte
+constexpr size_t kWordsPerWideCount = 288 * kWordsPerByteCount;
 
-inline __m256i CountBytes(__m256i x, __m256i table, __m256i low_nibbles) {
-  const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(x, low_nibbles));
-  const __m256i high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(x, 4), low_nibbles));
-  return _mm256_add_epi8(low, high);
+// tables.rows[16 * high + low][f]: what a filter nibble f disagrees in with the nibbles of two pixels.
+struct Tables {
+  alignas(64) uint8_t rows[256][16];
+  constexpr Tables() : rows() {
+    constexpr uint8_t bits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+    for (int pair = 0; pair < 256; ++pair) {
+      for (int f = 0; f < 16; ++f) rows[pair][f] = static_cast<uint8_t>(bits[pair % 16 ^ f] + 16 * bits[pair / 16 ^ f]);
+    }
+  }
+};
+constexpr Tables kTables;
+
+// How many pixels of a panel are the lower of their pair; pixel p + Pairs(pixels) is the upper one of pair p.
+inline int Pairs(int pixels) { return (pixels + 1) / 2; }
+
+inline __m256i Table(const uint16_t* first, const uint16_t* second) {
+  const char* tables = reinterpret_cast<const char*>(&kTables);
+  const __m128i low = _mm_load_si128(reinterpret_cast<const __m128i*>(tables + *first));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm_load_si128(reinterpret_cast<const __m128i*>(tables + *second)), 1);
 }
 
-// Four byte counters to one 32-bit sum per channel.
-inline __m256i Widen(__m256i bytes) {
-  return _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
-}
+template <int Blocks>
+struct Tile {
+  // 16 bits per channel: [block][lower or upper pixel of a pair][first or last channels], a pair in either half.
+  __m256i wide[Blocks][2][2];
 
-template <int Pixels>
-inline void CountTile(const CountTask& task, int block, int first) {
-  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
-                                         0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
-  const __m256i low_nibbles = _mm256_set1_epi8(15);
-  __m256i sums[Pixels][2];
-  for (int p = 0; p < Pixels; ++p) sums[p][0] = sums[p][1] = _mm256_setzero_si256();
-  const uint32_t* filter = task.filters + block * task.depth * kBlockChannels;
-  const uint32_t* patch = task.patches + first;
-  for (size_t left = task.depth; left > 0;) {
-    const size_t words = left < kWordsPerByteCount ? left : kWordsPerByteCount;
-    left -= words;
-    __m256i bytes[Pixels][2];
+  inline void Clear() {
+    for (int b = 0; b < Blocks; ++b) wide[b][0][0] = wide[b][0][1] = wide[b][1][0] = wide[b][1][1] = _mm256_setzero_si256();
+  }
+
+  // At most kWordsPerByteCount words. `places` are of two neighbouring pairs.
+  inline void Count(const uint16_t* places, const char* filters, size_t filter_step, size_t words) {
+    const __m256i nibbles = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    __m256i both[Blocks], upper[Blocks];
 #pragma GCC unroll 4
-    for (int p = 0; p < Pixels; ++p) bytes[p][0] = bytes[p][1] = _mm256_setzero_si256();
-    for (size_t d = 0; d < words; ++d, filter += kBlockChannels, patch += kPanelPixels) {
-      const __m256i filter0 = _mm256_load_si256(reinterpret_cast<const __m256i*>(filter));
-      const __m256i filter1 = _mm256_load_si256(reinterpret_cast<const __m256i*>(filter + kHalf));
+    for (int b = 0; b < Blocks; ++b) both[b] = upper[b] = zero;
+    for (size_t w = 0; w < words; ++w, places += 2 * kRowWords, filters += 4 * kRowWords) {
+      __m256i counts[Blocks];
+#pragma GCC unroll 8
+      for (int n = 0; n < kNibbles; ++n) {
+        const __m256i table = Table(places + n, places + n + kNibbles);
 #pragma GCC unroll 4
-      for (int p = 0; p < Pixels; ++p) {
-        const __m256i word = _mm256_set1_epi32(static_cast<int>(patch[p]));
-        bytes[p][0] = _mm256_add_epi8(bytes[p][0], CountBytes(_mm256_xor_si256(word, filter0), table, low_nibbles));
-        bytes[p][1] = _mm256_add_epi8(bytes[p][1], CountBytes(_mm256_xor_si256(word, filter1), table, low_nibbles));
+        for (int b = 0; b < Blocks; ++b) {
+          const __m256i filter = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(filters + b * filter_step) + n));
+          const __m256i found = _mm256_shuffle_epi8(table, filter);
+          counts[b] = n % 3 == 0 ? found : _mm256_add_epi8(counts[b], found);
+          if (n % 3 != 2 && n + 1 != kNibbles) continue;
+          both[b] = _mm256_add_epi8(both[b], counts[b]);
+          upper[b] = _mm256_add_epi8(upper[b], _mm256_and_si256(_mm256_srli_epi16(counts[b], 4), nibbles));
+          asm volatile("" : "+x"(both[b]), "+x"(upper[b]));
+        }
       }
     }
 #pragma GCC unroll 4
-    for (int p = 0; p < Pixels; ++p) {
-      sums[p][0] = _mm256_add_epi32(sums[p][0], Widen(bytes[p][0]));
-      sums[p][1] = _mm256_add_epi32(sums[p][1], Widen(bytes[p][1]));
+    for (int b = 0; b < Blocks; ++b) {
+      const __m256i lower = _mm256_sub_epi8(both[b], _mm256_and_si256(_mm256_slli_epi16(upper[b], 4), _mm256_set1_epi8(-16)));
+      wide[b][0][0] = _mm256_add_epi16(wide[b][0][0], _mm256_unpacklo_epi8(lower, zero));
+      wide[b][0][1] = _mm256_add_epi16(wide[b][0][1], _mm256_unpackhi_epi8(lower, zero));
+      wide[b][1][0] = _mm256_add_epi16(wide[b][1][0], _mm256_unpacklo_epi8(upper[b], zero));
+      wide[b][1][1] = _mm256_add_epi16(wide[b][1][1], _mm256_unpackhi_epi8(upper[b], zero));
     }
   }
 
-  int32_t* out = task.sums + first * task.sums_step + (block - task.block_begin) * kBlockChannels;
-  for (int p = 0; p < Pixels; ++p, out += task.sums_step) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sums[p][0]);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + kHalf), sums[p][1]);
+  // The sums of one pixel: pair 0 or 1, its lower or upper pixel.
+  inline void Store(int pair, int pixel, bool add, int32_t* sums) const {
+    for (int b = 0; b < Blocks; ++b) {
+      for (int half = 0; half < 2; ++half, sums += kHalf) {
+        const __m256i both_pairs = wide[b][pixel][half];
+        __m256i sum = _mm256_cvtepu16_epi32(pair ? _mm256_extracti128_si256(both_pairs, 1) : _mm256_castsi256_si128(both_pairs));
+        __m256i* out = reinterpret_cast<__m256i*>(sums);
+        if (add) sum = _mm256_add_epi32(sum, _mm256_load_si256(out));
+        _mm256_store_si256(out, sum);
+      }
+    }
+  }
+};
+
+template <int Blocks>
+void CountBlocks(const CountTask& task, int block) {
+  const size_t filter_step = task.depth * kRowWords * sizeof(uint32_t);
+  const int pairs = Pairs(task.pixels);
+  for (int pair = 0; pair < pairs; pair += 2) {
+    const char* filters = reinterpret_cast<const char*>(task.filters) + block * filter_step;
+    const uint16_t* places = reinterpret_cast<const uint16_t*>(task.patches) + pair * kNibbles;
+    bool add = false;
+    for (size_t left = task.depth; left > 0; add = true) {
+      Tile<Blocks> tile;
+      tile.Clear();
+      size_t span = left < kWordsPerWideCount ? left : kWordsPerWideCount;
+      left -= span;
+      while (span > 0) {
+        const size_t words = span < kWordsPerByteCount ? span : kWordsPerByteCount;
+        tile.Count(places, filters, filter_step, words);
+        span -= words;
+        places += words * 2 * kRowWords;
+        filters += words * 4 * kRowWords;
+      }
+      int32_t* sums = task.sums + (block - task.block_begin) * kBlockChannels;
+      for (int i = 0; i < 2 && pair + i < pairs; ++i) {
+        tile.Store(i, 0, add, sums + (pair + i) * task.sums_step);
+        if (pair + i + pairs < task.pixels) tile.Store(i, 1, add, sums + (pair + i + pairs) * task.sums_step);
+      }
+    }
   }
 }
 
 void Count(const CountTask& task) {
-  const int tiles = (task.pixels + kTilePixels - 1) / kTilePixels;
-  for (int block = task.block_begin; block < task.block_end; ++block) {
-    for (int t = 0; t < tiles; ++t) {
-      const int first = task.pixels * t / tiles, end = task.pixels * (t + 1) / tiles;
-      switch (end - first) {
-        case 4: CountTile<4>(task, block, first); break;
-        case 3: CountTile<3>(task, block, first); break;
-        case 2: CountTile<2>(task, block, first); break;
-        case 1: CountTile<1>(task, block, first); break;
-      }
+  int block = task.block_begin;
+  for (; block + kTileBlocks <= task.block_end; block += kTileBlocks) CountBlocks<kTileBlocks>(task, block);
+  switch (task.block_end - block) {
+    case 3: return CountBlocks<3>(task, block);
+    case 2: return CountBlocks<2>(task, block);
+    case 1: return CountBlocks<1>(task, block);
+  }
+}
+
+struct Words {
+  __m256i low, high;  // pixels 0 to 7, 8 to 15
+  static inline Words Zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  inline Words Or(Words other) const { return {_mm256_or_si256(low, other.low), _mm256_or_si256(high, other.high)}; }
+  inline Words Left(unsigned count) const {
+    const __m128i by = _mm_cvtsi32_si128(static_cast<int>(count));
+    return {_mm256_sll_epi32(low, by), _mm256_sll_epi32(high, by)};
+  }
+  inline Words Right(unsigned count) const {
+    const __m128i by = _mm_cvtsi32_si128(static_cast<int>(count));
+    return {_mm256_srl_epi32(low, by), _mm256_srl_epi32(high, by)};
+  }
+  inline void Store(uint32_t* to) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), high);
+  }
+};
+
+struct Pieces {
+  const RowPiece* pieces;
+  int count;
+  // In order: what one piece reads too much, the next overwrites. Lanes before a piece are not read.
+  inline Words Load(const uint32_t* image) const {
+    const uint32_t* first = image + pieces[0].source;
+    Words row = {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + 8))};
+    for (int i = 1; i < count; ++i) {
+      const int* from = reinterpret_cast<const int*>(image + pieces[i].source - pieces[i].lane);
+      const __m256i before = _mm256_set1_epi32(pieces[i].lane - 1);
+      const __m256i low = _mm256_cmpgt_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), before);
+      const __m256i high = _mm256_cmpgt_epi32(_mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15), before);
+      row.low = _mm256_blendv_epi8(row.low, _mm256_maskload_epi32(from, low), low);
+      row.high = _mm256_blendv_epi8(row.high, _mm256_maskload_epi32(from + 8, high), high);
+    }
+    return row;
+  }
+};
+
+// Places of the tables for a panel's pixels, in place of its patch words, from the last word to the first.
+void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, int pixels, uint32_t* patches) {
+  GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
+  const __m256i low = _mm256_set1_epi8(15), high = _mm256_set1_epi8(-16), zero = _mm256_setzero_si256();
+  for (size_t d = plan.depth; d-- > 0;) {
+    const uint32_t* words = patches + d * kPanelPixels;
+    const __m256i lower = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words));
+    const __m256i upper = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + Pairs(pixels)));
+    // Bytes of nibbles 0, 2, 4, 6 and of 1, 3, 5, 7 of every pair; then in order, and times 16, the size of a table.
+    const __m256i even = _mm256_or_si256(_mm256_and_si256(lower, low), _mm256_and_si256(_mm256_slli_epi16(upper, 4), high));
+    const __m256i odd = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(lower, 4), low), _mm256_and_si256(upper, high));
+    const __m256i pairs02 = _mm256_unpacklo_epi8(even, odd), pairs13 = _mm256_unpackhi_epi8(even, odd);  // 0, 1, 4, 5 and 2, 3, 6, 7
+    __m256i* out = reinterpret_cast<__m256i*>(patches + d * kRowWords);
+    const __m256i p04 = _mm256_slli_epi16(_mm256_unpacklo_epi8(pairs02, zero), 4), p15 = _mm256_slli_epi16(_mm256_unpackhi_epi8(pairs02, zero), 4);
+    const __m256i p26 = _mm256_slli_epi16(_mm256_unpacklo_epi8(pairs13, zero), 4), p37 = _mm256_slli_epi16(_mm256_unpackhi_epi8(pairs13, zero), 4);
+    _mm256_storeu_si256(out, _mm256_permute2x128_si256(p04, p15, 0x20));
+    _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(p26, p37, 0x20));
+    _mm256_storeu_si256(out + 2, _mm256_permute2x128_si256(p04, p15, 0x31));
+    _mm256_storeu_si256(out + 3, _mm256_permute2x128_si256(p26, p37, 0x31));
+  }
+}
+
+// Nibbles of 16 filters, in place of their words.
+void ArrangeFilters(uint32_t* filters, size_t depth) {
+  for (size_t d = depth; d-- > 0;) {
+    uint32_t words[kBlockChannels];
+    for (int c = 0; c < kBlockChannels; ++c) words[c] = filters[d * kBlockChannels + c];
+    uint8_t* out = reinterpret_cast<uint8_t*>(filters + d * kRowWords);
+    for (int n = 0; n < kNibbles; ++n) {
+      for (int c = 0; c < kBlockChannels; ++c) *out++ = words[c] >> (4 * n) & 15;
     }
   }
 }
@@ -97,6 +223,7 @@ void Count(const CountTask& task) {
 struct Vector {
   using Float = __m256;
   static constexpr int kLanes = kHalf;
+  static constexpr bool kManyRegisters = false;
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm256_cvtepi32_ps(Sums(sums)); }
@@ -196,7 +323,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", Count, Finish, GatherPortable, Quantize, AffineQuantize};
+const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize};
 
 }  // namespace larq_igp
 

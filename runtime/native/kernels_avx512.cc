@@ -34,6 +34,7 @@
 #endif
 
 #include "finish.h"
+#include "gather.h"
 
 namespace larq_igp {
 namespace {
@@ -131,6 +132,7 @@ inline __mmask16 FirstLanes(ptrdiff_t count) {
 struct Vector {
   using Float = __m512;
   static constexpr int kLanes = kBlockChannels;
+  static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }
   static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
@@ -179,49 +181,35 @@ void Finish(const FinishTask& task) {
   FinishFloat<Vector>(task);
 }
 
+// Counts of shifts are loaded as broadcasts, which leaves the ports of the vector units alone.
 constexpr uint32_t kShifts[33] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
                                   17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
 
-// One patch word of up to 16 pixels. Pieces are copied in order: what one writes too much, the next overwrites.
-inline __m512i LoadPieces(const uint32_t* image, const RowPiece* pieces, int piece_count) {
-  __m512i row = _mm512_loadu_si512(image + pieces[0].source);
-  for (int i = 1; i < piece_count; ++i) {
-    const __mmask16 mask = static_cast<__mmask16>(0xffffu << pieces[i].lane);
-    row = _mm512_mask_loadu_epi32(row, mask, image + pieces[i].source - pieces[i].lane);
-  }
-  return row;
-}
+struct Words {
+  __m512i words;
+  static inline Words Zero() { return {_mm512_setzero_si512()}; }
+  inline Words Or(Words other) const { return {_mm512_or_si512(words, other.words)}; }
+  inline Words Left(unsigned count) const { return {_mm512_sllv_epi32(words, Broadcast(kShifts + count))}; }
+  inline Words Right(unsigned count) const { return {_mm512_srlv_epi32(words, Broadcast(kShifts + count))}; }
+  inline void Store(uint32_t* to) const { _mm512_storeu_si512(to, words); }
+};
 
-void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, uint32_t* patches) {
-  if (!plan.gapless) {
-    for (size_t t = 0; t < plan.tap_count; ++t) {
-      const uint32_t* word = image + plan.taps[t];
-      for (size_t w = 0; w < plan.words; ++w, word += plan.plane, patches += kPanelPixels) {
-        _mm512_storeu_si512(patches, LoadPieces(word, pieces, piece_count));
-      }
+struct Pieces {
+  const RowPiece* pieces;
+  int count;
+  // In order: what one piece reads too much, the next overwrites.
+  inline Words Load(const uint32_t* image) const {
+    __m512i row = _mm512_loadu_si512(image + pieces[0].source);
+    for (int i = 1; i < count; ++i) {
+      const __mmask16 mask = static_cast<__mmask16>(0xffffu << pieces[i].lane);
+      row = _mm512_mask_loadu_epi32(row, mask, image + pieces[i].source - pieces[i].lane);
     }
-    return;
+    return {row};
   }
-  // As GatherPortable: every word is shifted to its place behind `filled` bits and split over two. Shifts by 32 give 0.
-  // Their counts are loaded as broadcasts, which leaves the ports of the vector units alone.
-  __m512i open = _mm512_setzero_si512();
-  unsigned filled = 0;
-  const unsigned last_bits = static_cast<unsigned>(plan.channels - 32 * (plan.words - 1));
-  for (size_t t = 0; t < plan.tap_count; ++t) {
-    const uint32_t* word = image + plan.taps[t];
-    for (size_t w = 0; w < plan.words; ++w, word += plan.plane) {
-      const unsigned bits = w + 1 == plan.words ? last_bits : 32;
-      const __m512i row = LoadPieces(word, pieces, piece_count);
-      open = _mm512_or_si512(open, _mm512_sllv_epi32(row, Broadcast(kShifts + filled)));
-      filled += bits;
-      if (filled < 32) continue;
-      _mm512_storeu_si512(patches, open);
-      patches += kPanelPixels;
-      filled -= 32;
-      open = _mm512_srlv_epi32(row, Broadcast(kShifts + bits - filled));
-    }
-  }
-  if (filled) _mm512_storeu_si512(patches, open);
+};
+
+void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, int, uint32_t* patches) {
+  GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
 }
 
 template <class Signs>
@@ -261,7 +249,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512", Count, Finish, Gather, Quantize, AffineQuantize};
+const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count, Finish, Gather, Quantize, AffineQuantize};
 
 }  // namespace larq_igp
 

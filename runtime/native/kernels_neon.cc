@@ -31,6 +31,7 @@ alignas(16) constexpr uint32_t kBitOfLane[32] = {FOUR_BITS(0),  FOUR_BITS(4),  F
 struct Vector {
   using Float = float32x4_t;
   static constexpr int kLanes = 4;
+  static constexpr bool kManyRegisters = false;
   static inline Float Broadcast(float x) { return vdupq_n_f32(x); }
   static inline Float Convert(const int32_t* sums) { return vcvtq_f32_s32(vld1q_s32(sums)); }
   static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
@@ -184,7 +185,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kNeonKernels = {"neon", Count, Finish, GatherPortable, Quantize, AffineQuantize};
+const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize};
 
 }  // namespace larq_igp
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "gather.h"
 #include "kernels.h"
 
 namespace larq_igp {
@@ -17,6 +18,38 @@ inline uint32_t PopCount(uint32_t x) {
   x += x >> 8;
   return (x + (x >> 16)) & 0x3fu;
 }
+
+struct Words {
+  uint32_t words[2 * kPanelPixels];  // the second half takes what pieces write too much
+  static inline Words Zero() { return {}; }
+  inline Words Or(const Words& other) const {
+    Words result;
+    for (int p = 0; p < kPanelPixels; ++p) result.words[p] = words[p] | other.words[p];
+    return result;
+  }
+  inline Words Left(unsigned count) const {
+    Words result;
+    for (int p = 0; p < kPanelPixels; ++p) result.words[p] = static_cast<uint32_t>(uint64_t{words[p]} << count);
+    return result;
+  }
+  inline Words Right(unsigned count) const {
+    Words result;
+    for (int p = 0; p < kPanelPixels; ++p) result.words[p] = static_cast<uint32_t>(uint64_t{words[p]} >> count);
+    return result;
+  }
+  inline void Store(uint32_t* to) const { std::memcpy(to, words, kPanelPixels * sizeof(uint32_t)); }
+};
+
+struct Pieces {
+  const RowPiece* pieces;
+  int count;
+  // In order: what one piece writes too much, the next overwrites.
+  inline Words Load(const uint32_t* image) const {
+    Words row;
+    for (int i = 0; i < count; ++i) std::memcpy(row.words + pieces[i].lane, image + pieces[i].source, kPanelPixels * sizeof(uint32_t));
+    return row;
+  }
+};
 
 int8_t SaturateToInt8(float y) {
   const float rounded = std::round(y);
@@ -82,41 +115,8 @@ void FinishPortable(const FinishTask& task) {
   }
 }
 
-void GatherPortable(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count,
-                    uint32_t* patches) {
-  // Pieces are copied 16 words at a time, in order: what a piece writes too much, the next one overwrites.
-  const auto load = [&](ptrdiff_t offset, uint32_t* row) {
-    for (int i = 0; i < piece_count; ++i)
-      std::memcpy(row + pieces[i].lane, image + offset + pieces[i].source, kPanelPixels * sizeof(uint32_t));
-  };
-  if (!plan.gapless) {
-    for (size_t t = 0; t < plan.tap_count; ++t) {
-      for (size_t w = 0; w < plan.words; ++w, patches += kPanelPixels)
-        load(plan.taps[t] + static_cast<ptrdiff_t>(w) * plan.plane, patches);
-    }
-    return;
-  }
-  // Bits of the taps follow each other without gaps: every word is shifted to its place and split over two.
-  //   tap 0: [41 bits] tap 1: [41 bits] ...   ->   | 32 | 9 + 23 | 18 + 14 | ...
-  uint32_t row[2 * kPanelPixels], open[kPanelPixels] = {};
-  int filled = 0;  // bits of `open` in use
-  for (size_t t = 0; t < plan.tap_count; ++t) {
-    for (size_t w = 0; w < plan.words; ++w) {
-      const int bits = static_cast<int>(std::min<size_t>(32, plan.channels - 32 * w));
-      load(plan.taps[t] + static_cast<ptrdiff_t>(w) * plan.plane, row);
-      for (int p = 0; p < kPanelPixels; ++p) open[p] |= row[p] << filled;
-      if (filled + bits >= 32) {
-        std::memcpy(patches, open, sizeof open);
-        patches += kPanelPixels;
-        const int used = 32 - filled;
-        for (int p = 0; p < kPanelPixels; ++p) open[p] = used < 32 ? row[p] >> used : 0;
-        filled = bits - used;
-      } else {
-        filled += bits;
-      }
-    }
-  }
-  if (filled) std::memcpy(patches, open, sizeof open);
+void GatherPortable(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, int, uint32_t* patches) {
+  GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
 }
 
 void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_t* bits) {
@@ -147,6 +147,6 @@ void AffineQuantizePortable(const float* values, size_t rows, size_t channels, c
   }
 }
 
-const Kernels kPortableKernels = {"portable", Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable};
+const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable};
 
 }  // namespace larq_igp
