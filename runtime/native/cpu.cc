@@ -24,12 +24,13 @@ X86Features DetectX86() {
   X86Features found;
   unsigned eax, ebx, ecx, edx;
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 27 & 1)) return found;  // OSXSAVE
+  const bool fma = ecx >> 12 & 1;
   uint32_t saved, high;
   asm volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
   const bool saves_ymm = (saved & 0x06) == 0x06, saves_zmm = (saved & 0xe6) == 0xe6;
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
   const bool avx512_f_dq_bw_vl = (ebx >> 16 & 1) && (ebx >> 17 & 1) && (ebx >> 30 & 1) && (ebx >> 31 & 1);
-  found.avx2 = saves_ymm && (ebx >> 5 & 1);
+  found.avx2 = saves_ymm && fma && (ebx >> 5 & 1);
   found.avx512_vpopcntdq = saves_zmm && avx512_f_dq_bw_vl && (ecx >> 14 & 1);
   return found;
 }

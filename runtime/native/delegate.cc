@@ -31,6 +31,7 @@ struct Engine {
   int num_threads = 0;  // 0: as the interpreter recommends
   std::mutex running;   // one partition at a time uses the pool
   ThreadPool pool;
+  FloatOps float_ops() const { return {fuse, fuse && kernels->image_lanes > 0}; }
 };
 
 struct Delegate {
@@ -67,7 +68,7 @@ void* InitPartition(TfLiteContext* context, const char* buffer, size_t) {
   const TfLiteStatus status = Guard(context, [&]() -> std::string {
     partition = new Partition;
     partition->engine = static_cast<Delegate*>(params->delegate->data_)->engine;
-    partition->error = partition->graph.Build(context, *params, *partition->engine->kernels, partition->engine->fuse);
+    partition->error = partition->graph.Build(context, *params, *partition->engine->kernels, partition->engine->float_ops());
     return partition->error;
   });
   if (status != kTfLiteOk && partition && partition->error.empty()) {
@@ -128,7 +129,7 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
     for (int i = 0; node->inputs && i < node->inputs->size; ++i) ++uses[node->inputs->data[i]];
     Op op;
     std::string reason;
-    if (ReadNode(context, index, engine.fuse, &op, &reason)) {
+    if (ReadNode(context, index, engine.float_ops(), &op, &reason)) {
       ops.push_back(op);
       op_nodes.push_back(index);
     } else if (!reason.empty()) {

@@ -23,6 +23,7 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
     const auto found = uses.find(tensor);
     return found != uses.end() && found->second == 1;
   };
+  const bool binary = std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.kind == OpKind::kConvolution; });
   std::vector<bool> chosen(ops.size(), false);
   std::set<int> from_convolution;  // float tensors, through additions and scalings
   std::map<int, size_t> producer;
@@ -39,6 +40,14 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
       case OpKind::kChannelScale:
       case OpKind::kChannelShift:
         break;  // chosen below, with the quantisation they feed
+      case OpKind::kImageConvolution:
+        chosen[i] = binary;  // other models are none of our business
+        break;
+      case OpKind::kFloatMaxPool: {
+        const auto before = producer.find(op.input);
+        chosen[i] = before != producer.end() && ops[before->second].kind == OpKind::kImageConvolution && chosen[before->second];
+        break;
+      }
       default:
         chosen[i] = true;
     }
@@ -81,6 +90,7 @@ void Graph::Fuse() {
   AbsorbFloatOps();
   AbsorbQuantize();
   FuseAffineQuantize();
+  FuseMaxPool();
   MergeConvolutions();
 }
 
@@ -154,6 +164,20 @@ void Graph::FuseAffineQuantize() {
     op.other = steps_[i].op.other;
     op.shift = steps_[shift].op.shift;
     steps_[i].done = steps_[shift].done = true;
+  }
+}
+
+// Rows of the convolution are pooled as they come, and never all in memory.
+void Graph::FuseMaxPool() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    Op& op = steps_[i].op;
+    if (steps_[i].done || op.kind != OpKind::kImageConvolution || UsesOf(op.output) != 1) continue;
+    const int reader = ReaderAfter(i, op.output);
+    if (reader < 0 || steps_[reader].op.kind != OpKind::kFloatMaxPool) continue;
+    op.pools = true;
+    op.pool = steps_[reader].op.pool;
+    op.output = steps_[reader].op.output;
+    steps_[reader].done = true;
   }
 }
 

@@ -44,6 +44,8 @@ const char* KindName(OpKind kind) {
     case OpKind::kChannelScale: return "MUL per channel";
     case OpKind::kChannelShift: return "ADD per channel";
     case OpKind::kAffineQuantize: return "MUL+ADD+LceQuantize";
+    case OpKind::kImageConvolution: return "CONV_2D";
+    case OpKind::kFloatMaxPool: return "MAX_POOL_2D";
   }
   return "?";
 }
@@ -121,13 +123,13 @@ std::vector<int> Step::Outputs() const {
   return outputs;
 }
 
-std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, bool fuse) {
+std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, const FloatOps& wanted) {
   kernels_ = &kernels;
   for (int i = 0; i < partition.output_tensors->size; ++i) partition_outputs_.insert(partition.output_tensors->data[i]);
   for (int i = 0; i < partition.nodes_to_replace->size; ++i) {
     Step step;
     std::string reason;
-    if (!ReadNode(context, partition.nodes_to_replace->data[i], fuse, &step.op, &reason)) return "a claimed node changed: " + reason;
+    if (!ReadNode(context, partition.nodes_to_replace->data[i], wanted, &step.op, &reason)) return "a claimed node changed: " + reason;
     if (step.op.kind == OpKind::kConvolution) {
       Member member;
       member.attributes = step.op.conv;
@@ -136,7 +138,7 @@ std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& par
     }
     steps_.push_back(std::move(step));
   }
-  if (fuse) Fuse();
+  if (wanted.arithmetic || wanted.images) Fuse();
   steps_.erase(std::remove_if(steps_.begin(), steps_.end(), [](const Step& step) { return step.done; }), steps_.end());
   return "";
 }
@@ -177,6 +179,16 @@ std::string Graph::SetupConvolution(TfLiteContext* context, Step* step) {
   std::unique_ptr<Convolution> convolution(new Convolution);
   if (!convolution->Setup(constants, mode, *kernels_)) return "out of memory for filters";
   step->convolution = std::move(convolution);
+  return "";
+}
+
+std::string Graph::SetupImageConvolution(TfLiteContext* context, Step* step) {
+  const Op& op = step->op;
+  std::unique_ptr<ImageConvolution> convolution(new ImageConvolution);
+  const auto* filter = static_cast<const float*>(context->tensors[op.conv.filter].data);
+  const auto* bias = static_cast<const float*>(context->tensors[op.conv.bias].data);
+  if (!convolution->Setup(op.conv, filter, bias, op.pools ? &op.pool : nullptr, *kernels_)) return "out of memory for filters";
+  step->image_convolution = std::move(convolution);
   return "";
 }
 
@@ -227,6 +239,22 @@ std::string Graph::InferShapes(TfLiteContext* context, Step* step, int threads) 
       const std::string error = ResolvePool(op.pool, shape[1], shape[2], &rows, &columns);
       if (!error.empty()) return error;
       return SetShape(context, op.output, kTfLiteInt32, {shape[0], rows.output, columns.output, shape[3]});
+    }
+    case OpKind::kFloatMaxPool: {
+      if (shape.size() != 4) return "its input has rank " + std::to_string(shape.size()) + ", not 4";
+      WindowAxis rows, columns;
+      const std::string error = ResolvePool(op.pool, shape[1], shape[2], &rows, &columns);
+      if (!error.empty()) return error;
+      return SetShape(context, op.output, kTfLiteFloat32, {shape[0], rows.output, columns.output, shape[3]});
+    }
+    case OpKind::kImageConvolution: {
+      if (shape.size() != 4 || shape[3] != op.conv.channels_in) return "its input " + ShapeText(shape) + " does not match the filter";
+      std::string error;
+      if (!step->image_convolution) error = SetupImageConvolution(context, step);
+      if (error.empty()) error = step->image_convolution->Resize(shape[0], shape[1], shape[2], threads);
+      if (!error.empty()) return error;
+      return SetShape(context, op.output, kTfLiteFloat32,
+                      {shape[0], step->image_convolution->out_height(), step->image_convolution->out_width(), op.conv.channels_out});
     }
     case OpKind::kConvolution: {
       if (shape.size() != 4) return "its input has rank " + std::to_string(shape.size()) + ", not 4";
@@ -428,6 +456,24 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       });
       return;
     }
+    case OpKind::kFloatMaxPool: {
+      WindowAxis y_axis, x_axis;
+      ResolvePool(op.pool, shape[1], shape[2], &y_axis, &x_axis);
+      const float* in = Data<float>(op.input);
+      float* out = Data<float>(op.output);
+      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+        const int64_t image = static_cast<int64_t>(task) / y_axis.output, top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride - y_axis.before;
+        std::vector<const float*> window;
+        for (int64_t y = std::max<int64_t>(0, top); y < std::min(y_axis.input, top + y_axis.kernel); ++y) {
+          window.push_back(in + (image * y_axis.input + y) * x_axis.input * channels);
+        }
+        const int64_t step = static_cast<int64_t>(channels);
+        kernels_->max_pool_row({window.data(), static_cast<int>(window.size()), &x_axis, step, step, out + task * x_axis.output * channels});
+      });
+      return;
+    }
+    case OpKind::kImageConvolution:
+      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), pool);
     case OpKind::kAdd: {
       const float *a = Data<float>(op.input), *b = Data<float>(op.other);
       float* out = Data<float>(op.output);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "convolution.h"
+#include "image_convolution.h"
 #include "kernels.h"
 #include "memory.h"
 #include "ops.h"
@@ -34,6 +35,7 @@ struct Step {
   std::vector<Member> members;  // of a convolution; all read op.input
   bool done = false;            // fused into another step
   std::unique_ptr<Convolution> convolution;
+  std::unique_ptr<ImageConvolution> image_convolution;
   std::vector<ConvOutput> outputs;            // filled before every run
   std::vector<std::vector<Addend>> addends;   // likewise
   double milliseconds = 0;  // the fastest of `runs`
@@ -46,7 +48,7 @@ struct Step {
 class Graph {
  public:
   // Reads the nodes of a partition. An empty string, or what is wrong.
-  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, bool fuse);
+  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, const FloatOps& wanted);
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
   std::string Run(TfLiteContext* context, ThreadPool* pool, bool profile);
@@ -68,11 +70,13 @@ class Graph {
   void AbsorbFloatOps();
   void AbsorbQuantize();
   void FuseAffineQuantize();
+  void FuseMaxPool();
   void MergeConvolutions();
 
   std::string InferShapes(TfLiteContext* context, Step* step, int threads);
   std::string SetShape(TfLiteContext* context, int tensor, int type, const std::vector<int64_t>& shape);
   std::string SetupConvolution(TfLiteContext* context, Step* step);
+  std::string SetupImageConvolution(TfLiteContext* context, Step* step);
   std::string PlanMemory();
   std::string CollectPointers(TfLiteContext* context);
   void RunStep(Step* step, ThreadPool* pool);

@@ -97,6 +97,31 @@ struct PatchPlan {
   size_t depth;             // words per patch
 };
 
+// One row of a float convolution over an image whose channels lie in planes. Bits are those of one fused multiply-add
+// after the other, in the order of the filter, from the bias on: XNNPACK's order.
+struct ImageTask {
+  const float* image;        // at the first window
+  const ptrdiff_t* offsets;  // [depth]: where the values of a window lie; those of the next pixel lie one further
+  size_t depth;
+  const float* filters;      // [depth][registers of lanes]
+  const float* bias;
+  int64_t channels;          // at most three registers
+  float low, high;           // the activation
+  int64_t pixels;
+  float* out;
+  int64_t out_step;          // from pixel to pixel
+};
+
+// One row of a max pooling.
+struct MaxPoolTask {
+  const float* const* rows;  // of the window, those inside the map
+  int row_count;
+  const WindowAxis* columns;
+  int64_t step;              // from pixel to pixel of a row
+  int64_t channels;
+  float* out;                // without gaps
+};
+
 struct Kernels {
   const char* name;
   // What `count` reads for 16 words of patches or filters: 16 words as above, or more in a form of its own. Then
@@ -112,6 +137,10 @@ struct Kernels {
   // Signs of (value * multiplier + bias), the constants indexed by channel.
   void (*affine_quantize)(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias,
                           uint32_t* bits);
+  // Lanes of a register, or 0: then the interpreter has the better kernels for images.
+  int image_lanes;
+  void (*image_row)(const ImageTask&);
+  void (*max_pool_row)(const MaxPoolTask&);
 };
 
 extern const Kernels kPortableKernels;

@@ -14,14 +14,15 @@
 // Everything below is compiled for the instruction set; nothing above may be, or the linker could choose, for all
 // files, a copy of an inline function that not every CPU can run.
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2")
+#pragma GCC target("avx2,fma")
 #endif
 
 #include "finish.h"
 #include "gather.h"
+#include "image.h"
 
 namespace larq_igp {
 namespace {
@@ -223,6 +224,7 @@ void ArrangeFilters(uint32_t* filters, size_t depth) {
 struct Vector {
   using Float = __m256;
   static constexpr int kLanes = kHalf;
+  static constexpr int kTilePixels[] = {0, 8, 6, 4};  // of images, by registers of channels
   static constexpr bool kManyRegisters = false;
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }
@@ -232,6 +234,9 @@ struct Vector {
     return _mm256_cvtepi32_ps(_mm256_max_epi32(_mm256_min_epi32(twice, _mm256_set1_epi32(high)), _mm256_set1_epi32(low)));
   }
   static inline Float Add(Float a, Float b) { return _mm256_add_ps(a, b); }
+  static inline Float MultiplyAdd(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
+  static inline Float Max(Float a, Float b) { return _mm256_max_ps(a, b); }
+  static inline Float Min(Float a, Float b) { return _mm256_min_ps(a, b); }
   static inline Float Multiply(Float a, Float b) { return _mm256_mul_ps(a, b); }
   struct Whole {
     inline Float Load(const float* from) const { return _mm256_loadu_ps(from); }
@@ -323,7 +328,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize};
+const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize, kHalf, ImageRow<Vector>, MaxPoolRow<Vector>};
 
 }  // namespace larq_igp
 

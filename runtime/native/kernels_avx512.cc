@@ -35,6 +35,7 @@
 
 #include "finish.h"
 #include "gather.h"
+#include "image.h"
 
 namespace larq_igp {
 namespace {
@@ -132,6 +133,7 @@ inline __mmask16 FirstLanes(ptrdiff_t count) {
 struct Vector {
   using Float = __m512;
   static constexpr int kLanes = kBlockChannels;
+  static constexpr int kTilePixels[] = {0, 14, 14, 8};  // of images, by registers of channels
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }
@@ -140,6 +142,9 @@ struct Vector {
     return _mm512_cvtepi32_ps(_mm512_max_epi32(_mm512_min_epi32(twice, _mm512_set1_epi32(high)), _mm512_set1_epi32(low)));
   }
   static inline Float Add(Float a, Float b) { return _mm512_add_ps(a, b); }
+  static inline Float MultiplyAdd(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
+  static inline Float Max(Float a, Float b) { return _mm512_max_ps(a, b); }
+  static inline Float Min(Float a, Float b) { return _mm512_min_ps(a, b); }
   static inline Float Multiply(Float a, Float b) { return _mm512_mul_ps(a, b); }
   struct Whole {
     inline Float Load(const float* from) const { return _mm512_loadu_ps(from); }
@@ -249,7 +254,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count, Finish, Gather, Quantize, AffineQuantize};
+const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count, Finish, Gather, Quantize, AffineQuantize, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
 
 }  // namespace larq_igp
 

@@ -185,7 +185,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize};
+const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize, 0, nullptr, nullptr};
 
 }  // namespace larq_igp
 

@@ -147,6 +147,6 @@ void AffineQuantizePortable(const float* values, size_t rows, size_t channels, c
   }
 }
 
-const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable};
+const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable, 0, nullptr, nullptr};
 
 }  // namespace larq_igp

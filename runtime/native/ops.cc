@@ -286,6 +286,77 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
   return true;
 }
 
+constexpr int64_t kMaxImageChannels = 4;
+
+bool IsFloat(const TfLiteTensor* tensor) { return tensor && tensor->type == kTfLiteFloat32; }
+
+bool ReadPadding(int value, Padding* padding) {
+  *padding = value == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
+  return value == kTfLitePaddingSame || value == kTfLitePaddingValid;
+}
+
+bool IsExtent(int64_t value) { return value >= 1 && value <= kMaxExtent; }
+
+bool ReadImageConvolution(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kImageConvolution;
+  if (!reader->node()->builtin_data || !reader->ExpectCounts(3, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor* input = reader->Tensor(op->input);
+  if (!IsFloat(input) || !IsFloat(reader->Tensor(op->output)) || input->allocation_type == kTfLiteMmapRo) return false;
+
+  const auto& params = *static_cast<const TfLiteConvParams*>(reader->node()->builtin_data);
+  ConvAttributes& conv = op->conv;
+  if (!ReadPadding(params.padding, &conv.padding) || params.activation < kTfLiteActNone || params.activation > kTfLiteActRelu6) return false;
+  if (params.dilation_height_factor != 1 || params.dilation_width_factor != 1) return false;
+  if (!IsExtent(params.stride_height) || !IsExtent(params.stride_width)) return false;
+  conv.activation = static_cast<Activation>(params.activation);
+  conv.stride_height = params.stride_height;
+  conv.stride_width = params.stride_width;
+
+  conv.filter = reader->input(1);
+  conv.bias = reader->input(2);
+  const TfLiteTensor* filter = reader->Constant(conv.filter, "filter", kTfLiteFloat32, -1, sizeof(float));
+  if (!filter) return false;
+  const std::vector<int64_t> shape = ShapeOf(*filter), image = ShapeOf(*input);
+  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] || shape[3] > kMaxImageChannels) return false;
+  for (int64_t extent : shape) {
+    if (!IsExtent(extent)) return false;
+  }
+  conv.channels_out = shape[0];
+  conv.kernel_height = shape[1];
+  conv.kernel_width = shape[2];
+  conv.channels_in = shape[3];
+  return conv.taps() <= kMaxExtent && reader->Constant(conv.bias, "bias", kTfLiteFloat32, conv.channels_out, sizeof(float));
+}
+
+bool ReadFloatMaxPool(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kFloatMaxPool;
+  if (!reader->node()->builtin_data || !reader->ExpectCounts(1, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor* input = reader->Tensor(op->input);
+  if (!IsFloat(input) || !IsFloat(reader->Tensor(op->output)) || ShapeOf(*input).size() != 4) return false;
+  const auto& params = *static_cast<const TfLitePoolParams*>(reader->node()->builtin_data);
+  PoolAttributes& pool = op->pool;
+  pool.stride_height = params.stride_height;
+  pool.stride_width = params.stride_width;
+  pool.filter_height = params.filter_height;
+  pool.filter_width = params.filter_width;
+  return ReadPadding(params.padding, &pool.padding) && params.activation == kTfLiteActNone && IsExtent(pool.stride_height) &&
+         IsExtent(pool.stride_width) && IsExtent(pool.filter_height) && IsExtent(pool.filter_width);
+}
+
+bool ReadBuiltin(NodeReader* reader, int code, const FloatOps& wanted, Op* op) {
+  switch (code) {
+    case kTfLiteBuiltinAdd: return wanted.arithmetic && ReadFloatOp(reader, false, op);
+    case kTfLiteBuiltinMul: return wanted.arithmetic && ReadFloatOp(reader, true, op);
+    case kTfLiteBuiltinConv2d: return wanted.images && ReadImageConvolution(reader, op);
+    case kTfLiteBuiltinMaxPool2d: return wanted.images && ReadFloatMaxPool(reader, op);
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor) {
@@ -294,7 +365,7 @@ std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor) {
   return shape;
 }
 
-bool ReadNode(TfLiteContext* context, int node_index, bool fuse, Op* op, std::string* reason) {
+bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op* op, std::string* reason) {
   reason->clear();
   TfLiteNode* node = nullptr;
   TfLiteRegistration* registration = nullptr;
@@ -312,10 +383,10 @@ bool ReadNode(TfLiteContext* context, int node_index, bool fuse, Op* op, std::st
     } else if (std::strcmp(name, "LceBMaxPool2d") == 0) {
       claimed = ReadMaxPool(&reader, op);
     }
-  } else if (fuse && (registration->builtin_code == kTfLiteBuiltinAdd || registration->builtin_code == kTfLiteBuiltinMul)) {
+  } else {
     std::string unused;  // a float node that does not fit is not an error
     NodeReader reader(context, node, "float", node_index, &unused);
-    claimed = ReadFloatOp(&reader, registration->builtin_code == kTfLiteBuiltinMul, op);
+    claimed = ReadBuiltin(&reader, registration->builtin_code, wanted, op);
   }
   if (claimed) {
     op->input_type = context->tensors[op->input].type;

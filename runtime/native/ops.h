@@ -20,6 +20,8 @@ enum class OpKind {
   kChannelScale,    // a tensor times a constant per channel
   kChannelShift,    // a tensor plus a constant per channel
   kAffineQuantize,  // only from fusion: kChannelScale, kChannelShift, kQuantize
+  kImageConvolution,  // float, over an image of few channels; with a kFloatMaxPool that was fused into it
+  kFloatMaxPool,
 };
 
 enum class Activation { kNone, kRelu, kReluN1To1, kRelu6 };
@@ -62,11 +64,18 @@ struct Op {
   int32_t zero_point = 0;  // of the int8 input of kQuantize or int8 output of kDequantize
   ConvAttributes conv;
   PoolAttributes pool;
+  bool pools = false;  // kImageConvolution
+};
+
+// What the engine takes over beside LCE's operators.
+struct FloatOps {
+  bool arithmetic;  // additions and multiplications
+  bool images;      // the first convolution and its pooling
 };
 
 // Reads one node. False: the engine does not run it, and `reason` says why; it is empty if the node is simply not of
-// a kind that concerns us. `fuse` admits float operations that the engine can merge into its own.
-bool ReadNode(TfLiteContext* context, int node_index, bool fuse, Op* op, std::string* reason);
+// a kind that concerns us.
+bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op* op, std::string* reason);
 
 // The shape of a tensor, empty if it has none.
 std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor);

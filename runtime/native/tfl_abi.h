@@ -15,7 +15,15 @@ enum TfLiteAllocationType { kTfLiteMemNone = 0, kTfLiteMmapRo = 1, kTfLiteArenaR
 enum TfLiteType { kTfLiteFloat32 = 1, kTfLiteInt32 = 2, kTfLiteBool = 6, kTfLiteInt8 = 9 };
 enum TfLiteQuantizationType { kTfLiteNoQuantization = 0, kTfLiteAffineQuantization = 1 };
 enum TfLiteFusedActivation { kTfLiteActNone = 0, kTfLiteActRelu = 1, kTfLiteActReluN1To1 = 2, kTfLiteActRelu6 = 3 };
-enum TfLiteBuiltin { kTfLiteBuiltinAdd = 0, kTfLiteBuiltinMul = 18, kTfLiteBuiltinCustom = 32, kTfLiteBuiltinDelegate = 51 };
+enum TfLiteBuiltin {
+  kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinConv2d = 3,
+  kTfLiteBuiltinMaxPool2d = 17,
+  kTfLiteBuiltinMul = 18,
+  kTfLiteBuiltinCustom = 32,
+  kTfLiteBuiltinDelegate = 51
+};
+enum TfLitePadding { kTfLitePaddingSame = 1, kTfLitePaddingValid = 2 };
 enum TfLiteDelegateFlags { kTfLiteDelegateFlagsAllowDynamicTensors = 1 };
 constexpr int kTfLiteOptionalTensor = -1;
 
@@ -49,6 +57,21 @@ struct TfLiteTensor {
   } quantization;
   void* sparsity;
   const TfLiteIntArray* dims_signature;
+};
+
+// What `builtin_data` of a node points to.
+struct TfLiteConvParams {
+  int padding;
+  int stride_width, stride_height;
+  int activation;
+  int dilation_width_factor, dilation_height_factor;
+};
+
+struct TfLitePoolParams {
+  int padding;
+  int stride_width, stride_height;
+  int filter_width, filter_height;
+  int activation;
 };
 
 struct TfLiteNode {

@@ -26,7 +26,29 @@ BUILTINS = {
     "RELU": (19, 0),
     "RESHAPE": (22, 0),
     "CONCATENATION": (2, 10),
+    "CONV_2D": (3, 1),
+    "MAX_POOL_2D": (17, 5),
     "SUB": (41, 28),
+}
+# The options tables that hold more than an activation, in the order of their fields.
+OPTIONS = {
+    "CONCATENATION": (("axis", "Int32"), ("activation", "Int8")),
+    "CONV_2D": (
+        ("padding", "Int8"),
+        ("stride_w", "Int32"),
+        ("stride_h", "Int32"),
+        ("activation", "Int8"),
+        ("dilation_w", "Int32"),
+        ("dilation_h", "Int32"),
+    ),
+    "MAX_POOL_2D": (
+        ("padding", "Int8"),
+        ("stride_w", "Int32"),
+        ("stride_h", "Int32"),
+        ("filter_w", "Int32"),
+        ("filter_h", "Int32"),
+        ("activation", "Int8"),
+    ),
 }
 CUSTOM = 32
 NOT_THERE = -1
@@ -46,7 +68,11 @@ class Tensor:
 
 @dataclass
 class Operator:
-    """One node; `options` is a dict (a FlexBuffers map is written) or raw bytes, for custom operators."""
+    """One node.
+
+    `options` of a custom operator is a dict (a FlexBuffers map is written) or raw bytes;
+    of a builtin one a dict by the names in OPTIONS.
+    """
 
     code: str
     inputs: list[int]
@@ -155,8 +181,9 @@ def _operator(b, op: Operator, code: int) -> int:
     fields = [(0, ("Uint32", code)), (1, _int32s(b, op.inputs)), (2, _int32s(b, op.outputs))]
     if op.code in BUILTINS:
         if union := BUILTINS[op.code][1]:
-            place = 1 if op.code == "CONCATENATION" else 0
-            options = _table(b, (place, ("Int8", op.activation)), *([(0, ("Int32", 3))] if place else []))
+            values = {**(op.options or {}), "activation": op.activation}
+            names = OPTIONS.get(op.code, (("activation", "Int8"),))
+            options = _table(b, *((i, (kind, values[name])) for i, (name, kind) in enumerate(names)))
             fields += [(3, ("Uint8", union)), (4, options)]
     elif blob := op.custom_options():
         fields.append((5, _vector(b, np.frombuffer(blob, np.uint8))))

@@ -1,0 +1,100 @@
+// A float convolution over an image, and max pooling, for any vector unit. Beside what finish.h asks for, `Vector` has
+//
+//       static Float MultiplyAdd(Float a, Float b, Float c);                           a * b + c, rounded once
+//       static Float Max(Float, Float), Min(Float, Float);
+//       struct Tile { static constexpr int kPixels[4]; };       pixels that one, two, three registers of sums allow
+#pragma once
+
+#include "kernels.h"
+
+namespace larq_igp {
+
+// Sums of a tile stay in registers: `Pixels` pixels of `Registers` registers of channels. A filter row is loaded as it
+// stands, a value of the image is broadcast.
+template <class Vector, int Pixels, int Registers>
+inline void ImageTile(const ImageTask& task, int64_t first) {
+  using Float = typename Vector::Float;
+  constexpr int kLanes = Vector::kLanes;
+  const typename Vector::Whole all;
+  Float sums[Pixels][Registers];
+  for (int r = 0; r < Registers; ++r) {
+    const Float bias = all.Load(task.bias + r * kLanes);
+    for (int p = 0; p < Pixels; ++p) sums[p][r] = bias;
+  }
+  const float* filter = task.filters;
+  for (size_t d = 0; d < task.depth; ++d, filter += Registers * kLanes) {
+    const float* values = task.image + task.offsets[d] + first;
+    Float row[Registers];
+#pragma GCC unroll 4
+    for (int r = 0; r < Registers; ++r) row[r] = all.Load(filter + r * kLanes);
+#pragma GCC unroll 16
+    for (int p = 0; p < Pixels; ++p) {
+      const Float value = Vector::Broadcast(values[p]);
+#pragma GCC unroll 4
+      for (int r = 0; r < Registers; ++r) sums[p][r] = Vector::MultiplyAdd(value, row[r], sums[p][r]);
+    }
+  }
+  const Float low = Vector::Broadcast(task.low), high = Vector::Broadcast(task.high);
+  const int left = static_cast<int>(task.channels - (Registers - 1) * kLanes);  // in the last register
+  const typename Vector::Some some(left);
+  float* out = task.out + first * task.out_step;
+  for (int p = 0; p < Pixels; ++p, out += task.out_step) {
+    for (int r = 0; r < Registers; ++r) {
+      const Float y = Vector::Min(high, Vector::Max(low, sums[p][r]));
+      if (r + 1 < Registers || left == kLanes) {
+        all.Store(out + r * kLanes, y);
+      } else {
+        some.Store(out + r * kLanes, y);
+      }
+    }
+  }
+}
+
+// A last tile that would be too long begins earlier and computes some pixels again.
+template <class Vector, int Registers>
+void ImageTiles(const ImageTask& task) {
+  constexpr int kPixels = Vector::kTilePixels[Registers];
+  int64_t first = 0;
+  if (task.pixels >= kPixels) {
+    for (; first + kPixels <= task.pixels; first += kPixels) ImageTile<Vector, kPixels, Registers>(task, first);
+    if (first < task.pixels) ImageTile<Vector, kPixels, Registers>(task, task.pixels - kPixels);
+    return;
+  }
+  for (; first < task.pixels; ++first) ImageTile<Vector, 1, Registers>(task, first);
+}
+
+template <class Vector>
+void ImageRow(const ImageTask& task) {
+  switch ((task.channels + Vector::kLanes - 1) / Vector::kLanes) {
+    case 1: return ImageTiles<Vector, 1>(task);
+    case 2: return ImageTiles<Vector, 2>(task);
+    case 3: return ImageTiles<Vector, 3>(task);
+  }
+}
+
+template <class Vector, class Lanes>
+inline typename Vector::Float MaxOfWindow(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel, const Lanes& lanes) {
+  typename Vector::Float y = lanes.Load(task.rows[0] + begin * task.step + channel);
+  for (int r = 0; r < task.row_count; ++r) {
+    const float* row = task.rows[r] + channel;
+    for (int64_t x = begin; x < end; ++x) y = Vector::Max(y, lanes.Load(row + x * task.step));
+  }
+  return y;
+}
+
+template <class Vector>
+void MaxPoolRow(const MaxPoolTask& task) {
+  const WindowAxis& axis = *task.columns;
+  const typename Vector::Whole all;
+  const typename Vector::Some some(static_cast<int>(task.channels % Vector::kLanes));
+  float* out = task.out;
+  for (int64_t x = 0; x < axis.output; ++x, out += task.channels) {
+    const int64_t left = x * axis.stride - axis.before;
+    const int64_t begin = left > 0 ? left : 0, end = left + axis.kernel < axis.input ? left + axis.kernel : axis.input;
+    int64_t c = 0;
+    for (; c + Vector::kLanes <= task.channels; c += Vector::kLanes) all.Store(out + c, MaxOfWindow<Vector>(task, begin, end, c, all));
+    if (c < task.channels) some.Store(out + c, MaxOfWindow<Vector>(task, begin, end, c, some));
+  }
+}
+
+}  // namespace larq_igp

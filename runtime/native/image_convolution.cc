@@ -1,0 +1,143 @@
+#include "image_convolution.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace larq_igp {
+namespace {
+
+constexpr int64_t kGroupRegisters = 3;
+
+int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool,
+                             const Kernels& kernels) {
+  kernels_ = &kernels;
+  attributes_ = attributes;
+  pools_ = pool != nullptr;
+  if (pool) pool_ = *pool;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  low_ = attributes.activation == Activation::kNone ? -kInfinity : attributes.activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
+  high_ = attributes.activation == Activation::kRelu6 ? 6.0f : attributes.activation == Activation::kReluN1To1 ? 1.0f : kInfinity;
+
+  // Groups of nearly equal size.
+  const int64_t lanes = kernels.image_lanes, depth = attributes.depth();
+  const int64_t registers = CeilDivide(attributes.channels_out, lanes), groups = CeilDivide(registers, kGroupRegisters);
+  size_t filters = 0;
+  groups_.clear();
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t begin = registers * g / groups * lanes, end = registers * (g + 1) / groups * lanes;
+    groups_.push_back({begin, std::min(end, attributes.channels_out) - begin, filters});
+    filters += static_cast<size_t>((end - begin) * depth);
+  }
+  if (!filters_.Reserve(filters) || !bias_.Reserve(static_cast<size_t>(registers * lanes))) return false;
+  std::copy(bias, bias + attributes.channels_out, bias_.data());
+  for (const Group& group : groups_) {
+    const int64_t width = CeilDivide(group.channels, lanes) * lanes;
+    float* out = filters_.data() + group.filters;
+    for (int64_t d = 0; d < depth; ++d, out += width) {
+      for (int64_t c = 0; c < group.channels; ++c) out[c] = filter[(group.channel + c) * depth + d];
+    }
+  }
+  return true;
+}
+
+std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t width, int threads) {
+  batch_ = batch;
+  rows_ = {height, attributes_.kernel_height, attributes_.stride_height, 1};
+  columns_ = {width, attributes_.kernel_width, attributes_.stride_width, 1};
+  if (batch < 1) return "the batch is empty";
+  if (!rows_.Resolve(attributes_.padding) || !columns_.Resolve(attributes_.padding)) return "the input is smaller than the filter";
+  if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_)) return "the padded input is too large";
+  size_t planes = static_cast<size_t>(layout_.image_step());
+  if (!MultiplySize(&planes, static_cast<size_t>(batch))) return "the padded input is too large";
+  if (!planes_.Reserve(planes)) return "out of memory for the padded input";
+  std::fill(planes_.data(), planes_.data() + planes, 0u);
+
+  offsets_.clear();
+  for (int64_t y = 0; y < attributes_.kernel_height; ++y) {
+    for (int64_t x = 0; x < attributes_.kernel_width; ++x) {
+      for (int64_t c = 0; c < attributes_.channels_in; ++c) {
+        offsets_.push_back(y * layout_.row_step() + layout_.Column(x) + c * layout_.plane_step());
+      }
+    }
+  }
+  if (!pools_) return "";
+  pool_rows_ = {rows_.output, pool_.filter_height, pool_.stride_height, 1};
+  pool_columns_ = {columns_.output, pool_.filter_width, pool_.stride_width, 1};
+  if (!pool_rows_.Resolve(pool_.padding) || !pool_columns_.Resolve(pool_.padding)) return "the input is smaller than the pooling window";
+  ring_step_ = static_cast<size_t>(std::min(pool_.filter_height, rows_.output));
+  const int64_t step = CeilDivide(attributes_.channels_out, kernels_->image_lanes) * kernels_->image_lanes;
+  if (!MultiplySize(&ring_step_, static_cast<size_t>(columns_.output)) || !MultiplySize(&ring_step_, static_cast<size_t>(step))) {
+    return "the pooled rows are too large";
+  }
+  size_t rings = ring_step_;
+  if (!MultiplySize(&rings, static_cast<size_t>(std::max(1, threads))) || !rings_.Reserve(rings)) return "out of memory for pooled rows";
+  return "";
+}
+
+void ImageConvolution::Run(const float* image, float* out, ThreadPool* pool) {
+  constexpr int64_t kRowsPerTask = 8;
+  const int64_t copy_tasks = CeilDivide(rows_.input, kRowsPerTask);
+  pool->For(static_cast<size_t>(batch_ * copy_tasks), [&](size_t task, int) {
+    const int64_t n = static_cast<int64_t>(task) / copy_tasks, y = static_cast<int64_t>(task) % copy_tasks * kRowsPerTask;
+    CopyToPlanes(reinterpret_cast<const uint32_t*>(image) + n * rows_.input * columns_.input * layout_.words, rows_, columns_, y,
+                 std::min(rows_.input, y + kRowsPerTask), layout_, planes_.data() + n * layout_.image_step());
+  });
+
+  // A task is a band of rows. With pooling the rows that two bands share are computed twice, so bands are few.
+  const int64_t height = out_height(), row_step = out_width() * attributes_.channels_out;
+  const int64_t bands = std::min<int64_t>(height, pool->threads() == 1 ? 1 : 4 * pool->threads());
+  pool->For(static_cast<size_t>(batch_ * bands), [&](size_t task, int worker) {
+    const int64_t n = static_cast<int64_t>(task) / bands, band = static_cast<int64_t>(task) % bands;
+    const int64_t begin = height * band / bands, end = height * (band + 1) / bands;
+    float* result = out + (n * height + begin) * row_step;
+    if (pools_) return RunPooledRows(n, begin, end, rings_.data() + worker * ring_step_, result);
+    for (int64_t y = begin; y < end; ++y, result += row_step) RunRow(n, y, result, attributes_.channels_out);
+  });
+}
+
+// One row of the convolution. Where pixels lie further apart than channels need, whole registers are written.
+void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t step) const {
+  ImageTask task;
+  task.image = reinterpret_cast<const float*>(planes_.data() + image * layout_.image_step() + row * rows_.stride * layout_.row_step());
+  task.offsets = offsets_.data();
+  task.depth = offsets_.size();
+  task.low = low_;
+  task.high = high_;
+  task.pixels = columns_.output;
+  task.out_step = step;
+  for (const Group& group : groups_) {
+    task.filters = filters_.data() + group.filters;
+    task.bias = bias_.data() + group.channel;
+    task.channels = step > attributes_.channels_out ? CeilDivide(group.channels, kernels_->image_lanes) * kernels_->image_lanes : group.channels;
+    task.out = out + group.channel;
+    kernels_->image_row(task);
+  }
+}
+
+void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const {
+  const int64_t step = CeilDivide(attributes_.channels_out, kernels_->image_lanes) * kernels_->image_lanes;
+  const int64_t ring_rows = std::min(pool_.filter_height, rows_.output), row_size = columns_.output * step;
+  std::vector<const float*> window;
+  MaxPoolTask task;
+  task.columns = &pool_columns_;
+  task.step = step;
+  task.channels = attributes_.channels_out;
+  int64_t computed = 0;
+  for (int64_t y = begin; y < end; ++y) {
+    const int64_t top = y * pool_.stride_height - pool_rows_.before;
+    const int64_t first = std::max<int64_t>(0, top), last = std::min(rows_.output, top + pool_.filter_height);
+    for (computed = std::max(computed, first); computed < last; ++computed) RunRow(image, computed, ring + computed % ring_rows * row_size, step);
+    window.clear();
+    for (int64_t row = first; row < last; ++row) window.push_back(ring + row % ring_rows * row_size);
+    task.rows = window.data();
+    task.row_count = static_cast<int>(window.size());
+    task.out = out + (y - begin) * pool_columns_.output * attributes_.channels_out;
+    kernels_->max_pool_row(task);
+  }
+}
+
+}  // namespace larq_igp

@@ -1,0 +1,58 @@
+// The convolution that a network begins with, float over an image of few channels, and the max pooling behind it.
+//
+// It costs more than all binary convolutions of a network together. General kernels give it less than it needs: they
+// compute as many channels as fit whole tiles, 64 where a network has 41, and follow a pointer for every tap.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+#include "memory.h"
+#include "ops.h"
+#include "packing.h"
+#include "thread_pool.h"
+
+namespace larq_igp {
+
+class ImageConvolution {
+ public:
+  // Rearranges the filter, [O][H][W][I], for kernels that have `image_row`. False: out of memory.
+  bool Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool, const Kernels& kernels);
+  // Adapts to an input size. An empty string, or what is wrong.
+  std::string Resize(int64_t batch, int64_t height, int64_t width, int threads);
+  int64_t out_height() const { return pools_ ? pool_rows_.output : rows_.output; }
+  int64_t out_width() const { return pools_ ? pool_columns_.output : columns_.output; }
+  void Run(const float* image, float* out, ThreadPool* pool);
+
+ private:
+  // Channels whose sums stay in registers together.
+  struct Group {
+    int64_t channel, channels;
+    size_t filters;  // where they begin
+  };
+
+  void RunRow(int64_t image, int64_t row, float* out, int64_t step) const;
+  void RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const;
+
+  const Kernels* kernels_ = nullptr;
+  ConvAttributes attributes_;
+  bool pools_ = false;
+  PoolAttributes pool_;
+  float low_ = 0, high_ = 0;
+  std::vector<Group> groups_;
+  Buffer<float> filters_;  // per group [depth][lanes]
+  Buffer<float> bias_;
+
+  // Depends on the input size.
+  int64_t batch_ = 0;
+  WindowAxis rows_, columns_, pool_rows_, pool_columns_;
+  PlanarLayout layout_;
+  std::vector<ptrdiff_t> offsets_;
+  Buffer<uint32_t> planes_;  // of floats: copying does not look into them
+  Buffer<float> rings_;      // per worker the rows that a pooling window covers
+  size_t ring_step_ = 0;
+};
+
+}  // namespace larq_igp
