@@ -34,6 +34,14 @@ size_t ElementSize(int type) {
   }
 }
 
+size_t ParameterBytes(int builtin_code) {
+  switch (builtin_code) {
+    case kTfLiteBuiltinConv2d: return sizeof(TfLiteConvParams);
+    case kTfLiteBuiltinMaxPool2d: return sizeof(TfLitePoolParams);
+    default: return 8;  // the activation, and a bool
+  }
+}
+
 // False if the tensor would be negative or larger than the host's memory.
 bool BytesNeeded(int type, const TfLiteIntArray* dims, size_t* bytes) {
   *bytes = ElementSize(type);
@@ -83,8 +91,11 @@ Host::Host(const FuzzModel& model) : model_(model), resizes_left_(model.resizes_
       }
       node.node.custom_initial_data_size = static_cast<int>(source.options.size());
     } else if (!source.no_builtin_data) {
-      node.parameters.resize(8);  // the activation, and a bool
-      std::memcpy(node.parameters.data(), &source.activation, sizeof(int));
+      // As many bytes as the interpreter gives a node of that kind, whatever the node was drawn as.
+      std::vector<int> parameters = source.parameters;
+      parameters.resize(ParameterBytes(source.builtin_code) / sizeof(int));
+      const auto* bytes = reinterpret_cast<const char*>(parameters.data());
+      node.parameters.assign(bytes, bytes + parameters.size() * sizeof(int));
       node.node.builtin_data = node.parameters.data();
     }
     plan_.push_back(static_cast<int>(plan_.size()));

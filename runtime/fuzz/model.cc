@@ -6,7 +6,7 @@
 namespace {
 
 enum { kFloat = 1, kInt32 = 2, kBool = 6, kInt8 = 9 };
-constexpr int kAdd = 0, kMul = 18;
+constexpr int kAdd = 0, kConv2d = 3, kMaxPool2d = 17, kMul = 18;
 
 int64_t InterestingInteger(Random* random) {
   return random->Pick<int64_t>({0, 1, 2, 3, 5, 31, 32, 33, 64, 127, 128, 255, 1000, 65535, 65536, 1 << 24, (1 << 24) + 1,
@@ -38,7 +38,11 @@ class Drawing {
 
   FuzzModel Finish() {
     const int steps = static_cast<int>(random_->Range(1, 7));
-    floats_.push_back(Tensor(random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kBool}), channels_));
+    if (random_->OneIn(3)) {
+      Image();
+    } else {
+      floats_.push_back(Tensor(random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kBool}), channels_));
+    }
     if (random_->OneIn(4)) packed_.push_back(Tensor(kInt32, Words(channels_)));
     for (int i = 0; i < steps; ++i) Step();
     for (size_t i = 1; i < model_.tensors.size(); ++i) {
@@ -94,6 +98,11 @@ class Drawing {
     return tensors[tensors.size() - 1 - static_cast<size_t>(random_->Below(static_cast<int64_t>(window)))];
   }
 
+  void Builtin(int code, std::vector<int> inputs, int output, std::vector<int> parameters) {
+    Node("", code, inputs, output);
+    model_.nodes.back().parameters = parameters;
+  }
+
   void Node(const char* custom, int builtin, std::vector<int> inputs, int output, std::vector<uint8_t> options = {}) {
     FuzzNode node;
     node.custom_name = custom;
@@ -114,12 +123,12 @@ class Drawing {
     } else if (choice == 2) {
       const int other = random_->OneIn(2) ? Recent(floats_) : Constant(kFloat, {random_->OneIn(3) ? 1 : channels_});
       const int y = Tensor(kFloat, channels_);
-      Node("", kAdd, {x, other}, y);
+      Builtin(kAdd, {x, other}, y, {0, 0});
       floats_.push_back(y);
     } else if (choice == 3) {
       const int factor = Constant(kFloat, {random_->OneIn(2) ? 1 : channels_});
       const int y = Tensor(kFloat, channels_);
-      Node("", kMul, {x, factor}, y);
+      Builtin(kMul, {x, factor}, y, {0, 0});
       floats_.push_back(y);
     } else if (choice == 4) {
       const int p = Recent(packed_);
@@ -136,6 +145,23 @@ class Drawing {
     } else {
       Convolution();
     }
+  }
+
+  // What a network begins with: a float convolution, perhaps pooled.
+  void Image() {
+    const int colours = random_->Pick<int>({1, 2, 3, 3, 4, 5});
+    const int image = Tensor(kFloat, colours), y = Tensor(kFloat, channels_);
+    const int kernel_height = random_->Pick<int>({1, 3, 7}), kernel_width = random_->Pick<int>({1, 3, 4, 7});
+    const int filter = Constant(kFloat, {channels_, kernel_height, kernel_width, colours}), bias = Constant(kFloat, {channels_});
+    const int stride = random_->Pick<int>({1, 1, 2, 3});
+    Builtin(kConv2d, {image, filter, bias}, y, {random_->Pick<int>({1, 1, 2}), stride, stride, random_->Pick<int>({0, 0, 1, 2, 3}), 1, 1});
+    floats_.push_back(y);
+    if (random_->OneIn(2)) return;
+    const int pooled = Tensor(kFloat, channels_);
+    Builtin(kMaxPool2d, {y}, pooled,
+            {random_->Pick<int>({1, 1, 2}), random_->Pick<int>({1, 2, 3}), random_->Pick<int>({1, 2}), random_->Pick<int>({2, 3, 5}), 3, 0});
+    if (!random_->OneIn(4)) floats_.clear();  // else the convolution may be read twice
+    floats_.push_back(pooled);
   }
 
   void Convolution() {
@@ -319,13 +345,17 @@ void MutateModel(Random* random, FuzzModel* model) {
         case 0: model->threads = random->Pick<int>({-5, 0, 7, 64, 100000, std::numeric_limits<int>::max()}); break;
         case 1: model->delegate_options.push_back({"fuse", random->Pick<std::string>({"2", "", "yes", "-1", "99999999999"})}); break;
         case 2: model->delegate_options.push_back({random->Pick<std::string>({"", "Fuse", "isa", "threads"}), "1"}); break;
-        default: node.activation = static_cast<int>(InterestingInteger(random));
+        default:
+          if (!node.parameters.empty()) {
+            node.parameters[static_cast<size_t>(random->Below(static_cast<int64_t>(node.parameters.size())))] =
+                static_cast<int>(InterestingInteger(random));
+          }
       }
       break;
     default:
       switch (random->Below(3)) {
         case 0: node.custom_name = random->Pick<std::string>({"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d", "Lce", ""}); break;
-        case 1: node.builtin_code = random->Pick<int>({kAdd, kMul, 32, 51, -1}); break;
+        case 1: node.builtin_code = random->Pick<int>({kAdd, kConv2d, kMaxPool2d, kMul, 32, 51, -1}); break;
         default: model->outputs.clear();
       }
   }

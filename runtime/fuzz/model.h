@@ -23,7 +23,7 @@ struct FuzzTensor {
 struct FuzzNode {
   std::string custom_name;  // empty: builtin
   int builtin_code = 32;
-  int activation = 0;       // of builtins
+  std::vector<int> parameters;  // of builtins: what builtin_data points to
   bool no_builtin_data = false;
   std::vector<int> inputs, outputs;
   bool no_inputs = false, no_outputs = false;
