@@ -112,7 +112,7 @@ int main(int argc, char** argv) {
   if (!kernels) return std::fprintf(stderr, "%s\n", error), 1;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 30;
 #if defined(__x86_64__)
-  const bool has_limit = kernels == &kAvx512Kernels;
+  const bool has_limit = kernels == &kAvx512Kernels || kernels == &kAvx512PlainKernels;
 #else
   const bool has_limit = false;
 #endif

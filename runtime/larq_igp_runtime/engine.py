@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 #: Values of `LARQ_IGP_RUNTIME_ISA`; unset, the engine takes the best that the processor has.
-ISAS = ("portable", "avx2", "avx512", "neon")
+ISAS = ("portable", "avx2", "avx512", "avx512_plain", "neon")
 ISA_VARIABLE = "LARQ_IGP_RUNTIME_ISA"
 
 _LIBRARY = Path(__file__).resolve().parent / "liblarq_igp_runtime.so"

@@ -17,6 +17,7 @@ namespace {
 struct X86Features {
   bool avx2 = false;
   bool avx512_vpopcntdq = false;
+  bool amd = false;
 };
 
 // Asked of the CPU itself: __builtin_cpu_supports needs a symbol that not every linker finds.
@@ -26,6 +27,8 @@ X86Features DetectX86() {
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 27 & 1)) return found;  // OSXSAVE
   const bool fma = ecx >> 12 & 1;
   uint32_t saved, high;
+  unsigned most, vendor[3];
+  found.amd = __get_cpuid(0, &most, &vendor[0], &vendor[2], &vendor[1]) && std::memcmp(vendor, "AuthenticAMD", sizeof vendor) == 0;
   asm volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
   const bool saves_ymm = (saved & 0x06) == 0x06, saves_zmm = (saved & 0xe6) == 0xe6;
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
@@ -40,11 +43,14 @@ X86Features DetectX86() {
 }  // namespace
 
 const Kernels* SelectKernels(const char* wanted, const char** error) {
-  const Kernels* available[3];
+  const Kernels* available[4];
   int count = 0;
 #if defined(__x86_64__)
   const X86Features cpu = DetectX86();
-  if (cpu.avx512_vpopcntdq) available[count++] = &kAvx512Kernels;
+  if (cpu.avx512_vpopcntdq) {
+    available[count++] = cpu.amd ? &kAvx512PlainKernels : &kAvx512Kernels;
+    available[count++] = cpu.amd ? &kAvx512Kernels : &kAvx512PlainKernels;
+  }
   if (cpu.avx2) available[count++] = &kAvx2Kernels;
 #elif defined(__aarch64__)
   available[count++] = &kNeonKernels;
@@ -54,13 +60,13 @@ const Kernels* SelectKernels(const char* wanted, const char** error) {
   for (int i = 0; i < count; ++i) {
     if (std::strcmp(available[i]->name, wanted) == 0) return available[i];
   }
-  for (const char* known : {"portable", "avx2", "avx512", "neon"}) {
+  for (const char* known : {"portable", "avx2", "avx512", "avx512_plain", "neon"}) {
     if (std::strcmp(known, wanted) == 0) {
       *error = "LARQ_IGP_RUNTIME_ISA names an instruction set that this CPU does not have";
       return nullptr;
     }
   }
-  *error = "LARQ_IGP_RUNTIME_ISA must be one of portable, avx2, avx512, neon";
+  *error = "LARQ_IGP_RUNTIME_ISA must be one of portable, avx2, avx512, avx512_plain, neon";
   return nullptr;
 }
 

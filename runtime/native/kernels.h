@@ -146,7 +146,7 @@ struct Kernels {
 extern const Kernels kPortableKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
-extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx512Kernels, kAvx512PlainKernels;
 #elif defined(__aarch64__)
 extern const Kernels kNeonKernels;
 #endif

@@ -22,9 +22,8 @@ def isas_of_this_machine() -> list[str]:
     if platform.machine() == "aarch64":
         return ["portable", "neon"]
     flags = Path("/proc/cpuinfo").read_text()
-    return ["portable"] + [
-        isa for isa, flag in (("avx2", " avx2 "), ("avx512", " avx512_vpopcntdq ")) if flag in flags
-    ]
+    needs = {"avx2": " avx2 ", "avx512": " avx512_vpopcntdq ", "avx512_plain": " avx512_vpopcntdq "}
+    return ["portable"] + [isa for isa, flag in needs.items() if flag in flags]
 
 
 def need(condition: bool, what: str) -> None:

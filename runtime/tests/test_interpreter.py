@@ -138,7 +138,7 @@ def test_wrong_threads(path, threads):
 
 def test_unknown_isa(path, monkeypatch):
     monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", "sse9")
-    with pytest.raises(ValueError, match=r"sse9.*portable, avx2, avx512, neon"):
+    with pytest.raises(ValueError, match=r"sse9.*portable, avx2, avx512, avx512_plain, neon"):
         Interpreter(path)
 
 
