@@ -18,14 +18,18 @@ from larq_igp_runtime import delegate_path
 EXAMPLES = RUNTIME / "examples"
 
 
+def write_classifier(folder: Path) -> Case:
+    """A small classifier, written to model.tflite, and its input, to x.npy and x.bin."""
+    case = Case(Conv(size=(1, 1), kernel=(1, 1), channels_in=40, channels_out=9))
+    (folder / "model.tflite").write_bytes(case.file(float_input=True))
+    np.save(folder / "x.npy", case.x.astype(np.float32))
+    case.x.astype(np.float32).tofile(folder / "x.bin")
+    return case
+
+
 @pytest.fixture
 def case(tmp_path) -> Case:
-    """A small classifier and its input, written to the test's folder."""
-    case = Case(Conv(size=(1, 1), kernel=(1, 1), channels_in=40, channels_out=9))
-    (tmp_path / "model.tflite").write_bytes(case.file(float_input=True))
-    np.save(tmp_path / "x.npy", case.x.astype(np.float32))
-    case.x.astype(np.float32).tofile(tmp_path / "x.bin")
-    return case
+    return write_classifier(tmp_path)
 
 
 def best_five(case: Case) -> list[str]:
