@@ -139,7 +139,7 @@ bool Host::Run(Random* random) {
     if (delegate->Prepare(&context_, delegate) == kTfLiteOk) {
       for (int round = 0; round < 2; ++round) {
         if (Prepare() && Allocate(random)) ran |= Invoke();
-        Shrink(random);
+        Resize(random);
       }
     }
     FailAllocationAfter(-1);
@@ -304,9 +304,9 @@ bool Host::Invoke() {
 }
 
 // Another size for everything that is not a constant, as after resizing the model's inputs.
-void Host::Shrink(Random* random) {
+void Host::Resize(Random* random) {
   const int axis = static_cast<int>(random->Below(3));
-  const int extent = static_cast<int>(random->Range(1, 4));
+  const int extent = static_cast<int>(random->Range(1, 12));
   for (TfLiteTensor& tensor : tensors_) {
     if (tensor.allocation_type == kTfLiteMmapRo || !tensor.dims || tensor.dims->size <= axis) continue;
     tensor.dims->data[axis] = extent;

@@ -40,7 +40,7 @@ class Host {
   bool Prepare();
   bool Allocate(Random* random);
   bool Invoke();
-  void Shrink(Random* random);
+  void Resize(Random* random);
 
   const FuzzModel& model_;
   TfLiteContext context_ = {};

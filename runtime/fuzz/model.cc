@@ -44,13 +44,15 @@ class Drawing {
       floats_.push_back(Tensor(random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kBool}), channels_));
     }
     if (random_->OneIn(4)) packed_.push_back(Tensor(kInt32, Words(channels_)));
-    for (int i = 0; i < steps; ++i) Step();
+    for (int i = 0; i < steps; ++i) random_->OneIn(4) ? Block() : Step();
+    const bool many_outputs = random_->OneIn(2);  // in the middle: they hinder fusion
     for (size_t i = 1; i < model_.tensors.size(); ++i) {
-      if (!model_.tensors[i].constant && (i + 1 == model_.tensors.size() || random_->OneIn(4))) {
+      if (!model_.tensors[i].constant && (i + 1 == model_.tensors.size() || (many_outputs && random_->OneIn(4)))) {
         model_.outputs.push_back(static_cast<int>(i));
       }
     }
     model_.threads = random_->Pick<int>({1, 1, 1, 2, 3, -1, 0});
+    if (random_->OneIn(8)) model_.delegate_options.push_back({"num_threads", random_->Pick<std::string>({"1", "2", "5"})});
     if (random_->OneIn(3)) model_.delegate_options.push_back({"fuse", random_->OneIn(2) ? "0" : "1"});
     return model_;
   }
@@ -113,23 +115,51 @@ class Drawing {
     model_.nodes.push_back(node);
   }
 
+  int Quantize(int x) {
+    const int y = Tensor(kInt32, Words(channels_));
+    Node("LceQuantize", 32, {x}, y);
+    packed_.push_back(y);
+    return y;
+  }
+
+  int FloatNode(int builtin, int a, int b) {
+    const int y = Tensor(kFloat, channels_);
+    Builtin(builtin, {a, b}, y, {0, 0});
+    floats_.push_back(y);
+    return y;
+  }
+
+  // What networks are made of, and fusion looks for: batch normalisation before a sign, parallel convolutions of one
+  // input, joined, and a shortcut.
+  void Block() {
+    int x = Recent(floats_);
+    int normalised = x;
+    if (random_->OneIn(3)) {
+      normalised = FloatNode(kMul, x, Constant(kFloat, {channels_}));
+      normalised = FloatNode(kAdd, normalised, Constant(kFloat, {channels_}));
+    }
+    const int packed = Quantize(normalised);
+    const int kernel = random_->Pick<int>({1, 3, 3});
+    const int64_t pad_values = random_->Range(0, 1);
+    int joined = -1;
+    for (int64_t paths = random_->Range(1, 4); paths > 0; --paths) {
+      const int branch = Convolution(packed, kFloat, kernel, kernel, 1, {{"pad_values", pad_values}});
+      joined = joined < 0 ? branch : FloatNode(kAdd, joined, branch);
+      if (random_->OneIn(2)) joined = FloatNode(kMul, joined, Constant(kFloat, {1}));
+    }
+    x = FloatNode(kAdd, joined, x);
+    if (random_->OneIn(2)) Quantize(x);
+  }
+
   void Step() {
     const int64_t choice = packed_.empty() ? random_->Range(0, 3) : random_->Range(0, 9);
     const int x = Recent(floats_);
     if (choice <= 1) {
-      const int y = Tensor(kInt32, Words(channels_));
-      Node("LceQuantize", 32, {x}, y);
-      packed_.push_back(y);
+      Quantize(x);
     } else if (choice == 2) {
-      const int other = random_->OneIn(2) ? Recent(floats_) : Constant(kFloat, {random_->OneIn(3) ? 1 : channels_});
-      const int y = Tensor(kFloat, channels_);
-      Builtin(kAdd, {x, other}, y, {0, 0});
-      floats_.push_back(y);
+      FloatNode(kAdd, x, random_->OneIn(2) ? Recent(floats_) : Constant(kFloat, {random_->OneIn(3) ? 1 : channels_}));
     } else if (choice == 3) {
-      const int factor = Constant(kFloat, {random_->OneIn(2) ? 1 : channels_});
-      const int y = Tensor(kFloat, channels_);
-      Builtin(kMul, {x, factor}, y, {0, 0});
-      floats_.push_back(y);
+      FloatNode(kMul, x, Constant(kFloat, {random_->OneIn(2) ? 1 : channels_}));
     } else if (choice == 4) {
       const int p = Recent(packed_);
       const int y = Tensor(random_->Pick<int>({kFloat, kInt8, kBool}), channels_);
@@ -143,7 +173,16 @@ class Drawing {
                        {"filter_width", random_->Range(1, 3)}, {"filter_height", random_->Range(1, 3)}}, 1));
       packed_.push_back(y);
     } else {
-      Convolution();
+      const int kernel_height = random_->Pick<int>({1, 2, 3, 3, 5}), kernel_width = random_->Pick<int>({1, 3, 3, 4});
+      const int groups = channels_ % 32 == 0 && random_->OneIn(4) ? channels_ / 32 : 1;
+      Convolution(Recent(packed_), random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kInt32}), kernel_height, kernel_width, groups,
+                  {{"dilation_height_factor", random_->Pick<int64_t>({1, 1, 2, 7})},
+                   {"dilation_width_factor", random_->Pick<int64_t>({1, 1, 3})},
+                   {"fused_activation_function", random_->Pick<int64_t>({0, 0, 1, 2, 3})},
+                   {"pad_values", random_->Range(0, 1)},
+                   {"padding", random_->OneIn(4)},
+                   {"stride_height", random_->Pick<int64_t>({1, 1, 1, 2})},
+                   {"stride_width", random_->Pick<int64_t>({1, 1, 1, 3})}});
     }
   }
 
@@ -164,30 +203,18 @@ class Drawing {
     floats_.push_back(pooled);
   }
 
-  void Convolution() {
-    const int p = Recent(packed_);
-    const int kind = random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kInt32});
-    const int kernel_height = random_->Pick<int>({1, 2, 3, 3, 5}), kernel_width = random_->Pick<int>({1, 3, 3, 4});
-    int groups = 1;
-    if (channels_ % 32 == 0 && random_->OneIn(4)) groups = channels_ / 32;
+  int Convolution(int x, int type, int kernel_height, int kernel_width, int groups, std::map<std::string, int64_t> options) {
+    options.insert({{"channels_in", channels_}, {"dilation_height_factor", 1}, {"dilation_width_factor", 1},
+                    {"fused_activation_function", 0}, {"padding", 0}, {"stride_height", 1}, {"stride_width", 1}});
     const int filter = Constant(kInt32, {channels_, kernel_height, kernel_width, Words(channels_ / groups)});
-    const bool packed = kind == kInt32;
+    const bool packed = type == kInt32;
     const int multiplier = packed ? -1 : Constant(kFloat, {channels_});
     const int bias = packed ? -1 : Constant(kFloat, {channels_});
     const int threshold = packed ? Constant(kInt32, {channels_}) : -1;
-    const int y = Tensor(kind, packed ? Words(channels_) : channels_);
-    const std::map<std::string, int64_t> options = {
-        {"channels_in", channels_},
-        {"dilation_height_factor", random_->Pick<int64_t>({1, 1, 2, 7})},
-        {"dilation_width_factor", random_->Pick<int64_t>({1, 1, 3})},
-        {"fused_activation_function", random_->Pick<int64_t>({0, 0, 1, 2, 3})},
-        {"pad_values", random_->Range(0, 1)},
-        {"padding", random_->OneIn(4)},
-        {"stride_height", random_->Pick<int64_t>({1, 1, 1, 2})},
-        {"stride_width", random_->Pick<int64_t>({1, 1, 1, 3})},
-    };
-    Node("LceBconv2d", 32, {p, filter, multiplier, bias, threshold}, y, FlexBuffer(options, random_->Pick<int>({2, 4, 8})));
+    const int y = Tensor(type, packed ? Words(channels_) : channels_);
+    Node("LceBconv2d", 32, {x, filter, multiplier, bias, threshold}, y, FlexBuffer(options, random_->Pick<int>({2, 4, 8})));
     (packed ? packed_ : floats_).push_back(y);
+    return y;
   }
 
   Random* random_;
@@ -232,7 +259,9 @@ void MutateBytes(Random* random, std::vector<uint8_t>* bytes) {
     case 1:  // one byte, near the end where the offsets are
       if (size) {
         const int64_t back = random->Below(size < 24 ? size : 24);
-        (*bytes)[static_cast<size_t>(size - 1 - back)] = static_cast<uint8_t>(random->Next());
+        uint8_t* byte = &(*bytes)[static_cast<size_t>(size - 1 - back)];
+        // Types of indirect numbers, in all widths, or anything.
+        *byte = static_cast<uint8_t>(random->OneIn(2) ? 6 << 2 | random->Below(8) : random->Next());
       }
       break;
     case 2:

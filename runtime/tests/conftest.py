@@ -65,6 +65,21 @@ def converter():
 
 
 @pytest.fixture(scope="session")
+def c_api() -> Path:
+    """TensorFlow Lite's C API: `tools/tflite_c.sh` says what is where."""
+    need_tool("npm")
+    cache = Path(
+        os.environ.get("LARQ_IGP_RUNTIME_TFLITE_C", Path.home() / ".cache/larq-igp-runtime/tflite_c")
+    )
+    command = [RUNTIME / "tools/tflite_c.sh", cache]
+    result = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHON": sys.executable}
+    )
+    need(result.returncode == 0, f"TensorFlow Lite's C API ({result.stderr[-300:]})")
+    return cache
+
+
+@pytest.fixture(scope="session")
 def wheels(tmp_path_factory) -> dict[str, Path]:
     """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones."""
     folder = os.environ.get("LARQ_IGP_RUNTIME_WHEELS")

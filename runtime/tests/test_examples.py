@@ -1,25 +1,47 @@
-"""The examples do what they say: Python's is run; C++ is compiled, as no package provides TFLite's C API."""
+"""The examples do what they say: Python's and C++'s are built and run as they stand; JNI's is compiled."""
 
+import ctypes
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import oracle
+import pytest
 from binary_conv import Case, Conv
 from conftest import RUNTIME, need_module, need_tool
 
+from larq_igp_runtime import delegate_path
+
 EXAMPLES = RUNTIME / "examples"
-STUBS = RUNTIME / "tests/stubs"
 
 
-def test_python(tmp_path):
+def write_classifier(folder: Path) -> Case:
+    """A small classifier, written to model.tflite, and its input, to x.npy and x.bin."""
+    case = Case(Conv(size=(1, 1), kernel=(1, 1), channels_in=40, channels_out=9))
+    (folder / "model.tflite").write_bytes(case.file(float_input=True))
+    np.save(folder / "x.npy", case.x.astype(np.float32))
+    case.x.astype(np.float32).tofile(folder / "x.bin")
+    return case
+
+
+@pytest.fixture
+def case(tmp_path) -> Case:
+    return write_classifier(tmp_path)
+
+
+def best_five(case: Case) -> list[str]:
+    """What both examples print."""
+    scores = oracle.real_output(case.values, case.multiplier, case.bias).ravel()
+    return [f"class {i}: {scores[i]:.4f}" for i in np.argsort(-np.float32(scores), kind="stable")[:5]]
+
+
+def test_python(case, tmp_path):
     if os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST"):
         return
     need_module("ai_edge_litert")
-    case = Case(Conv(size=(1, 1), kernel=(1, 1), channels_in=40, channels_out=9))
-    (tmp_path / "model.tflite").write_bytes(case.file(float_input=True))
-    np.save(tmp_path / "x.npy", case.x.astype(np.float32))
     result = subprocess.run(
         [sys.executable, EXAMPLES / "python_litert.py", tmp_path / "model.tflite", tmp_path / "x.npy"],
         capture_output=True,
@@ -27,27 +49,87 @@ def test_python(tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode == 0, result.stderr
-    scores = oracle.real_output(case.values, case.multiplier, case.bias).ravel()
-    assert result.stdout.splitlines() == [
-        f"class {i}: {scores[i]:.4f}" for i in np.argsort(-np.float32(scores))[:5]
-    ]
+    assert result.stdout.splitlines() == best_five(case)
 
 
-def compile_only(source, *flags) -> None:
-    command = [
-        os.environ.get("CXX") or need_tool("c++"),
-        "-std=c++17",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-fsyntax-only",
-    ]
-    result = subprocess.run([*command, *flags, source], capture_output=True, text=True)
+WARNINGS = "-Wall -Wextra -Werror"
+
+
+def build_cpp(c_library: Path, output: Path, compiler: str, arch: str = "amd64") -> Path:
+    """Builds the C++ example by the line that its head has."""
+    source = EXAMPLES / "cpp/classify.cc"
+    line = re.search(r"^//  g\+\+ (.*)$", source.read_text(), re.MULTILINE).group(1)
+    line = line.replace("amd64", arch).replace("-o classify", f"-o {output} {WARNINGS}")
+    result = subprocess.run(
+        f"{compiler} {line}",
+        shell=True,
+        cwd=source.parent,
+        env={**os.environ, "C": str(c_library)},
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stderr
+    return output
 
 
-def test_cpp_compiles():
-    compile_only(EXAMPLES / "cpp/classify.cc", f"-I{STUBS}")
+def compiler() -> str:
+    return os.environ.get("CXX") or need_tool("c++")
+
+
+@pytest.fixture(scope="session", params=["2.9.0", "2.17.1"])
+def classify(request, c_api, tmp_path_factory) -> Path:
+    """The C++ example, linked to one version of TensorFlow Lite's C library."""
+    version = ctypes.CDLL(str(c_api / request.param / "linux_amd64/libtensorflowlite_c.so")).TfLiteVersion
+    version.restype = ctypes.c_char_p
+    assert version().decode() == request.param
+    return build_cpp(c_api / request.param, tmp_path_factory.mktemp("cpp") / "classify", compiler())
+
+
+def test_cpp(classify, case, tmp_path):
+    command = [classify, tmp_path / "model.tflite", delegate_path(), tmp_path / "x.bin"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == best_five(case)
+
+
+def test_cpp_with_bad_input(classify, c_api, case, tmp_path):
+    model, engine, x = tmp_path / "model.tflite", delegate_path(), tmp_path / "x.bin"
+    (tmp_path / "short.bin").write_bytes(x.read_bytes()[:-1])
+    for arguments, isa, sentence in [
+        ([model, engine], "", "usage: classify"),
+        ([tmp_path / "absent", engine, x], "", "the model cannot be read"),
+        ([model, tmp_path / "absent", x], "", f"{tmp_path / 'absent'}: cannot open shared object file"),
+        (
+            [model, c_api / "2.9.0/linux_amd64/libtensorflowlite_c.so", x],
+            "",
+            "the library is not an external",
+        ),
+        ([model, engine, x], "sse9", "the engine cannot be used"),
+        ([model, engine, tmp_path / "short.bin"], "", "the input has another size than the model's"),
+        ([model, engine, tmp_path / "absent"], "", "the input has another size than the model's"),
+    ]:
+        result = subprocess.run(
+            [classify, *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "LARQ_IGP_RUNTIME_ISA": isa},
+        )
+        assert result.returncode == 2 and f"error: {sentence}" in result.stderr, (arguments, result.stderr)
+
+
+def test_declarations_are_tensorflows(c_api, tmp_path):
+    """The offsets that the engine asserts of its own declarations, asserted of TensorFlow's header."""
+    assertions = re.findall(r"^static_assert\(.*$", (RUNTIME / "native/tfl_abi.h").read_text(), re.MULTILINE)
+    assert len(assertions) > 20
+    source = tmp_path / "offsets.cc"
+    source.write_text("\n".join(["#include <cstddef>", '#include "tensorflow/lite/c/common.h"', *assertions]))
+    compile_only(source, f"-I{c_api}/2.9.0/include", "-Wno-invalid-offsetof")
+
+
+def compile_only(source: Path, *flags: str) -> None:
+    command = [compiler(), "-std=c++17", *WARNINGS.split(), "-fsyntax-only", *flags, source]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_jni_compiles(tmp_path):
@@ -60,8 +142,6 @@ def test_jni_compiles(tmp_path):
 
 
 def test_the_pages_name_files_that_exist():
-    import re
-
     for page in (RUNTIME / "README.md", *(RUNTIME / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

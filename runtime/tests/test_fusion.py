@@ -5,6 +5,7 @@ multiplications) and NumPy in float32.
 """
 
 import itertools
+import os
 
 import numpy as np
 import oracle
@@ -215,6 +216,9 @@ def test_random_graphs(isa, seed):
         if y in d.floats:
             activations.append(y)
     produced = [y for y in (*d.floats, *d.packed) if y != d.input and d.graph.tensors[y].data is None]
-    outputs = sorted({produced[-1], *(int(y) for y in rng.choice(produced, 2))} if produced else [])
+    outputs = {produced[-1], *(int(y) for y in rng.choice(produced, 2))} if produced else set()
+    if os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST") == "tensorflow":
+        # XNNPACK of TensorFlow 2.19 aborts on an ADD or MUL whose result is not used, without the engine too.
+        outputs |= set(produced) - {x for op in d.graph.operators for x in op.inputs}
     if outputs:
-        d.check(outputs)
+        d.check(sorted(outputs))

@@ -118,7 +118,6 @@ def test_no_compiler_is_one_sentence(source, tmp_path, environment, sentence):
     assert sentence in result.stdout + result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
 def test_manylinux_wheels(wheels, arch, tmp_path):
     wheel = wheels[arch]

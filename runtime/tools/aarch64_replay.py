@@ -1,7 +1,7 @@
 """Runs on the emulated machine: repeats what another machine computed, and compares.
 
 aarch64_replay.py FOLDER            every FOLDER/*.npz with `model`, `x`, `y` (and `names`)
-aarch64_replay.py --count N MODEL   N inferences and nothing else, to be counted
+aarch64_replay.py --count N MODEL   N inferences, to be counted; prints where the engine's code lies
 """
 
 import json
@@ -43,6 +43,9 @@ def main(arguments: list[str]) -> None:
         x = np.zeros(interpreter.inputs[0].shape, interpreter.inputs[0].dtype)
         for _ in range(int(arguments[1])):
             interpreter.predict(x)
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            if line.endswith("liblarq_igp_runtime.so"):
+                print(line.split()[0])
     else:
         print(json.dumps(replay(Path(arguments[0]))))
 

@@ -16,6 +16,7 @@ class Emulator:
 
     Attributes:
         cpu: the processor that qemu emulates; the Raspberry Pi 4's by default.
+        engine: path of the wheel's shared library.
     """
 
     def __init__(self, root: Path, wheel: Path, folder: Path, litert: str = LITERT, cpu: str = "cortex-a72"):
@@ -30,30 +31,32 @@ class Emulator:
         """
         subprocess.run([TOOLS / "aarch64_root.sh", root, litert], check=True)
         self.root, self.cpu, self.folder = root.resolve(), cpu, folder
-        package = folder / "package"
-        zipfile.ZipFile(wheel).extractall(package)
-        self._path = f"{package}:{self.root}/site-{litert}"
+        zipfile.ZipFile(wheel).extractall(folder / "package")
+        self.engine = folder / "package/larq_igp_runtime/liblarq_igp_runtime.so"
+        self._path = f"{folder}/package:{self.root}/site-{litert}"
 
     def run(self, *arguments, qemu: tuple = (), **environment) -> subprocess.CompletedProcess:
         """Runs the emulated Python with the arguments; a failure raises with what it printed."""
         variables = {"PYTHONHOME": f"{self.root}/usr", "PYTHONPATH": self._path, **environment}
-        command = ["qemu-aarch64", "-cpu", self.cpu, "-L", str(self.root), *map(str, qemu)]
-        for name, value in variables.items():
-            command += ["-E", f"{name}={value}"]
-        command += [f"{self.root}/usr/bin/python3", *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True)
+        return self.execute(f"{self.root}/usr/bin/python3", *arguments, qemu=qemu, **variables)
+
+    def execute(self, *command, qemu: tuple = (), **environment) -> subprocess.CompletedProcess:
+        """Runs a program; a failure raises with what it printed."""
+        variables = [item for name, value in environment.items() for item in ("-E", f"{name}={value}")]
+        emulated = ["qemu-aarch64", "-cpu", self.cpu, "-L", self.root, *qemu, *variables, *command]
+        result = subprocess.run(list(map(str, emulated)), capture_output=True, text=True)
         if result.returncode:
             raise RuntimeError(f"exit code {result.returncode}: {result.stdout}{result.stderr}")
         return result
 
-    def instructions(self, model: Path, **environment) -> int:
-        """Instructions of one inference: those of three minus those of one, halved."""
+    def instructions(self, model: Path, **environment) -> dict[str, int]:
+        """Of an inference, all and the engine's own: the instructions of three minus those of one, halved."""
         one, three = (self._count(model, runs, **environment) for runs in (1, 3))
-        return (three - one) // 2
+        return {which: (three[which] - one[which]) // 2 for which in ("all", "engine")}
 
-    def _count(self, model: Path, runs: int, **environment) -> int:
+    def _count(self, model: Path, runs: int, **environment) -> dict[str, int]:
         plugin = counter_plugin(self.folder)
-        # A fixed hash seed and no address randomisation: Python then does the same in every run.
+        # A fixed hash seed, and no second thread that waits for work: Python then does the same in every run.
         result = self.run(
             TOOLS / "aarch64_replay.py",
             "--count",
@@ -61,9 +64,14 @@ class Emulator:
             model,
             qemu=("-plugin", plugin, "-d", "plugin"),
             PYTHONHASHSEED="0",
+            OPENBLAS_NUM_THREADS="1",
             **environment,
         )
-        return int(re.search(r"instructions (\d+)", result.stderr).group(1))
+        pages = {int(page, 16): int(n) for page, n in re.findall(r"page (\w+) (\d+)", result.stderr)}
+        engine = set()
+        for begin, end in re.findall(r"^(\w+)-(\w+)$", result.stdout, re.MULTILINE):
+            engine.update(page % 2**20 for page in range(int(begin, 16) >> 12, int(end, 16) >> 12))
+        return {"all": sum(pages.values()), "engine": sum(pages.get(page, 0) for page in engine)}
 
 
 def counter_plugin(folder: Path) -> Path:

@@ -47,7 +47,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         emulator = Emulator(args.root, wheel, Path(scratch))
         counted = emulator.instructions(bireal_file(Path(scratch) / "bireal.tflite"))
-    print(f"{counted / 1e6:.1f} M instructions per inference ({emulator.cpu}, ai-edge-litert {LITERT})")
+    millions = {which: f"{count / 1e6:.1f} M" for which, count in counted.items()}
+    print(
+        f"{millions['all']} instructions per inference, {millions['engine']} of them in the engine "
+        f"({emulator.cpu}, ai-edge-litert {LITERT})"
+    )
     if args.write:
         budget = json.loads(BUDGET.read_text())
         budget["bireal_resnet18_224"] = counted

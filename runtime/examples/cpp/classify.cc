@@ -2,13 +2,16 @@
 //
 //   classify MODEL.tflite liblarq_igp_runtime.so INPUT.bin
 //
-// INPUT.bin holds the input's numbers as they lie in memory. Build, with a TensorFlow Lite of your own:
-//
-//   g++ -std=c++17 classify.cc -I$TENSORFLOW -L$LIBRARIES -ltensorflowlite_c -o classify
-//
-// The library's path is printed by
+// INPUT.bin holds the input's numbers as they lie in memory. The engine's path is printed by
 //
 //   python -c "import larq_igp_runtime; print(larq_igp_runtime.delegate_path())"
+//
+// Build with any TensorFlow Lite C library from 2.9 on; one with its headers is in a package of npm's:
+//
+//  npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz && C=$PWD/package/cc_deps
+//  g++ -std=c++17 classify.cc -I$C/include -L$C/linux_amd64 -Wl,-rpath,$C/linux_amd64 -ltensorflowlite_c -ldl -o classify
+
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -19,7 +22,6 @@
 #include <vector>
 
 #include "tensorflow/lite/c/c_api.h"
-#include "tensorflow/lite/delegates/external/external_delegate.h"
 
 namespace {
 
@@ -27,6 +29,14 @@ int Fail(const char* sentence) {
   std::fprintf(stderr, "error: %s\n", sentence);
   return 2;
 }
+
+void Report(const char* message) { std::fprintf(stderr, "%s\n", message); }
+
+// The two functions of an external delegate. TfLiteExternalDelegateCreate finds them too, but where it fails it
+// returns a delegate without functions, which the interpreter then calls.
+using CreateDelegate = TfLiteDelegate* (*)(const char* const* keys, const char* const* values, size_t count,
+                                           void (*report_error)(const char*));
+using DestroyDelegate = void (*)(TfLiteDelegate*);
 
 template <class T>
 using Owned = std::unique_ptr<T, void (*)(T*)>;
@@ -39,10 +49,15 @@ int main(int argc, char** argv) {
   Owned<TfLiteModel> model(TfLiteModelCreateFromFile(argv[1]), TfLiteModelDelete);
   if (!model) return Fail("the model cannot be read");
 
+  void* engine = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
+  if (!engine) return Fail(dlerror());
+  const auto create = reinterpret_cast<CreateDelegate>(dlsym(engine, "tflite_plugin_create_delegate"));
+  const auto destroy = reinterpret_cast<DestroyDelegate>(dlsym(engine, "tflite_plugin_destroy_delegate"));
+  if (!create || !destroy) return Fail("the library is not an external delegate");
+
   // The delegate comes before the interpreter here, so it is destroyed after it, as it must be.
-  TfLiteExternalDelegateOptions options = TfLiteExternalDelegateOptionsDefault(argv[2]);
-  Owned<TfLiteDelegate> delegate(TfLiteExternalDelegateCreate(&options), TfLiteExternalDelegateDelete);
-  if (!delegate) return Fail("the engine cannot be loaded");
+  Owned<TfLiteDelegate> delegate(create(nullptr, nullptr, 0, Report), destroy);
+  if (!delegate) return Fail("the engine cannot be used");
 
   Owned<TfLiteInterpreterOptions> settings(TfLiteInterpreterOptionsCreate(), TfLiteInterpreterOptionsDelete);
   TfLiteInterpreterOptionsSetNumThreads(settings.get(), 4);
