@@ -1,9 +1,15 @@
-// AVX2. It cannot count bits, but it can look up 16 nibbles at a time. A block is two registers, a tile 4 pixels.
+// AVX2. It cannot count bits, but look up 32 bytes at a time in a table of 16. A table is made for one nibble each of two
+// pixels p and q, and says for every nibble f that a filter may have in that place in how many bits it differs:
 //
-//     ymm bytes[p][0]: | c0 c0 c0 c0 | c1 c1 c1 c1 | ... | c7 ... |     counters of 8 bits, four per channel
-//     ymm bytes[p][1]: | c8 ...      |                   | c15 ... |
+//     table:                    | f=0000 | f=0001 | ... | f=1111 |     each byte: bits(p ^ f) + 16 * bits(q ^ f)
 //
-// A word adds at most 8 to a byte, so after 31 words the bytes are added up to 32-bit sums per channel.
+//     ymm filters, nibble n:    | c0 | c1 | ... | c15 |                lower half, looked up in the table of nibble n
+//                  nibble n+1:                        | c0 | ... | c15 |   upper half, in that of nibble n + 1
+//     ymm found:                | c0 | c1 | ... | c15 | c0 | ... | c15 |   counts for two pixels of 16 channels
+//
+// There are 16 * 16 tables, 4 kB. So one look-up does what took xor, two look-ups and four more instructions, and three
+// look-ups can be added up before the two pixels' counts must be taken apart. What looks up is the patch: its words are
+// turned into places of tables once, when they are gathered.
 
 #include "kernels.h"
 
@@ -27,14 +33,14 @@
 namespace larq_igp {
 namespace {
 
-constexpr int kHalf = kBlockChannels / 2;   // channels per register of 32 bits
+constexpr int kHalf = kBlockChannels / 2;  // channels per register of 32 bits
 constexpr int kTileBlocks = 4;
-constexpr int kNibbles = 8;                 // of a word
-constexpr size_t kRowWords = 32;            // of 16 patches or filters as `Count` reads them
-constexpr size_t kWordsPerByteCount = 7;    // a word adds at most 32 to a byte
-constexpr size_t kWordsPerWideCount = 288 * kWordsPerByteCount;
+constexpr int kNibbles = 8;                // of a word
+constexpr size_t kRowWords = 32;           // of 16 patches or filters as `Count` reads them
+constexpr size_t kWordsPerByteCount = 15;  // a word adds at most 16 to a byte
+constexpr size_t kWordsPerSpan = 45;       // whose filters, of one tile's blocks, stay in the first cache
 
-// tables.rows[16 * high + low][f]: what a filter nibble f disagrees in with the nibbles of two pixels.
+// tables.rows[16 * upper + lower][f]: what a filter's nibble f disagrees in with the nibbles of two pixels.
 struct Tables {
   alignas(64) uint8_t rows[256][16];
   constexpr Tables() : rows() {
@@ -49,60 +55,62 @@ constexpr Tables kTables;
 // How many pixels of a panel are the lower of their pair; pixel p + Pairs(pixels) is the upper one of pair p.
 inline int Pairs(int pixels) { return (pixels + 1) / 2; }
 
-inline __m256i Table(const uint16_t* first, const uint16_t* second) {
-  const char* tables = reinterpret_cast<const char*>(&kTables);
-  const __m128i low = _mm_load_si128(reinterpret_cast<const __m128i*>(tables + *first));
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm_load_si128(reinterpret_cast<const __m128i*>(tables + *second)), 1);
-}
-
+// The sums of a pair of pixels with some blocks.
 template <int Blocks>
 struct Tile {
-  // 16 bits per channel: [block][lower or upper pixel of a pair][first or last channels], a pair in either half.
+  // Counters of 8 bits. In `both` the lower pixel's count and 16 times the upper's, modulo 256.
+  __m256i both[Blocks], upper[Blocks];
+  // Of 16 bits: [block][lower, upper pixel][first, last channels]; even nibbles in one half, odd ones in the other.
   __m256i wide[Blocks][2][2];
 
   inline void Clear() {
-    for (int b = 0; b < Blocks; ++b) wide[b][0][0] = wide[b][0][1] = wide[b][1][0] = wide[b][1][1] = _mm256_setzero_si256();
+    for (int b = 0; b < Blocks; ++b) both[b] = upper[b] = wide[b][0][0] = wide[b][0][1] = wide[b][1][0] = wide[b][1][1] = _mm256_setzero_si256();
   }
 
-  // At most kWordsPerByteCount words. `places` are of two neighbouring pairs.
-  inline void Count(const uint16_t* places, const char* filters, size_t filter_step, size_t words) {
-    const __m256i nibbles = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
-    __m256i both[Blocks], upper[Blocks];
+  // Three look-ups of a pair's counts, 0 to 12 each, fit one byte; then they are taken apart.
+  template <int Words>
+  inline void Count(const uint16_t* places, const char* filters, size_t filter_step) {
+    const __m256i nibbles = _mm256_set1_epi8(15);
+    constexpr int kSteps = Words * kNibbles / 2;
+    __m256i counts[Blocks];
+#pragma GCC unroll 12
+    for (int n = 0; n < kSteps; ++n) {
+      const uint16_t* place = places + n / 4 * 2 * kRowWords + n % 4 * 2;
+      const char* tables = reinterpret_cast<const char*>(&kTables);
+      const __m128i even = _mm_load_si128(reinterpret_cast<const __m128i*>(tables + place[0]));
+      const __m128i odd = _mm_load_si128(reinterpret_cast<const __m128i*>(tables + place[1]));
+      const __m256i table = _mm256_inserti128_si256(_mm256_castsi128_si256(even), odd, 1);
 #pragma GCC unroll 4
-    for (int b = 0; b < Blocks; ++b) both[b] = upper[b] = zero;
-    for (size_t w = 0; w < words; ++w, places += 2 * kRowWords, filters += 4 * kRowWords) {
-      __m256i counts[Blocks];
-#pragma GCC unroll 8
-      for (int n = 0; n < kNibbles; ++n) {
-        const __m256i table = Table(places + n, places + n + kNibbles);
-#pragma GCC unroll 4
-        for (int b = 0; b < Blocks; ++b) {
-          const __m256i filter = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(filters + b * filter_step) + n));
-          const __m256i found = _mm256_shuffle_epi8(table, filter);
-          counts[b] = n % 3 == 0 ? found : _mm256_add_epi8(counts[b], found);
-          if (n % 3 != 2 && n + 1 != kNibbles) continue;
-          both[b] = _mm256_add_epi8(both[b], counts[b]);
-          upper[b] = _mm256_add_epi8(upper[b], _mm256_and_si256(_mm256_srli_epi16(counts[b], 4), nibbles));
-          asm volatile("" : "+x"(both[b]), "+x"(upper[b]));
-        }
+      for (int b = 0; b < Blocks; ++b) {
+        const __m256i found = _mm256_shuffle_epi8(table, _mm256_load_si256(reinterpret_cast<const __m256i*>(filters + b * filter_step) + n));
+        counts[b] = n % 3 == 0 ? found : _mm256_add_epi8(counts[b], found);
+        if (n % 3 != 2 && n + 1 != kSteps) continue;
+        both[b] = _mm256_add_epi8(both[b], counts[b]);
+        upper[b] = _mm256_add_epi8(upper[b], _mm256_and_si256(_mm256_srli_epi16(counts[b], 4), nibbles));
+        asm volatile("" : "+x"(both[b]), "+x"(upper[b]));  // in registers, and in this order
       }
     }
-#pragma GCC unroll 4
+  }
+
+  inline void Widen() {
+    const __m256i zero = _mm256_setzero_si256();
     for (int b = 0; b < Blocks; ++b) {
       const __m256i lower = _mm256_sub_epi8(both[b], _mm256_and_si256(_mm256_slli_epi16(upper[b], 4), _mm256_set1_epi8(-16)));
       wide[b][0][0] = _mm256_add_epi16(wide[b][0][0], _mm256_unpacklo_epi8(lower, zero));
       wide[b][0][1] = _mm256_add_epi16(wide[b][0][1], _mm256_unpackhi_epi8(lower, zero));
       wide[b][1][0] = _mm256_add_epi16(wide[b][1][0], _mm256_unpacklo_epi8(upper[b], zero));
       wide[b][1][1] = _mm256_add_epi16(wide[b][1][1], _mm256_unpackhi_epi8(upper[b], zero));
+      both[b] = upper[b] = zero;
     }
   }
 
-  // The sums of one pixel: pair 0 or 1, its lower or upper pixel.
-  inline void Store(int pair, int pixel, bool add, int32_t* sums) const {
+  // The sums of the lower (0) or upper (1) pixel.
+  inline void Store(int pixel, bool add, int32_t* sums) const {
     for (int b = 0; b < Blocks; ++b) {
       for (int half = 0; half < 2; ++half, sums += kHalf) {
-        const __m256i both_pairs = wide[b][pixel][half];
-        __m256i sum = _mm256_cvtepu16_epi32(pair ? _mm256_extracti128_si256(both_pairs, 1) : _mm256_castsi256_si128(both_pairs));
+        const __m256i nibbles = wide[b][pixel][half];
+        const __m128i sum16 = _mm_add_epi16(_mm256_castsi256_si128(nibbles), _mm256_extracti128_si256(nibbles, 1));
+        __m256i sum = _mm256_cvtepu16_epi32(sum16);
         __m256i* out = reinterpret_cast<__m256i*>(sums);
         if (add) sum = _mm256_add_epi32(sum, _mm256_load_si256(out));
         _mm256_store_si256(out, sum);
@@ -113,29 +121,25 @@ struct Tile {
 
 template <int Blocks>
 void CountBlocks(const CountTask& task, int block) {
-  const size_t filter_step = task.depth * kRowWords * sizeof(uint32_t);
+  const size_t row_bytes = kRowWords * sizeof(uint32_t), filter_step = task.depth * row_bytes;
   const int pairs = Pairs(task.pixels);
-  for (int pair = 0; pair < pairs; pair += 2) {
-    const char* filters = reinterpret_cast<const char*>(task.filters) + block * filter_step;
-    const uint16_t* places = reinterpret_cast<const uint16_t*>(task.patches) + pair * kNibbles;
-    bool add = false;
-    for (size_t left = task.depth; left > 0; add = true) {
+  int32_t* sums = task.sums + (block - task.block_begin) * kBlockChannels;
+  for (size_t begin = 0; begin < task.depth; begin += kWordsPerSpan) {
+    const size_t end = begin + kWordsPerSpan < task.depth ? begin + kWordsPerSpan : task.depth;
+    for (int pair = 0; pair < pairs; ++pair) {
+      const char* filters = reinterpret_cast<const char*>(task.filters) + block * filter_step + begin * row_bytes;
+      const uint16_t* places = reinterpret_cast<const uint16_t*>(task.patches) + begin * 2 * kRowWords + pair * kNibbles;
       Tile<Blocks> tile;
       tile.Clear();
-      size_t span = left < kWordsPerWideCount ? left : kWordsPerWideCount;
-      left -= span;
-      while (span > 0) {
-        const size_t words = span < kWordsPerByteCount ? span : kWordsPerByteCount;
-        tile.Count(places, filters, filter_step, words);
-        span -= words;
-        places += words * 2 * kRowWords;
-        filters += words * 4 * kRowWords;
+      for (size_t d = begin; d < end;) {
+        size_t left = end - d < kWordsPerByteCount ? end - d : kWordsPerByteCount;
+        d += left;
+        for (; left >= 3; left -= 3, places += 3 * 2 * kRowWords, filters += 3 * row_bytes) tile.template Count<3>(places, filters, filter_step);
+        for (; left > 0; --left, places += 2 * kRowWords, filters += row_bytes) tile.template Count<1>(places, filters, filter_step);
+        tile.Widen();
       }
-      int32_t* sums = task.sums + (block - task.block_begin) * kBlockChannels;
-      for (int i = 0; i < 2 && pair + i < pairs; ++i) {
-        tile.Store(i, 0, add, sums + (pair + i) * task.sums_step);
-        if (pair + i + pairs < task.pixels) tile.Store(i, 1, add, sums + (pair + i + pairs) * task.sums_step);
-      }
+      tile.Store(0, begin > 0, sums + pair * task.sums_step);
+      if (pair + pairs < task.pixels) tile.Store(1, begin > 0, sums + (pair + pairs) * task.sums_step);
     }
   }
 }
