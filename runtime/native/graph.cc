@@ -461,14 +461,12 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       ResolvePool(op.pool, shape[1], shape[2], &y_axis, &x_axis);
       const float* in = Data<float>(op.input);
       float* out = Data<float>(op.output);
+      const int64_t step = static_cast<int64_t>(channels), row_step = x_axis.input * step;
       pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
         const int64_t image = static_cast<int64_t>(task) / y_axis.output, top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride - y_axis.before;
-        std::vector<const float*> window;
-        for (int64_t y = std::max<int64_t>(0, top); y < std::min(y_axis.input, top + y_axis.kernel); ++y) {
-          window.push_back(in + (image * y_axis.input + y) * x_axis.input * channels);
-        }
-        const int64_t step = static_cast<int64_t>(channels);
-        kernels_->max_pool_row({window.data(), static_cast<int>(window.size()), &x_axis, step, step, out + task * x_axis.output * channels});
+        const int64_t begin = std::max<int64_t>(0, top), end = std::min(y_axis.input, top + y_axis.kernel);
+        kernels_->max_pool_row({in + image * y_axis.input * row_step, y_axis.input, row_step, begin, end, &x_axis, step, step,
+                                out + static_cast<int64_t>(task) * x_axis.output * step});
       });
       return;
     }

@@ -72,12 +72,14 @@ void ImageRow(const ImageTask& task) {
   }
 }
 
+// Of pixels [begin, end) of all rows.
 template <class Vector, class Lanes>
 inline typename Vector::Float MaxOfWindow(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel, const Lanes& lanes) {
-  typename Vector::Float y = lanes.Load(task.rows[0] + begin * task.step + channel);
-  for (int r = 0; r < task.row_count; ++r) {
-    const float* row = task.rows[r] + channel;
-    for (int64_t x = begin; x < end; ++x) y = Vector::Max(y, lanes.Load(row + x * task.step));
+  const float* first = task.rows + begin * task.step + channel;
+  typename Vector::Float y = lanes.Load(first + task.begin % task.ring * task.row_step);
+  for (int64_t r = task.begin; r < task.end; ++r) {
+    const float* row = first + r % task.ring * task.row_step;
+    for (int64_t x = begin; x < end; ++x, row += task.step) y = Vector::Max(y, lanes.Load(row));
   }
   return y;
 }

@@ -119,23 +119,22 @@ void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t st
 }
 
 void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const {
-  const int64_t step = CeilDivide(attributes_.channels_out, kernels_->image_lanes) * kernels_->image_lanes;
-  const int64_t ring_rows = std::min(pool_.filter_height, rows_.output), row_size = columns_.output * step;
-  std::vector<const float*> window;
   MaxPoolTask task;
+  task.step = CeilDivide(attributes_.channels_out, kernels_->image_lanes) * kernels_->image_lanes;
+  task.rows = ring;
+  task.ring = std::min(pool_.filter_height, rows_.output);
+  task.row_step = columns_.output * task.step;
   task.columns = &pool_columns_;
-  task.step = step;
   task.channels = attributes_.channels_out;
+  task.out = out;
   int64_t computed = 0;
-  for (int64_t y = begin; y < end; ++y) {
+  for (int64_t y = begin; y < end; ++y, task.out += pool_columns_.output * attributes_.channels_out) {
     const int64_t top = y * pool_.stride_height - pool_rows_.before;
-    const int64_t first = std::max<int64_t>(0, top), last = std::min(rows_.output, top + pool_.filter_height);
-    for (computed = std::max(computed, first); computed < last; ++computed) RunRow(image, computed, ring + computed % ring_rows * row_size, step);
-    window.clear();
-    for (int64_t row = first; row < last; ++row) window.push_back(ring + row % ring_rows * row_size);
-    task.rows = window.data();
-    task.row_count = static_cast<int>(window.size());
-    task.out = out + (y - begin) * pool_columns_.output * attributes_.channels_out;
+    task.begin = std::max<int64_t>(0, top);
+    task.end = std::min(rows_.output, top + pool_.filter_height);
+    for (computed = std::max(computed, task.begin); computed < task.end; ++computed) {
+      RunRow(image, computed, ring + computed % task.ring * task.row_step, task.step);
+    }
     kernels_->max_pool_row(task);
   }
 }

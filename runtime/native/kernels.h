@@ -114,8 +114,9 @@ struct ImageTask {
 
 // One row of a max pooling.
 struct MaxPoolTask {
-  const float* const* rows;  // of the window, those inside the map
-  int row_count;
+  const float* rows;         // row y lies at rows + y % ring * row_step
+  int64_t ring, row_step;
+  int64_t begin, end;        // rows of the window, those inside the map
   const WindowAxis* columns;
   int64_t step;              // from pixel to pixel of a row
   int64_t channels;
