@@ -23,7 +23,7 @@ demo: $(VENV)/installed ## train, convert, verify and time a small IGP-ResNet on
 test: $(VENV)/installed-test lint ## run the whole test suite
 	$(VENV)/bin/python -m pytest
 
-runtime: $(VENV)/installed-test ## run the tests of the edge runtime but the slow ones
+runtime: $(VENV)/installed-test ## run the tests of the edge runtime, aarch64 under qemu included
 	$(VENV)/bin/python -m pytest runtime/tests -c runtime/pyproject.toml -m "not slow"
 
 oldest: $(OLDEST)/installed-test ## import, build, train and convert on the oldest TensorFlow that is supported

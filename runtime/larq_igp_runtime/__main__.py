@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         report, output = run(args)
         if args.output:
-            np.save(args.output, output)
+            _save(args.output, output)
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
     start = time.perf_counter()
     interpreter = Interpreter(args.file, num_threads=args.threads, fuse=not args.no_fuse)
     load_ms = (time.perf_counter() - start) * 1e3
-    batch = _load_batch(args.input) if args.input else [_random(info) for info in interpreter.inputs]
+    batch = (
+        _load_batch(args.input) if args.input is not None else [_random(info) for info in interpreter.inputs]
+    )
     times = []
     for _ in range(args.warmup + args.runs):
         start = time.perf_counter()
@@ -90,11 +92,20 @@ def as_text(report: dict) -> str:
 
 def _load_batch(path: str) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or 'it is not a .npy file'}.") from error
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a .npy file.") from error
+        raise ValueError(f"{path} is not a .npy file of numbers.") from error
+
+
+def _save(path: str, output: np.ndarray) -> None:
+    try:
+        with open(path, "wb") as file:
+            np.save(file, output)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _random(info: TensorInfo) -> np.ndarray:
@@ -113,10 +124,9 @@ def _described(info: TensorInfo) -> dict:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ def delegate_path() -> str:
     """
     if not _LIBRARY.is_file():
         raise FileNotFoundError(
-            f"The engine {_LIBRARY} is missing: install the package (pip install larq-igp-runtime, "
-            "or pip install ./runtime in a checkout), which compiles it."
+            f"The engine {_LIBRARY} is missing: install the package (pip install ./runtime in a checkout), "
+            "which compiles it, and start Python elsewhere than in the folder of these sources."
         )
     return str(_LIBRARY)
 

@@ -10,6 +10,8 @@ import numpy as np
 from larq_igp_runtime.engine import check_isa, delegate_path
 from larq_igp_runtime.host import find_host
 
+MAX_THREADS = 1024  # LiteRT crashes where the system gives no more threads
+
 
 class ModelError(ValueError):
     """A model cannot be loaded or run; the message is one sentence for the user."""
@@ -62,10 +64,12 @@ class Interpreter:
             ModelError: the file is missing, damaged, not a TFLite model, or uses what is not supported.
             ValueError: `num_threads` or `LARQ_IGP_RUNTIME_ISA` makes no sense.
         """
-        if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1:
-            raise ValueError(f"num_threads is {num_threads!r}; it must be a whole number from 1.")
+        if type(num_threads) is not int or not 1 <= num_threads <= MAX_THREADS:
+            raise ValueError(
+                f"num_threads is {num_threads!r}; it must be a whole number from 1 to {MAX_THREADS}."
+            )
         check_isa()
-        content = _read(model)
+        content, name = _read(model)
         host = find_host()
         options: dict[str, Any] = {}
         if not xnnpack:
@@ -79,7 +83,7 @@ class Interpreter:
             )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"The model cannot be run: {_one_line(error)}") from error
+            raise ModelError(f"{name} cannot be run: {_one_line(error)}") from error
 
     @property
     def inputs(self) -> list[TensorInfo]:
@@ -178,8 +182,8 @@ class Interpreter:
         return [self._interpreter.get_tensor(d["index"]) for d in self._interpreter.get_output_details()]
 
 
-def _read(model: str | os.PathLike | bytes) -> bytes:
-    """The model's content, checked to be a TFLite file at all."""
+def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
+    """The model's content, checked to be a TFLite file at all, and what to call it."""
     if isinstance(model, bytes | bytearray | memoryview):
         content, name = bytes(model), "The model"
     else:
@@ -191,7 +195,7 @@ def _read(model: str | os.PathLike | bytes) -> bytes:
             raise ModelError(f"{name} cannot be read: {error.strerror}.") from error
     if len(content) < 8 or content[4:8] != b"TFL3":
         raise ModelError(f"{name} is not a TFLite model: the file identifier TFL3 is missing.")
-    return content
+    return content, name
 
 
 def _pairs(arrays: list, infos: list[TensorInfo]) -> zip:

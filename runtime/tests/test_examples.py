@@ -1,4 +1,4 @@
-"""The examples do what they say: Python's and C++'s are built and run as they stand; JNI's is compiled."""
+"""The examples do what they say: Python's, C++'s and JNI's are built and run as they stand; Kotlin's not."""
 
 import ctypes
 import os
@@ -123,22 +123,40 @@ def test_declarations_are_tensorflows(c_api, tmp_path):
     assert len(assertions) > 20
     source = tmp_path / "offsets.cc"
     source.write_text("\n".join(["#include <cstddef>", '#include "tensorflow/lite/c/common.h"', *assertions]))
-    compile_only(source, f"-I{c_api}/2.9.0/include", "-Wno-invalid-offsetof")
-
-
-def compile_only(source: Path, *flags: str) -> None:
-    command = [compiler(), "-std=c++17", *WARNINGS.split(), "-fsyntax-only", *flags, source]
+    command = [
+        compiler(),
+        "-std=c++17",
+        "-fsyntax-only",
+        "-Wno-invalid-offsetof",
+        f"-I{c_api}/2.9.0/include",
+        source,
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
 
-def test_jni_compiles(tmp_path):
-    """Against the four names of jni.h that it uses."""
+def test_jni(tmp_path):
+    """Against the four names of jni.h that it uses; called under the names that Kotlin looks for."""
     (tmp_path / "jni.h").write_text(
         "#pragma once\n#include <cstdint>\nstruct JNIEnv;\ntypedef void* jobject;\ntypedef int64_t jlong;\n"
         '#define JNIEXPORT __attribute__((visibility("default")))\n#define JNICALL\n'
     )
-    compile_only(EXAMPLES / "android/engine_jni.cc", f"-I{tmp_path}")
+    library, flags = tmp_path / "libjni.so", ["-std=c++17", *WARNINGS.split(), "-shared", "-fPIC"]
+    command = [compiler(), *flags, f"-I{tmp_path}", EXAMPLES / "android/engine_jni.cc", delegate_path()]
+    result = subprocess.run([*command, "-o", library], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+    kotlin = (EXAMPLES / "android/Classifier.kt").read_text()
+    package = re.search(r"^package (.*)$", kotlin, re.MULTILINE).group(1).replace(".", "_")
+    functions = re.findall(r"private external fun (\w+)", kotlin)
+    assert functions == ["create", "destroy"]
+    jni = ctypes.CDLL(str(library))
+    create, destroy = (getattr(jni, f"Java_{package}_BinaryEngine_{name}") for name in functions)
+    create.argtypes, create.restype = [ctypes.c_void_p] * 2, ctypes.c_int64
+    destroy.argtypes, destroy.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64], None
+    handle = create(None, None)
+    assert handle
+    destroy(None, None, handle)
 
 
 def test_the_pages_name_files_that_exist():

@@ -130,7 +130,7 @@ def test_sizes_beyond_memory(path):
             Interpreter(path).resize(shape)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2", 1025, 2**40])
 def test_wrong_threads(path, threads):
     with pytest.raises(ValueError, match="num_threads"):
         Interpreter(path, threads)
@@ -204,17 +204,17 @@ def command(*arguments, **environment) -> subprocess.CompletedProcess:
 
 
 def test_command(case, path, tmp_path):
-    result = command(path, "--runs", 3)
+    spaced = tmp_path / "a model of mine.tflite"
+    spaced.write_bytes(path.read_bytes())
+    result = command(spaced, "--runs", 3)
     assert result.returncode == 0
     assert "median" in result.stdout and "[1, 5, 6, 40]" in result.stdout
     np.save(tmp_path / "x.npy", floats(case))
-    result = command(
-        path, "--json", "--runs", 3, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy"
-    )
+    result = command(path, "--json", "--runs", 3, "--input", tmp_path / "x.npy", "--output", tmp_path / "y")
     report = json.loads(result.stdout)
     assert report["runs"] == 3 and 0 < report["min_ms"] <= report["median_ms"] <= report["p90_ms"]
     assert report["bytes"] == path.stat().st_size
-    case.check(np.load(tmp_path / "y.npy"))
+    case.check(np.load(tmp_path / "y"))
 
 
 def test_command_counts_its_runs(path, monkeypatch, capsys):
@@ -230,17 +230,33 @@ def test_command_with_bad_input(case, path, tmp_path):
     (tmp_path / "text.tflite").write_text("not a model")
     np.save(tmp_path / "shape.npy", floats(case)[:, 1:])
     np.save(tmp_path / "dtype.npy", floats(case).astype(np.float64))
+    np.save(tmp_path / "objects.npy", np.array([{}]))
+    np.savez(tmp_path / "several.npz", x=floats(case))
     for arguments, environment, words in [
         (["absent.tflite"], {}, "No such file"),
+        ([""], {}, "No such file"),
         ([tmp_path], {}, "Is a directory"),
-        ([tmp_path / "cut.tflite"], {}, "cannot be run"),
+        ([tmp_path / "cut.tflite"], {}, f"{tmp_path / 'cut.tflite'} cannot be run"),
         ([tmp_path / "text.tflite"], {}, "not a TFLite model"),
+        ([tmp_path / "dtype.npy"], {}, "not a TFLite model"),
         ([path, "--input", tmp_path / "shape.npy"], {}, "takes the shape"),
         ([path, "--input", tmp_path / "dtype.npy"], {}, "takes float32, but float64"),
         ([path, "--input", tmp_path / "text.tflite"], {}, "not a .npy file"),
-        ([path, "--input", "absent.npy"], {}, "No such file"),
-        ([path, "--output", "/absent/y.npy", "--runs", 1], {}, "No such file"),
-        ([path, "--threads", 0], {}, "not a whole number from 1"),
+        ([path, "--input", tmp_path / "objects.npy"], {}, "not a .npy file of numbers"),
+        ([path, "--input", tmp_path / "several.npz"], {}, "not a .npy file"),
+        ([path, "--input", "absent.npy"], {}, "absent.npy cannot be read: No such file"),
+        ([path, "--input", ""], {}, "cannot be read: No such file"),
+        (
+            [path, "--output", "/absent/y.npy", "--runs", 1],
+            {},
+            "/absent/y.npy cannot be written: No such file",
+        ),
+        ([path, "--output", tmp_path, "--runs", 1], {}, "cannot be written: Is a directory"),
+        ([path, "--threads", 0], {}, "'0' is not a whole number from 1"),
+        ([path, "--threads", -1], {}, "'-1' is not a whole number from 1"),
+        ([path, "--threads", "two"], {}, "'two' is not a whole number from 1"),
+        ([path, "--threads", 2**40], {}, "a whole number from 1 to 1024"),
+        ([path, "--runs", 0], {}, "'0' is not a whole number from 1"),
         ([path], {"LARQ_IGP_RUNTIME_ISA": "sse9"}, "sse9"),
     ]:
         result = command(*arguments, **environment)
