@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 
 import larq_igp
 from larq_igp.analysis.gradients import correlate, measure_gradients
-from larq_igp.data import load_dataset, train_batches
+from larq_igp.data import load_dataset, train_arrays
 from larq_igp.files import write_atomically
 from larq_igp.report.static import new_figure, save
 from larq_igp.training.outputs import csv_bytes
@@ -42,9 +42,7 @@ def measured(network: str, seed: int, epochs: int, folder: Path) -> list[dict]:
     train(Recipe(network=name, parameters=parameters, dataset="digits", epochs=epochs, seed=seed), run_dir, verbose=0)
     run = open_run(run_dir)
     digits = load_dataset("digits")
-    batches = list(
-        train_batches(digits, run.preprocessing, batch_size=BATCH_SIZE, seed=seed).take(BATCHES).as_numpy_iterator()
-    )
+    batches = list(train_arrays(digits, run.preprocessing, batch_size=BATCH_SIZE, seed=seed, batches=BATCHES))
     larq_igp.keras2.tf.keras.utils.set_random_seed(seed)
     rows = []
     for state, model in zip(STATES, (run.build_model(), run.load_model("last")), strict=True):

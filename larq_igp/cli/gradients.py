@@ -33,7 +33,7 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
     with progress_on_stderr(as_json):
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.cli.subject import open_subject
-        from larq_igp.data import corrupt_images_named, train_batches, train_indices
+        from larq_igp.data import train_arrays
         from larq_igp.files import check_writable
 
         if plot:
@@ -43,10 +43,7 @@ def gradients(source, dataset, data_dir, download, batch_size, batches, weights,
         )
         data = subject.data
         other = subject.twin() if twin and subject.bits != 32 else None
-        stream = train_batches(data, subject.preprocessing, batch_size=batch_size, seed=seed).take(batches)
-        read = train_indices(data, batch_size=batch_size, seed=seed, steps=range(batches))
-        with corrupt_images_named(data, "train", read):
-            arrays = list(stream.as_numpy_iterator())
+        arrays = list(train_arrays(data, subject.preprocessing, batch_size=batch_size, seed=seed, batches=batches))
         report = measure_gradients(subject.model, arrays, twin=other, bits=subject.bits)
         if plot:
             from larq_igp.report.static import gradient_figure, save

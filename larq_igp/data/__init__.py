@@ -3,7 +3,14 @@
 from larq_igp.data.corrupt import corrupt_images_named
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.datasets import DATASETS, load_dataset
-from larq_igp.data.pipeline import eval_arrays, eval_batches, steps_per_epoch, train_batches, train_indices
+from larq_igp.data.pipeline import (
+    eval_arrays,
+    eval_batches,
+    steps_per_epoch,
+    train_arrays,
+    train_batches,
+    train_indices,
+)
 from larq_igp.data.preprocess import Preprocessing
 
 __all__ = [
@@ -17,6 +24,7 @@ __all__ = [
     "eval_batches",
     "load_dataset",
     "steps_per_epoch",
+    "train_arrays",
     "train_batches",
     "train_indices",
 ]

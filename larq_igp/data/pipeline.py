@@ -1,4 +1,4 @@
-"""tf.data pipelines: a permutation of indices, load, augment, batch, normalise, prefetch."""
+"""tf.data pipelines: a permutation of indices, load, augment, batch, prefetch."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,10 @@ def train_batches(
     first_step: int = 0,
     share: tuple[int, int] = (0, 1),
 ) -> "tf.data.Dataset":
-    """Return an endless stream of training batches ``(N, H, W, C)`` float32, normalised, and labels ``(N,)`` int64.
+    """Return an endless stream of training batches ``(N, H, W, C)``, not yet normalised, and labels ``(N,)`` int64.
+
+    Pixels are uint8, a quarter of the bytes of a network's input, which ``preprocessing.normalise`` makes of them where the network
+    computes. Parts of image files are rounded to that; images in memory that are resized are float32, on the same scale of 0 to 255.
 
     Epoch ``e`` visits the examples in the permutation of ``(seed, e)``, and the augmentation of its ``i``-th example is drawn from
     ``(seed, e, i)``: the stream does not depend on how many threads prepare it, or on where it was entered.
@@ -94,17 +97,32 @@ def train_batches(
         part = decode_random_part(
             content, preprocessing.input_shape[:2], seeds, channels=decoded_channels(preprocessing)
         )
-        return preprocessing.stretch(augment(part, dataset, seed=seeds)), label
+        return to_uint8(preprocessing.stretch(augment(part, dataset, seed=seeds))), label
 
     # Indices are shuffled before images are loaded: a permutation of the whole epoch costs 8 bytes an image.
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
-    pixels = epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True)
+    return epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True).prefetch(2)
 
-    def normalised(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return preprocessing.normalise(images), labels
 
-    # A batch at a time: images that keep their size are uint8, a quarter of the bytes, until here.
-    return pixels.map(normalised, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+def to_uint8(image: tf.Tensor) -> tf.Tensor:
+    """Round grey levels from 0 to 255 to whole ones."""
+    return image if image.dtype == tf.uint8 else tf.cast(image + 0.5, tf.uint8)
+
+
+def train_arrays(
+    dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, batches: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the first batches of ``train_batches``, normalised, as NumPy arrays.
+
+    Raises:
+        DatasetError: naming the image, if one cannot be decoded.
+    """
+    stream = iter(train_batches(dataset, preprocessing, batch_size=batch_size, seed=seed))
+    for step in range(batches):
+        read = train_indices(dataset, batch_size=batch_size, seed=seed, steps=range(step, step + 1))
+        with corrupt_images_named(dataset, "train", read):
+            images, labels = next(stream)
+        yield preprocessing.normalise(images).numpy(), labels.numpy()
 
 
 def decoded_channels(preprocessing: Preprocessing) -> int:

@@ -9,7 +9,9 @@ record is one read at a known place, and the order of training is a permutation 
 import hashlib
 import os
 import struct
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,10 +134,10 @@ def _places(folder: Path, files: dict, lengths: dict, fingerprint: str) -> dict[
     """Return, by split, for each record the number of its file, where it begins, and its bytes; from the last time if it is kept."""
     columns = ("file", "begin", "length")
     kept = read_file_of(folder, PLACES)
-    if kept is not None:
-        with np.load(kept) as arrays:
-            if str(arrays["fingerprint"]) == fingerprint:
-                return {split: tuple(arrays[f"{split}-{column}"] for column in columns) for split in files}
+    # A file that is damaged is written again.
+    with suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile), np.load(kept or "") as arrays:
+        if str(arrays["fingerprint"]) == fingerprint:
+            return {split: tuple(arrays[f"{split}-{column}"] for column in columns) for split in files}
     places = {}
     for split, paths in files.items():
         with ThreadPoolExecutor() as pool:

@@ -55,15 +55,16 @@ class Preprocessing:
         return self.normalise(self.resize(image))
 
     def resize(self, image: tf.Tensor) -> tf.Tensor:
-        """Bring one image to size, as ``crop`` says, and to the network's channels: float32 ``(H, W, C)`` on the scale 0 to 255."""
+        """Bring one image to size, as ``crop`` says, and to the network's channels: ``(H, W, C)`` on the scale 0 to 255.
+
+        What has the size already stays as it is stored, uint8; what is resized is float32.
+        """
         return self.stretch(image) if self.crop is None else self._centre_crop(self.match_channels(image))
 
     def stretch(self, image: tf.Tensor) -> tf.Tensor:
-        """Bring one image to size (bilinear, without antialias), all of it, and to the network's channels."""
+        """Bring one image to size (bilinear, without antialias), all of it, and to the network's channels; types as ``resize``."""
         image = self.match_channels(image)
-        if tuple(image.shape[:2]) == self.input_shape[:2]:
-            return tf.cast(image, tf.float32)
-        return tf.image.resize(image, self.input_shape[:2])
+        return image if tuple(image.shape[:2]) == self.input_shape[:2] else tf.image.resize(image, self.input_shape[:2])
 
     def normalise(self, images: tf.Tensor) -> tf.Tensor:
         """Subtract the mean and divide by the deviation: one image or a batch, uint8 or float32."""

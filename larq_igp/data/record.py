@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from larq_igp.data.dataset import Dataset, DatasetError
+from larq_igp.errors import UserError
 from larq_igp.files import atomic_path, read_json, write_json
 
 REFUSE, SKIP = "refuse", "skip"
@@ -94,13 +95,13 @@ def apply_check(dataset: Dataset) -> Dataset:
     path = read_file_of(dataset.store.folder, _record_name(dataset)) if dataset.store else None
     if path is None:
         return dataset
-    document = read_json(path)
     again = check_command(dataset)
     try:
+        document = read_json(path)
         choice, fingerprint = document["corrupt"], document["fingerprint"]
         corrupt = [Corrupt(**each) for each in document["images"]]
         bad = {name: [each.index for each in corrupt if each.split == name] for name in dataset.splits}
-    except (KeyError, TypeError) as error:
+    except (UserError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} is damaged: remove it, and check the images again with `{again}`.") from error
     if fingerprint != dataset.store.fingerprint:
         if choice != SKIP:

@@ -10,6 +10,7 @@ from larq_igp.data import corrupt_images_named, load_dataset, steps_per_epoch, t
 from larq_igp.training.loop import NonFiniteLossError, distributed_train_batches
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run import describe_run
+from larq_igp.training.step import training_step
 from larq_igp.training.strategy import WORKER_TIMEOUT_SECONDS, open_devices
 from larq_igp.training.train import build_to_fit
 
@@ -47,8 +48,7 @@ def dry_run(
     }  # they have runs of their own
     network, model, _ = build_to_fit(run, dataclasses.replace(recipe, **first), steps, devices)
     batches = distributed_train_batches(run, dataset, devices)
-    model.distribute_reduction_method = "first"
-    step = model.make_train_function()
+    step = training_step(model, run.preprocessing, devices)
     times, loss = [time.perf_counter()], math.nan
     for number in range(1, 2 + TIMED_STEPS):
         indices = train_indices(

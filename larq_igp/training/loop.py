@@ -1,7 +1,7 @@
 """The training loop: one optimizer step after another, and between any two of them the run can stop and go on later.
 
-Keras compiles the step (``model.make_train_function``); order, augmentation and learning rate are functions of the seed and the step. So
-a checkpoint between two steps, with all variables, determines every digit of what follows.
+Order, augmentation and learning rate are functions of the seed and the step. So a checkpoint between two steps, with all variables,
+determines every digit of what follows.
 """
 
 import math
@@ -33,6 +33,7 @@ from larq_igp.training.progress import Progress
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import Run
 from larq_igp.training.signals import StoppedError, StopRequest
+from larq_igp.training.step import training_step
 from larq_igp.training.strategy import Devices
 from larq_igp.training.variables import TrainingVariables
 from larq_igp.training.watch import LayerWatch
@@ -147,9 +148,9 @@ class Loop:
         self.checkpoint_seconds, self.verbose = checkpoint_seconds, verbose
         self.position = Position()
         self.total = recipe.epochs * steps
+        self._step_function = training_step(model, run.preprocessing, devices)
         # What a step returns are metrics of all replicas already: with "auto", Keras adds them up once more over workers.
         model.distribute_reduction_method = "first"
-        self._step_function = model.make_train_function()
         self._test_function = model.make_test_function()
         self._validation = distributed_eval_batches(dataset.split("validation"), run, devices)
         with devices.strategy.scope():

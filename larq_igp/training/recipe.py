@@ -326,7 +326,7 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         name = name.strip()
-        _require(bool(equals), f"--set takes key=value; got {setting!r}.")
+        _require(bool(name and equals), f"--set takes key=value; got {setting!r}.")
         if name.startswith("parameters."):
             values.setdefault("parameters", {})[name.removeprefix("parameters.")] = parse_any(text)
             continue

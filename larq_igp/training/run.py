@@ -46,12 +46,21 @@ class Run:
         Raises:
             RunError: if the run has not saved them.
         """
-        path = weights_path(self.folder, weights)
-        if not path.is_file():
-            raise RunError(f"{self.folder} holds no {path.name}: the run has not finished an epoch.")
+        path = self.weights(weights)
         model = self.build_model()
         load_weights(model, path)
         return model
+
+    def weights(self, name: str) -> Path:
+        """Return the path of the ``best`` or the ``last`` weights.
+
+        Raises:
+            RunError: if the run has not saved them.
+        """
+        path = weights_path(self.folder, name)
+        if not path.is_file():
+            raise RunError(f"{self.folder} holds no {path.name}: the run has not finished an epoch.")
+        return path
 
     def metrics(self) -> dict | None:
         """Return the final measurements, or None if the run did not come to its end."""

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.models.build import load_weights
+from larq_igp.training.distillation import open_teacher
 from larq_igp.training.recipe import TWIN, Recipe
-from larq_igp.training.run import CONFIG, open_run, weights_path
+from larq_igp.training.run import CONFIG, open_run
 
 TEACHER, FIRST_STAGE = "teacher", "first_stage"
 
@@ -38,6 +40,18 @@ def prepare(recipe: Recipe, run_dir: str | Path, train: Callable[[Recipe, Path],
     return recipe
 
 
+def check_sources(recipe: Recipe) -> None:
+    """Refuse a teacher or initial weights that are not there, while nothing is written yet.
+
+    Raises:
+        UserError: naming them.
+    """
+    if recipe.teacher not in (None, TWIN):
+        open_teacher(recipe).weights("best")
+    if recipe.initial_weights:
+        weights_of(recipe.initial_weights)
+
+
 def _finish(recipe: Recipe, folder: Path, train: Callable[[Recipe, Path], Any]) -> None:
     is_finished = (folder / CONFIG).is_file() and open_run(folder).metrics() is not None
     if not is_finished:
@@ -54,5 +68,18 @@ def load_initial_weights(model: "tf.keras.Model", source: str) -> None:
     Raises:
         UserError: if there are none, or they do not fit.
     """
+    load_weights(model, weights_of(source))
+
+
+def weights_of(source: str) -> Path:
+    """Return the path of a weights file, or of the best weights of a run directory.
+
+    Raises:
+        UserError: if there are none.
+    """
     path = Path(source)
-    load_weights(model, weights_path(open_run(path).folder, "best") if path.is_dir() else path)
+    if path.is_dir():
+        return open_run(path).weights("best")
+    if not path.is_file():
+        raise UserError(f"weights file {path} does not exist.")
+    return path

@@ -23,7 +23,7 @@ from larq_igp.training.loop import Loop
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import Run, describe_run, make_folder, open_run, write_config
 from larq_igp.training.signals import StoppedError, StopRequest
-from larq_igp.training.stages import prepare
+from larq_igp.training.stages import check_sources, prepare
 from larq_igp.training.strategy import WORKER_TIMEOUT_SECONDS, Devices, open_devices
 
 CHECKPOINT_SECONDS = 120.0
@@ -92,6 +92,7 @@ def _train(
     recipe = recipe.resolved(dataset.input_shape)
     steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
     devices.check_batch_size(recipe.batch_size)
+    check_sources(recipe)
     run = describe_run(folder, recipe, dataset)
     with ExitStack() as held:
         checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)

@@ -29,3 +29,8 @@ def test_check_names_corrupt_images_and_keeps_the_choice(igp, refused, tmp_path)
     result = igp("data", "check", "folder", "--data-dir", tmp_path, "--corrupt", "skip")
     assert result.exit_code == 0, result.stderr
     assert "1 corrupt images are left out" in result.stdout
+    record = tmp_path / "larq-igp-check-folder.json"
+    for torn in (record.read_text()[:40], "[]"):
+        record.write_text(torn)
+        errors = refused("train", "igp_resnet_tiny", "--dataset", "folder", "--data-dir", tmp_path)
+        assert f"{record} is damaged: remove it, and check the images again" in errors

@@ -42,6 +42,7 @@ def test_options_come_over_the_file_and_set_over_both(igp, tmp_path):
     "arguments, message",
     [
         (["igp_resnet_tiny", "--set", "epoch=3"], "unknown field epoch of a recipe. Did you mean epochs"),
+        (["igp_resnet_tiny", "--set", "=3"], "--set takes key=value; got '=3'"),
         (["igp_resnet_tiny", "--set", "epochs=few"], "epochs must be an integer; got 'few'"),
         (["igp_resnet_tiny", "--set", "parameters.filter=3"], "filter is not a parameter of igp_resnet"),
         (["none.toml"], "recipe none.toml does not exist"),

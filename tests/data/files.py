@@ -1,4 +1,4 @@
-"""Tiny data sets in their true formats."""
+"""Tiny data sets in their true formats, and the arithmetic of resizing."""
 
 import io
 from pathlib import Path
@@ -19,6 +19,21 @@ def jpeg(image: Image.Image, **options) -> bytes:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=95, **options)
     return content.getvalue()
+
+
+def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize ``(h, w, C)``: sample at the centres of the new pixels, between the centres of the old ones."""
+
+    def along(length: int, old: int):
+        at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
+        low = np.floor(at).astype(int)
+        return low, np.minimum(low + 1, old - 1), at - low
+
+    image = image.astype(np.float64)
+    low, high, part = along(height, image.shape[0])
+    rows = image[low] * (1 - part)[:, None, None] + image[high] * part[:, None, None]
+    low, high, part = along(width, image.shape[1])
+    return rows[:, low] * (1 - part)[None, :, None] + rows[:, high] * part[None, :, None]
 
 
 def write_cifar100(folder: Path, train: int = 60, test: int = 20) -> dict[str, np.ndarray]:

@@ -3,11 +3,14 @@ import itertools
 import numpy as np
 import pytest
 
-from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches
+from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches, train_indices
+from larq_igp.data.augment import augment
 from larq_igp.data.check import check_dataset
-from larq_igp.data.prepared import find_records
+from larq_igp.data.images import decode_random_part
+from larq_igp.data.prepared import PLACES, find_records
+from larq_igp.keras2 import tf
 from larq_igp.training.predict import read_image
-from tests.data.files import SYNSETS, jpeg, picture, write_class_folders, write_prepared_imagenet
+from tests.data.files import SYNSETS, bilinear, jpeg, picture, write_class_folders, write_prepared_imagenet
 
 SHAPE = (32, 32, 3)
 
@@ -73,6 +76,18 @@ def test_a_stream_of_files_can_be_entered_at_any_step(imagenet, first_step):
     for (images, labels), (again, same) in zip(take(0, 7)[first_step:], take(first_step, 7 - first_step), strict=True):
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, same)
+
+
+def test_random_parts_are_resized_and_rounded_to_whole_grey_levels(imagenet):
+    dataset = load_dataset("imagenet2012", data_dir=imagenet)
+    stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=30, seed=5)
+    images, _ = next(stream.as_numpy_iterator())
+    assert images.dtype == np.uint8
+    for place, index in enumerate(train_indices(dataset, batch_size=30, seed=5, steps=range(1))):
+        seed = tf.constant([5, place], tf.int64)
+        content = tf.io.read_file(str(imagenet / dataset.split("train").name(index)))
+        part = augment(decode_random_part(content, SHAPE[:2], seed), dataset, seed)
+        assert np.abs(images[place] - bilinear(part.numpy(), *SHAPE[:2])).max() < 0.501
 
 
 def test_workers_share_every_batch(imagenet):
@@ -169,7 +184,12 @@ def test_imagenet_through_tensorflow_datasets(prepared):
 
     stored = tfds.load("imagenet2012", data_dir=prepared, split="train", decoders={"image": tfds.decode.SkipDecoding()})
     expected = [(each["image"], int(each["label"])) for each in stored.as_numpy_iterator()]
-    for _ in range(2):  # the places of the records are found, and then read from where they were kept
+    kept = prepared / "imagenet2012" / "5.1.0" / PLACES
+    for turn in range(
+        3
+    ):  # the places of the records are found; read from where they were kept; found again, as those are torn
+        if turn == 2:
+            kept.write_bytes(kept.read_bytes()[:-100])
         dataset = load_dataset("imagenet2012", data_dir=prepared)
         assert len(dataset.class_names) == 1000
         assert list(dataset.class_names) == sorted(dataset.class_names)

@@ -10,7 +10,7 @@ from larq_igp.data import Preprocessing
 from larq_igp.data.images import decode, decode_random_part
 from larq_igp.data.preprocess import PreprocessingError
 from larq_igp.keras2 import tf
-from tests.data.files import jpeg, picture
+from tests.data.files import bilinear, jpeg, picture
 
 AS_STORED = {"mean": (0.0,), "deviation": (1.0,)}
 
@@ -19,21 +19,6 @@ def saved(image: Image.Image, form: str) -> bytes:
     content = io.BytesIO()
     image.save(content, form)
     return content.getvalue()
-
-
-def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize ``(h, w, C)``: sample at the centres of the new pixels, between the centres of the old ones."""
-
-    def along(length: int, old: int):
-        at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
-        low = np.floor(at).astype(int)
-        return low, np.minimum(low + 1, old - 1), at - low
-
-    image = image.astype(np.float64)
-    low, high, part = along(height, image.shape[0])
-    rows = image[low] * (1 - part)[:, None, None] + image[high] * part[:, None, None]
-    low, high, part = along(width, image.shape[1])
-    return rows[:, low] * (1 - part)[None, :, None] + rows[:, high] * part[None, :, None]
 
 
 @pytest.mark.parametrize("mode, channels", [("RGB", 3), ("L", 3), ("L", 1)])

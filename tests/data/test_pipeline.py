@@ -3,7 +3,15 @@ import itertools
 import numpy as np
 import pytest
 
-from larq_igp.data import DatasetError, Preprocessing, eval_batches, load_dataset, steps_per_epoch, train_batches
+from larq_igp.data import (
+    DatasetError,
+    Preprocessing,
+    eval_batches,
+    load_dataset,
+    steps_per_epoch,
+    train_arrays,
+    train_batches,
+)
 from larq_igp.data.augment import augment
 from larq_igp.keras2 import tf
 
@@ -55,12 +63,24 @@ def test_a_stream_entered_at_any_step_continues_it(digits, preprocessing, first_
     assert np.any(whole[0][1] != whole[steps][1]), "two epochs came in the same order"
 
 
+@pytest.mark.parametrize("side, dtype", [(8, np.uint8), (32, np.float32)])
+def test_images_of_the_right_size_stay_as_stored_and_resized_ones_are_floats(digits, side, dtype):
+    preprocessing = digits.preprocessing((side, side, 1))
+    batches = take(train_batches(digits, preprocessing, batch_size=64, seed=0), 2)
+    arrays = list(train_arrays(digits, preprocessing, batch_size=64, seed=0, batches=2))
+    for (images, labels), (normalised, same) in zip(batches, arrays, strict=True):
+        assert images.dtype == dtype
+        assert 250 < images.max() <= 255
+        np.testing.assert_allclose(normalised, (images.astype(np.float64) - 77.8) / 82.4, atol=1e-6)
+        np.testing.assert_array_equal(labels, same)
+
+
 def test_an_epoch_visits_every_example_once(digits):
     dataset = type(digits)(**{**vars(digits), "shift": 0.0})
     as_stored = Preprocessing((8, 8, 1), mean=(0.0,), deviation=(1.0,))
     visited = take(train_batches(dataset, as_stored, batch_size=419, seed=0), 3)  # 3 x 419 = 1257
     stored = take(eval_batches(dataset.split("train"), as_stored, batch_size=1257), 1)[0][0]
-    assert sorted(map(bytes, np.concatenate([x for x, _ in visited]))) == sorted(map(bytes, stored))
+    assert sorted(map(bytes, np.concatenate([x for x, _ in visited]))) == sorted(map(bytes, stored.astype(np.uint8)))
 
 
 def test_evaluation_keeps_order_and_rest(digits, preprocessing):

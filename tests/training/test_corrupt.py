@@ -7,6 +7,8 @@ import pytest
 from larq_igp.data import load_dataset, train_indices
 from larq_igp.data.prepared import find_records
 from larq_igp.training.checkpoint import list_checkpoints, read_checkpoint
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.train import train
 from tests.data.files import write_class_folders, write_prepared_imagenet
 
 SMALL = ["--filters", "8", "--blocks", "1", "--input-shape", "28,28,3", "--batch-size", "8", "--epochs", "2", "--json"]
@@ -82,3 +84,39 @@ def test_a_corrupt_record_is_named(refused, tmp_path):
     path.write_bytes(content)
     errors = refused(*start("imagenet2012", tmp_path, tmp_path / "run"))
     assert f"{path.name}, record 6 of train, a train image of imagenet2012, cannot be decoded" in errors
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run on image files, and the folder of these."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_class_folders(folder / "images", {"train": 20, "val": 5, "test": 5}, ("cat", "dog"))
+    fields = {"parameters": {"filters": 8, "blocks": (1,)}, "input_shape": (28, 28, 3), "batch_size": 8, "epochs": 1}
+    recipe = Recipe(network="resnet_tiny", dataset="folder", data_dir=str(folder / "images"), **fields)
+    train(recipe, folder / "run", verbose=0)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command, split, options",
+    [
+        ("convert", "test", ["-o", "net.tflite"]),
+        ("capability", "test", ["--images", 4]),
+        ("gradients", "train", ["--batch-size", 8, "--batches", 2, "--no-twin", "--plot", "noise.svg"]),
+    ],
+)
+def test_a_corrupt_image_is_named_where_a_run_is_looked_at(
+    refused, trained, tmp_path, monkeypatch, command, split, options
+):
+    dataset = load_dataset("folder", data_dir=trained / "images")
+    index = 3 if split == "test" else list(train_indices(dataset, batch_size=8, seed=0, steps=range(2)))[11]
+    bad = trained / "images" / dataset.split(split).name(index)
+    whole = bad.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    bad.write_bytes(whole[:300])
+    try:
+        errors = refused(command, trained / "run", *options)
+    finally:
+        bad.write_bytes(whole)
+    assert f"{bad.relative_to(trained / 'images')}, a {split} image of folder, cannot be decoded" in errors
+    assert list(tmp_path.iterdir()) == []

@@ -57,6 +57,21 @@ def test_a_teacher_must_fit(both, run_dir, tmp_path):
         train(Recipe(**SHORT, teacher=str(tmp_path)), tmp_path / "other", verbose=0)
 
 
+def test_sources_that_are_not_there_are_refused_before_anything_is_written(both, tmp_path):
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "config.json").write_bytes((both / "config.json").read_bytes())
+    for fields, message in (
+        ({"teacher": str(tmp_path / "none")}, "none is not a run directory"),
+        ({"teacher": str(unfinished)}, "unfinished holds no best.weights.h5"),
+        ({"initial_weights": str(tmp_path / "none.h5")}, "weights file .*none.h5 does not exist"),
+        ({"initial_weights": str(unfinished)}, "unfinished holds no best.weights.h5"),
+    ):
+        with pytest.raises(UserError, match=message):
+            train(Recipe(**SHORT, **fields), tmp_path / "run", verbose=0)
+        assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_bfloat16_learns_as_float32_does(tmp_path):
     fields = {
