@@ -134,10 +134,15 @@ def _places(folder: Path, files: dict, lengths: dict, fingerprint: str) -> dict[
     """Return, by split, for each record the number of its file, where it begins, and its bytes; from the last time if it is kept."""
     columns = ("file", "begin", "length")
     kept = read_file_of(folder, PLACES)
-    # A file that is damaged is written again.
-    with suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile), np.load(kept or "") as arrays:
-        if str(arrays["fingerprint"]) == fingerprint:
-            return {split: tuple(arrays[f"{split}-{column}"] for column in columns) for split in files}
+    if kept is not None:
+        # A file that is damaged is written again. It is opened here, for NumPy leaves a damaged one open.
+        with (
+            suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile),
+            open(kept, "rb") as file,
+            np.load(file) as arrays,
+        ):
+            if str(arrays["fingerprint"]) == fingerprint:
+                return {split: tuple(arrays[f"{split}-{column}"] for column in columns) for split in files}
     places = {}
     for split, paths in files.items():
         with ThreadPoolExecutor() as pool:
