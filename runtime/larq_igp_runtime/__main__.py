@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         report, output = run(args)
-        if args.output:
+        if args.output is not None:
             _save(args.output, output)
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -42,6 +42,7 @@ struct Delegate {
 struct Partition {
   std::shared_ptr<Engine> engine;
   Graph graph;
+  int threads = 1;    // for which its scratch memory suffices
   std::string error;  // of Init, which cannot report it
 };
 
@@ -97,7 +98,8 @@ TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
     Engine* engine = partition->engine.get();
     std::lock_guard<std::mutex> lock(engine->running);
     engine->pool.Resize(engine->num_threads ? engine->num_threads : context->recommended_num_threads);
-    return partition->graph.Prepare(context, engine->pool.threads());
+    partition->threads = engine->pool.threads();
+    return partition->graph.Prepare(context, partition->threads);
   });
 }
 
@@ -107,6 +109,8 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
     if (!partition || !partition->error.empty()) return "a partition was not prepared";
     Engine* engine = partition->engine.get();
     std::lock_guard<std::mutex> lock(engine->running);
+    // Another interpreter on the same delegate may have asked for more threads since.
+    engine->pool.Resize(partition->threads);
     return partition->graph.Run(context, &engine->pool, engine->profile);
   });
 }

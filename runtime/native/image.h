@@ -2,12 +2,25 @@
 //
 //       static Float MultiplyAdd(Float a, Float b, Float c);                           a * b + c, rounded once
 //       static Float Max(Float, Float), Min(Float, Float);
-//       struct Tile { static constexpr int kPixels[4]; };       pixels that one, two, three registers of sums allow
+//       static constexpr int kTilePixels[4];                    pixels that one, two, three registers of sums allow
 #pragma once
+
+#include <immintrin.h>
 
 #include "kernels.h"
 
 namespace larq_igp {
+
+// While it lives, denormal numbers are taken and given as zeros, as XNNPACK does.
+class NoDenormals {
+ public:
+  NoDenormals() : former_(_mm_getcsr()) { _mm_setcsr(former_ | kFlushToZero | kDenormalsAreZero); }
+  ~NoDenormals() { _mm_setcsr(former_); }
+
+ private:
+  static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  const unsigned former_;
+};
 
 // Sums of a tile stay in registers: `Pixels` pixels of `Registers` registers of channels. A filter row is loaded as it
 // stands, a value of the image is broadcast.
@@ -65,6 +78,7 @@ void ImageTiles(const ImageTask& task) {
 
 template <class Vector>
 void ImageRow(const ImageTask& task) {
+  const NoDenormals no_denormals;
   switch ((task.channels + Vector::kLanes - 1) / Vector::kLanes) {
     case 1: return ImageTiles<Vector, 1>(task);
     case 2: return ImageTiles<Vector, 2>(task);

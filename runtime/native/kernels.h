@@ -98,7 +98,7 @@ struct PatchPlan {
 };
 
 // One row of a float convolution over an image whose channels lie in planes. Bits are those of one fused multiply-add
-// after the other, in the order of the filter, from the bias on: XNNPACK's order.
+// after the other, in the order of the filter, from the bias on, without denormals: XNNPACK's.
 struct ImageTask {
   const float* image;        // at the first window
   const ptrdiff_t* offsets;  // [depth]: where the values of a window lie; those of the next pixel lie one further

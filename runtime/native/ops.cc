@@ -287,6 +287,7 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
 }
 
 constexpr int64_t kMaxImageChannels = 4;
+constexpr int64_t kMinImageFilters = 4;  // for one filter XNNPACK adds in another order
 
 bool IsFloat(const TfLiteTensor* tensor) { return tensor && tensor->type == kTfLiteFloat32; }
 
@@ -319,7 +320,7 @@ bool ReadImageConvolution(NodeReader* reader, Op* op) {
   const TfLiteTensor* filter = reader->Constant(conv.filter, "filter", kTfLiteFloat32, -1, sizeof(float));
   if (!filter) return false;
   const std::vector<int64_t> shape = ShapeOf(*filter), image = ShapeOf(*input);
-  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] || shape[3] > kMaxImageChannels) return false;
+  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] || shape[3] > kMaxImageChannels || shape[0] < kMinImageFilters) return false;
   for (int64_t extent : shape) {
     if (!IsExtent(extent)) return false;
   }

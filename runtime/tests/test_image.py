@@ -35,11 +35,16 @@ class Image:
         pool=None,
         batch=1,
         taps=False,
+        scale=None,
     ):
         rng = np.random.default_rng(0)
         self.x = rng.normal(size=(batch, *size, channels)).astype(np.float32)
         self.weights = rng.normal(size=(filters, *kernel, channels)).astype(np.float32)
         self.bias = rng.normal(size=filters).astype(np.float32)
+        if scale:  # of image and filter; a bias would hide small sums
+            self.x *= np.float32(scale[0])
+            self.weights *= np.float32(scale[1])
+            self.bias[:] = 0
         self.stride, self.padding, self.activation, self.pool = stride, padding, activation, pool
         g = self.graph = Graph()
         image = g.input(self.x.shape)
@@ -96,7 +101,8 @@ CASES = {
     "igp": dict(size=(40, 40), channels=3, filters=41, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)),
     "cifar": dict(size=(32, 32), channels=3, filters=35, kernel=(3, 3), stride=(1, 1)),
     "grey": dict(size=(28, 28), channels=1, filters=16, kernel=(3, 3), stride=(1, 1)),
-    "few filters": dict(size=(9, 31), channels=2, filters=3, kernel=(5, 3), stride=(1, 2)),
+    "few filters": dict(size=(9, 31), channels=2, filters=5, kernel=(5, 3), stride=(1, 2)),
+    "one filter": dict(size=(12, 13), channels=3, filters=1, kernel=(5, 5), stride=(1, 1)),
     "many filters": dict(size=(16, 17), channels=4, filters=130, kernel=(3, 3), stride=(3, 1)),
     "one pixel": dict(size=(1, 1), channels=3, filters=17, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)),
     "valid": dict(
@@ -143,6 +149,14 @@ def test_it_is_the_engine_that_computes_it(isa, capfd):
     del interpreter, delegate
     operators = re.findall(r"ms  (\w+)", capfd.readouterr().err)
     assert operators == [*(["CONV_2D"] if isa.startswith("avx") else []), "LceQuantize", "LceBconv2d"]
+
+
+@pytest.mark.parametrize("scale", [(1e-20, 1e-20), (1e-40, 1e10), (1e10, 1e-40), (1e38, 1e10)])
+def test_denormals_and_infinities(isa, scale):
+    """Products too small for a normal number, factors that are none themselves, and overflow."""
+    image = Image(**CASES["cifar"], scale=scale)
+    for ours, theirs in zip(image.run(), image.run(fuse=False), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (41, 17)])

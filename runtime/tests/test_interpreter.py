@@ -13,6 +13,7 @@ from tflite_file import Graph
 
 import larq_igp_runtime
 from larq_igp_runtime import Interpreter, ModelError, __main__
+from larq_igp_runtime.host import find_host
 
 
 @pytest.fixture
@@ -134,6 +135,27 @@ def test_sizes_beyond_memory(path):
 def test_wrong_threads(path, threads):
     with pytest.raises(ValueError, match="num_threads"):
         Interpreter(path, threads)
+
+
+def test_two_interpreters_on_one_delegate():
+    """The first goes on with the threads it was prepared for when the second asks for more."""
+    case = Case(Conv(size=(20, 20), channels_in=70, channels_out=64))
+    host = find_host()
+    delegate = host.load_delegate(larq_igp_runtime.delegate_path(), {})
+
+    def interpreter(threads):
+        new = host.interpreter(
+            model_content=case.file(float_input=True), experimental_delegates=[delegate], num_threads=threads
+        )
+        new.allocate_tensors()
+        new.set_tensor(new.get_input_details()[0]["index"], floats(case))
+        return new
+
+    first, second = interpreter(1), interpreter(8)
+    for one in (first, second, first):
+        for _ in range(20):
+            one.invoke()
+            case.check(one.get_tensor(one.get_output_details()[0]["index"]))
 
 
 def test_unknown_isa(path, monkeypatch):
