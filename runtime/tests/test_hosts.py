@@ -11,6 +11,7 @@ from conftest import RUNTIME, isas_of_this_machine, need, need_module
 sys.path.insert(0, str(RUNTIME / "tools"))
 import host_venv
 
+pytestmark = pytest.mark.slow
 # What a host can get wrong: claiming and resizing, types and shapes, results. Not every kernel again.
 TESTS = [
     "test_interpreter.py",
