@@ -5,11 +5,10 @@ types, and its crops but for the smallest (ours begin at 8 % of the area, larq-z
 and all together, which is what `larq_igp.data` does. larq-zoo's is also measured with bilinear interpolation in place of its bicubic one,
 so that the gain of that choice can be told apart. "uint8" leaves normalising to the device; the last of ours pays for it here as well.
 
-    taskset -c 1 python benchmarks/input_pipeline.py --repeats 15
+    python benchmarks/input_pipeline.py
 
 writes ``benchmarks/results/input_pipeline-<machine>-tf<version>.csv`` and ends with an error if a ratio falls below its limit. Ratios are
-medians over the turns, each of two measurements within one turn. Seconds are of the wall clock, CPU seconds of all threads; on one core the
-two are the same but for what else it does, and a core whose other half is idle or busy at random disturbs neither side more.
+medians over the turns, each of two measurements within one turn. Seconds are of the wall clock, CPU seconds of all threads.
 """
 
 import argparse
@@ -143,9 +142,11 @@ def our_pipeline(dataset: Dataset, choices: Choices) -> "tf.data.Dataset":
         content, label = dataset.split("train").read(index)
         seed = tf.stack([tf.constant(0, tf.int64), index])
         part = decode_random_part(content, (SIDE, SIDE), seed, dct_method=choices.dct_method, scaled=choices.scaled)
+        if choices.uint8:
+            image = tf.image.resize(part, (SIDE, SIDE), method=choices.interpolation)
+            return augment(tf.saturate_cast(image + 0.5, tf.uint8), dataset, seed), label
         image = augment(part, dataset, seed)  # a part has fewer bytes than what it becomes: it is mirrored first
-        image = tf.image.resize(image, (SIDE, SIDE), method=choices.interpolation)
-        return tf.saturate_cast(image + 0.5, tf.uint8) if choices.uint8 else preprocessing.normalise(image), label
+        return preprocessing.normalise(tf.image.resize(image, (SIDE, SIDE), method=choices.interpolation)), label
 
     return _batched(dataset, example)
 
@@ -161,8 +162,8 @@ def pipelines(dataset: Dataset) -> dict[str, "tf.data.Dataset"]:
     default = train_batches(dataset, preprocessing, batch_size=BATCH, seed=0)
     return {
         ZOO: zoo_pipeline(dataset, bilinear=False),
-        ZOO_BILINEAR: zoo_pipeline(dataset, bilinear=True),
         **{name: our_pipeline(dataset, choices) for name, choices in OURS.items()},
+        ZOO_BILINEAR: zoo_pipeline(dataset, bilinear=True),
         ALL: default,
         ALL_HERE: default.map(lambda images, labels: (preprocessing.normalise(images), labels), tf.data.AUTOTUNE),
     }

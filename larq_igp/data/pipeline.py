@@ -74,19 +74,13 @@ def train_batches(
         raise DatasetError(
             f"a batch of {batch_size} cannot be shared out to {workers} workers: give a multiple of {workers}."
         )
-    own = batch_size // workers
     first_epoch = first_step // steps
-    first_count = tf.constant(first_step % steps * own, tf.int64)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        order = order_of_epoch(split.examples, seed, number)
-        counts = tf.data.Dataset.range(tf.where(number == first_epoch, first_count, 0), steps * own)
-
-        def of_count(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            place = count // own * batch_size + worker * own + count % own
-            return tf.gather(order, place), number * split.examples + place
-
-        return counts.map(of_count)
+        places = tf.reshape(tf.range(steps * batch_size, dtype=tf.int64), (steps, workers, batch_size // workers))
+        places = tf.reshape(places[tf.where(number == first_epoch, first_step % steps, 0) :, worker], [-1])
+        indices = tf.gather(order_of_epoch(split.examples, seed, number), places)
+        return tf.data.Dataset.from_tensor_slices((indices, number * split.examples + places))
 
     def example(index: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = tf.stack([tf.constant(seed, tf.int64), place])
@@ -94,14 +88,17 @@ def train_batches(
             image, label = split.load(index)
             return augment(preprocessing.resize(image), dataset, seed=seeds), label
         content, label = split.read(index)
-        part = decode_random_part(
-            content, preprocessing.input_shape[:2], seeds, channels=decoded_channels(preprocessing)
-        )
-        return to_uint8(preprocessing.stretch(augment(part, dataset, seed=seeds))), label
+        size, channels = preprocessing.input_shape[:2], decoded_channels(preprocessing)
+        image = preprocessing.stretch(decode_random_part(content, size, seeds, channels=channels))
+        return augment(to_uint8(image), dataset, seed=seeds), label  # mirrored last, when it has the fewest bytes
 
     # Indices are shuffled before images are loaded: a permutation of the whole epoch costs 8 bytes an image.
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
-    return epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(own, drop_remainder=True).prefetch(2)
+    return (
+        epochs.map(example, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size // workers, drop_remainder=True)
+        .prefetch(2)
+    )
 
 
 def to_uint8(image: tf.Tensor) -> tf.Tensor:
