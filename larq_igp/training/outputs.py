@@ -32,9 +32,20 @@ def write_tables(folder: Path, history: list[dict[str, Any]], layers: list[dict[
 
 
 def save_weights(folder: Path, network: "tf.keras.Model", which: str) -> None:
-    """Write the ``best`` or the ``last`` weights."""
+    """Write the ``best`` or the ``last`` weights.
+
+    Raises:
+        UserError: if they cannot be written.
+    """
     with atomic_path(weights_path(folder, which)) as path:
+        path.write_bytes(bytes(most_bytes(network)))  # HDF5 kills the process where a disk is full: room is found first
         network.save_weights(str(path))
+
+
+def most_bytes(network: "tf.keras.Model") -> int:
+    """Return what a file of weights has at most: the values, and HDF5's headers of groups and arrays."""
+    values = sum(weight.shape.num_elements() * weight.dtype.size for weight in network.weights)
+    return values + 4096 * (len(network.weights) + len(network.layers) + 8)
 
 
 class Events:

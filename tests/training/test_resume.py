@@ -26,6 +26,8 @@ from larq_igp.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from larq_igp.training.layout import weights_path
+from larq_igp.training.outputs import most_bytes, save_weights
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import open_run
 from larq_igp.training.signals import StoppedError
@@ -281,6 +283,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_checkpoint(tmp_path, st
             subprocess.run(["umount", str(disk)], check=True)
     resume(run, verbose=0)
     assert_same(outcome(run), alone)
+
+
+def test_weights_that_do_not_fit_are_refused_and_leave_those_before(tmp_path):
+    """HDF5 ends the process if a write fails, so the room is found before it writes; here under a limit on the size of files."""
+    network = build("igp_resnet_tiny", input_shape=(28, 28, 1), filters=4)
+    save_weights(tmp_path, network, "best")
+    saved = weights_path(tmp_path, "best").read_bytes()
+    assert len(saved) <= most_bytes(network)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(saved) // 2, hard))
+    try:
+        with pytest.raises(UserError, match=r"best.weights.h5 cannot be written: (File too large|No space left)"):
+            save_weights(tmp_path, network, "best")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["best.weights.h5"]
+    assert weights_path(tmp_path, "best").read_bytes() == saved
 
 
 def test_a_finished_run_says_what_it_measured(run_dir, igp):
