@@ -12,6 +12,7 @@ status.json         why it stops before its end, if it could say so
 run.lock            held by the process that trains
 """
 
+import shlex
 from pathlib import Path
 
 CONFIG, HISTORY, LAYERS, METRICS = "config.json", "history.csv", "layers.csv", "metrics.json"
@@ -25,4 +26,4 @@ def weights_path(folder: Path, which: str) -> Path:
 
 def resume_command(folder: Path) -> str:
     """Return what to type to go on with a run."""
-    return f"`larq-igp train --resume {folder}`"
+    return f"`larq-igp train --resume {shlex.quote(str(folder))}`"

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from larq_igp.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from larq_igp.training.layout import weights_path
+from larq_igp.training.layout import resume_command, weights_path
 from larq_igp.training.outputs import most_bytes, save_weights
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import open_run
@@ -283,6 +284,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_checkpoint(tmp_path, st
             subprocess.run(["umount", str(disk)], check=True)
     resume(run, verbose=0)
     assert_same(outcome(run), alone)
+
+
+def test_the_command_that_resumes_can_be_typed_as_it_is_printed():
+    assert shlex.split(resume_command(Path("my runs/a")).strip("`")) == ["larq-igp", "train", "--resume", "my runs/a"]
 
 
 def test_weights_that_do_not_fit_are_refused_and_leave_those_before(tmp_path):
