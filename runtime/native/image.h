@@ -3,6 +3,7 @@
 //       static Float MultiplyAdd(Float a, Float b, Float c);                           a * b + c, rounded once
 //       static Float Max(Float, Float), Min(Float, Float);
 //       static constexpr int kTilePixels[4];                    pixels that one, two, three registers of sums allow
+//       static constexpr int kTileSums;                         registers of sums that leave enough for values and filters
 #pragma once
 
 #include <immintrin.h>
@@ -76,9 +77,80 @@ void ImageTiles(const ImageTask& task) {
   for (; first < task.pixels; ++first) ImageTile<Vector, 1, Registers>(task, first);
 }
 
+// Values of some pixels, four channels at a time.
+template <class Vector, int Channels>
+inline void TransposeTile(const float (&values)[Channels][Vector::kLanes], int pixels, float* out, int64_t step) {
+  int c = 0;
+  for (; c + 4 <= Channels; c += 4) {
+    for (int p = 0; p < pixels; p += 4) {
+      __m128 x0 = _mm_load_ps(values[c] + p), x1 = _mm_load_ps(values[c + 1] + p);
+      __m128 x2 = _mm_load_ps(values[c + 2] + p), x3 = _mm_load_ps(values[c + 3] + p);
+      _MM_TRANSPOSE4_PS(x0, x1, x2, x3);
+      const __m128 rows[4] = {x0, x1, x2, x3};
+      for (int i = 0; i < 4 && p + i < pixels; ++i) _mm_storeu_ps(out + (p + i) * step + c, rows[i]);
+    }
+  }
+  for (; c < Channels; ++c) {
+    for (int p = 0; p < pixels; ++p) out[p * step + c] = values[c][p];
+  }
+}
+
+// The same with neighbouring pixels in the lanes: values are loaded as they stand, a weight of the filter is broadcast.
+template <class Vector, int Channels, int Registers>
+inline void PixelLaneTile(const ImageTask& task, int64_t first) {
+  using Float = typename Vector::Float;
+  constexpr int kLanes = Vector::kLanes;
+  const typename Vector::Whole all;
+  Float sums[Channels][Registers];
+  for (int c = 0; c < Channels; ++c) {
+    for (int r = 0; r < Registers; ++r) sums[c][r] = Vector::Broadcast(task.bias[c]);
+  }
+  const float* filter = task.filters;
+  for (size_t d = 0; d < task.depth; ++d, filter += Channels) {
+    const float* values = task.image + task.offsets[d] + first;
+    Float row[Registers];
+#pragma GCC unroll 8
+    for (int r = 0; r < Registers; ++r) row[r] = all.Load(values + r * kLanes);
+#pragma GCC unroll 16
+    for (int c = 0; c < Channels; ++c) {
+      const Float weight = Vector::Broadcast(filter[c]);
+#pragma GCC unroll 8
+      for (int r = 0; r < Registers; ++r) sums[c][r] = Vector::MultiplyAdd(row[r], weight, sums[c][r]);
+    }
+  }
+  const Float low = Vector::Broadcast(task.low), high = Vector::Broadcast(task.high);
+  float* out = task.out + first * task.out_step;
+  for (int r = 0; r < Registers; ++r, out += kLanes * task.out_step) {
+    alignas(sizeof(Float)) float values[Channels][kLanes];
+    for (int c = 0; c < Channels; ++c) all.Store(values[c], Vector::Min(high, Vector::Max(low, sums[c][r])));
+    const int64_t left = task.pixels - first - r * kLanes;
+    TransposeTile<Vector, Channels>(values, left < kLanes ? static_cast<int>(left) : kLanes, out, task.out_step);
+  }
+}
+
+// The last tile may compute pixels that do not exist; they are not written.
+template <class Vector, int Channels, int Registers>
+void PixelLaneTiles(const ImageTask& task, int64_t first) {
+  constexpr int kPixels = Registers * Vector::kLanes;
+  for (; first + kPixels <= task.pixels || (Registers == 1 && first < task.pixels); first += kPixels) {
+    PixelLaneTile<Vector, Channels, Registers>(task, first);
+  }
+  if constexpr (Registers > 1) PixelLaneTiles<Vector, Channels, Registers - 1>(task, first);
+}
+
+template <class Vector, int Channels>
+void PixelLaneRow(const ImageTask& task) {
+  if constexpr (Channels > 1) {
+    if (task.channels < Channels) return PixelLaneRow<Vector, Channels - 1>(task);
+  }
+  constexpr int kRegisters = Vector::kTileSums / Channels;
+  PixelLaneTiles<Vector, Channels, kRegisters < 7 ? kRegisters : 7>(task, 0);
+}
+
 template <class Vector>
 void ImageRow(const ImageTask& task) {
   const NoDenormals no_denormals;
+  if (task.pixel_lanes) return PixelLaneRow<Vector, Vector::kLanes * 3 / 4>(task);
   switch ((task.channels + Vector::kLanes - 1) / Vector::kLanes) {
     case 1: return ImageTiles<Vector, 1>(task);
     case 2: return ImageTiles<Vector, 2>(task);

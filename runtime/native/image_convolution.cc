@@ -22,20 +22,23 @@ bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filt
   low_ = attributes.activation == Activation::kNone ? -kInfinity : attributes.activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
   high_ = attributes.activation == Activation::kRelu6 ? 6.0f : attributes.activation == Activation::kReluN1To1 ? 1.0f : kInfinity;
 
-  // Groups of nearly equal size.
-  const int64_t lanes = kernels.image_lanes, depth = attributes.depth();
-  const int64_t registers = CeilDivide(attributes.channels_out, lanes), groups = CeilDivide(registers, kGroupRegisters);
+  // Groups of nearly equal size; channels that would leave much of a register empty are a group with pixels in its lanes.
+  const int64_t lanes = kernels.image_lanes, depth = attributes.depth(), channels = attributes.channels_out;
+  const int64_t rest = channels % lanes <= lanes * 3 / 4 ? channels % lanes : 0;
+  const int64_t registers = CeilDivide(channels - rest, lanes), groups = CeilDivide(registers, kGroupRegisters);
   size_t filters = 0;
   groups_.clear();
   for (int64_t g = 0; g < groups; ++g) {
     const int64_t begin = registers * g / groups * lanes, end = registers * (g + 1) / groups * lanes;
-    groups_.push_back({begin, std::min(end, attributes.channels_out) - begin, filters});
+    groups_.push_back({false, begin, std::min(end, channels) - begin, filters});
     filters += static_cast<size_t>((end - begin) * depth);
   }
-  if (!filters_.Reserve(filters) || !bias_.Reserve(static_cast<size_t>(registers * lanes))) return false;
-  std::copy(bias, bias + attributes.channels_out, bias_.data());
+  if (rest) groups_.push_back({true, channels - rest, rest, filters});
+  filters += static_cast<size_t>(rest * depth);
+  if (!filters_.Reserve(filters) || !bias_.Reserve(static_cast<size_t>(CeilDivide(channels, lanes) * lanes))) return false;
+  std::copy(bias, bias + channels, bias_.data());
   for (const Group& group : groups_) {
-    const int64_t width = CeilDivide(group.channels, lanes) * lanes;
+    const int64_t width = group.pixel_lanes ? group.channels : CeilDivide(group.channels, lanes) * lanes;
     float* out = filters_.data() + group.filters;
     for (int64_t d = 0; d < depth; ++d, out += width) {
       for (int64_t c = 0; c < group.channels; ++c) out[c] = filter[(group.channel + c) * depth + d];
@@ -53,6 +56,7 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
   if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_)) return "the padded input is too large";
   size_t planes = static_cast<size_t>(layout_.image_step());
   if (!MultiplySize(&planes, static_cast<size_t>(batch))) return "the padded input is too large";
+  planes += static_cast<size_t>(kernels_->image_lanes);  // read behind the last row
   if (!planes_.Reserve(planes)) return "out of memory for the padded input";
   std::fill(planes_.data(), planes_.data() + planes, 0u);
 
@@ -112,7 +116,9 @@ void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t st
   for (const Group& group : groups_) {
     task.filters = filters_.data() + group.filters;
     task.bias = bias_.data() + group.channel;
-    task.channels = step > attributes_.channels_out ? CeilDivide(group.channels, kernels_->image_lanes) * kernels_->image_lanes : group.channels;
+    task.pixel_lanes = group.pixel_lanes;
+    const bool whole = !group.pixel_lanes && step > attributes_.channels_out;
+    task.channels = whole ? CeilDivide(group.channels, kernels_->image_lanes) * kernels_->image_lanes : group.channels;
     task.out = out + group.channel;
     kernels_->image_row(task);
   }

@@ -29,6 +29,7 @@ class ImageConvolution {
  private:
   // Channels whose sums stay in registers together.
   struct Group {
+    bool pixel_lanes;  // pixels fill the lanes, not channels
     int64_t channel, channels;
     size_t filters;  // where they begin
   };

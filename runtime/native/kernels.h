@@ -105,7 +105,8 @@ struct ImageTask {
   size_t depth;
   const float* filters;      // [depth][registers of lanes]
   const float* bias;
-  int64_t channels;          // at most three registers
+  bool pixel_lanes;          // pixels fill the lanes, not channels; `filters` is [depth][channels]
+  int64_t channels;          // at most three registers, or three quarters of one for `pixel_lanes`
   float low, high;           // the activation
   int64_t pixels;
   float* out;

@@ -135,6 +135,15 @@ def test_same_bits_as_the_interpreter(isa, name, activation):
         np.testing.assert_allclose(plain[0], image.expected(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("filters", range(17, 33))
+@pytest.mark.parametrize("width", [7, 16, 61, 112])
+def test_any_last_channels(isa, filters, width):
+    """What is over whole registers of channels, in rows shorter and longer than those of pixels."""
+    image = Image(size=(3, width), channels=3, filters=filters, kernel=(3, 3), stride=(1, 1))
+    for ours, theirs in zip(image.run(), image.run(fuse=False), strict=True):
+        np.testing.assert_array_equal(ours.view(np.int32), theirs.view(np.int32))
+
+
 def test_it_is_the_engine_that_computes_it(isa, capfd):
     """Where the engine has a kernel for it, its profile names the operator, the pooling within."""
     image = Image(**CASES["igp"])
