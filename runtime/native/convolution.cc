@@ -42,13 +42,14 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
     const bool packed = members_[m].packs_signs || mode_ == ConvMode::kThreshold;
     for (int64_t g = 0; g < conv.groups; ++g) {
       if (conv.groups > 1) lane = BlocksFor(lane) * kBlockChannels;
-      if (conv.groups > 1 || groups_.empty()) groups_.push_back({static_cast<int>(lane / kBlockChannels), 0, slices_.size(), 0});
+      if (conv.groups > 1 || groups_.empty()) groups_.push_back({static_cast<int>(lane / kBlockChannels), 0, 0, slices_.size(), 0});
       // Threads share out even numbers of blocks: no packed word may lie in two shares.
       if (packed && (lane - g * count) % 32 != 0) divisible_ = false;
       slices_.push_back({static_cast<int>(m), g * count, count, lane});
       lane += count;
       groups_.back().block_end = static_cast<int>(BlocksFor(lane));
       groups_.back().slice_end = slices_.size();
+      groups_.back().last_lanes = static_cast<int>(lane - int64_t{groups_.back().block_end - 1} * kBlockChannels);
     }
   }
   blocks_ = static_cast<int>(BlocksFor(lane));
@@ -290,6 +291,7 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
         if (counted * kBlockChannels < end) {
           count.block_begin = counted;
           count.block_end = static_cast<int>(BlocksFor(end));
+          count.last_lanes = count.block_end == group.block_end ? group.last_lanes : kBlockChannels;
           count.sums = sums + (count.block_begin * kBlockChannels - first_lane);
           kernels_->count(count);
           counted = count.block_end;

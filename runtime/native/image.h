@@ -9,6 +9,7 @@
 #include <immintrin.h>
 
 #include "kernels.h"
+#include "transpose.h"
 
 namespace larq_igp {
 
@@ -77,24 +78,6 @@ void ImageTiles(const ImageTask& task) {
   for (; first < task.pixels; ++first) ImageTile<Vector, 1, Registers>(task, first);
 }
 
-// Values of some pixels, four channels at a time.
-template <class Vector, int Channels>
-inline void TransposeTile(const float (&values)[Channels][Vector::kLanes], int pixels, float* out, int64_t step) {
-  int c = 0;
-  for (; c + 4 <= Channels; c += 4) {
-    for (int p = 0; p < pixels; p += 4) {
-      __m128 x0 = _mm_load_ps(values[c] + p), x1 = _mm_load_ps(values[c + 1] + p);
-      __m128 x2 = _mm_load_ps(values[c + 2] + p), x3 = _mm_load_ps(values[c + 3] + p);
-      _MM_TRANSPOSE4_PS(x0, x1, x2, x3);
-      const __m128 rows[4] = {x0, x1, x2, x3};
-      for (int i = 0; i < 4 && p + i < pixels; ++i) _mm_storeu_ps(out + (p + i) * step + c, rows[i]);
-    }
-  }
-  for (; c < Channels; ++c) {
-    for (int p = 0; p < pixels; ++p) out[p * step + c] = values[c][p];
-  }
-}
-
 // The same with neighbouring pixels in the lanes: values are loaded as they stand, a weight of the filter is broadcast.
 template <class Vector, int Channels, int Registers>
 inline void PixelLaneTile(const ImageTask& task, int64_t first) {
@@ -124,7 +107,7 @@ inline void PixelLaneTile(const ImageTask& task, int64_t first) {
     alignas(sizeof(Float)) float values[Channels][kLanes];
     for (int c = 0; c < Channels; ++c) all.Store(values[c], Vector::Min(high, Vector::Max(low, sums[c][r])));
     const int64_t left = task.pixels - first - r * kLanes;
-    TransposeTile<Vector, Channels>(values, left < kLanes ? static_cast<int>(left) : kLanes, out, task.out_step);
+    Transpose(values, left < kLanes ? static_cast<int>(left) : kLanes, out, task.out_step);
   }
 }
 

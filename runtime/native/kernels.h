@@ -43,6 +43,7 @@ struct CountTask {
   int pixels;  // of the panel
   int block_begin;
   int block_end;
+  int last_lanes;  // of the last block that are channels; sums of the others may be anything
   // Result: row p holds the sums of pixel p, the lanes of block_begin first. Rows lie `sums_step` apart.
   int32_t* sums;
   ptrdiff_t sums_step;

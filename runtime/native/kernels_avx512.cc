@@ -38,6 +38,7 @@
 #include "finish.h"
 #include "gather.h"
 #include "image.h"
+#include "transpose.h"
 
 namespace larq_igp {
 namespace {
@@ -123,34 +124,63 @@ struct CarrySave {
 
 // All blocks for a tile's pixels, then the next tile: the tile's patches stay in registers' reach.
 template <class Adder, int Pixels>
-void CountTiles(const CountTask& task, int first, int end) {
-  for (int block = task.block_begin; block < task.block_end; ++block) {
+void CountTiles(const CountTask& task, int block_end, int first, int end) {
+  for (int block = task.block_begin; block < block_end; ++block) {
     for (int p = first; p < end; p += Pixels) Adder::template CountTile<Pixels>(task, block, p);
   }
 }
 
 template <class Adder>
-void CountPixels(const CountTask& task, int tile, int first, int end) {
+void CountPixels(const CountTask& task, int block_end, int tile, int first, int end) {
   switch (tile) {
-    case 8: return CountTiles<Adder, 8>(task, first, end);
-    case 7: return CountTiles<Adder, 7>(task, first, end);
-    case 6: return CountTiles<Adder, 6>(task, first, end);
-    case 5: return CountTiles<Adder, 5>(task, first, end);
-    case 4: return CountTiles<Adder, 4>(task, first, end);
-    case 3: return CountTiles<Adder, 3>(task, first, end);
-    case 2: return CountTiles<Adder, 2>(task, first, end);
-    case 1: return CountTiles<Adder, 1>(task, first, end);
+    case 8: return CountTiles<Adder, 8>(task, block_end, first, end);
+    case 7: return CountTiles<Adder, 7>(task, block_end, first, end);
+    case 6: return CountTiles<Adder, 6>(task, block_end, first, end);
+    case 5: return CountTiles<Adder, 5>(task, block_end, first, end);
+    case 4: return CountTiles<Adder, 4>(task, block_end, first, end);
+    case 3: return CountTiles<Adder, 3>(task, block_end, first, end);
+    case 2: return CountTiles<Adder, 2>(task, block_end, first, end);
+    case 1: return CountTiles<Adder, 1>(task, block_end, first, end);
   }
+}
+
+// A last block of one to four channels: pixels fill the lanes, so no lane counts in vain.
+constexpr int kMostPixelLaneChannels = 4;
+
+template <int Channels>
+void CountPixelLanes(const CountTask& task) {
+  if constexpr (Channels > 1) {
+    if (task.last_lanes < Channels) return CountPixelLanes<Channels - 1>(task);
+  }
+  const uint32_t* filter = task.filters + (task.block_end - 1) * task.depth * kBlockChannels;
+  const uint32_t* patch = task.patches;
+  __m512i sums[Channels];
+  for (int c = 0; c < Channels; ++c) sums[c] = _mm512_setzero_si512();
+  for (size_t d = 0; d < task.depth; ++d, filter += kBlockChannels, patch += kPanelPixels) {
+    const __m512i row = _mm512_load_si512(patch);
+#pragma GCC unroll 4
+    for (int c = 0; c < Channels; ++c) {
+      sums[c] = _mm512_add_epi32(sums[c], _mm512_popcnt_epi32(_mm512_xor_si512(row, Broadcast(filter + c))));
+    }
+  }
+  alignas(64) int32_t lanes[kMostPixelLaneChannels][kPanelPixels];
+  for (int c = 0; c < kMostPixelLaneChannels; ++c) _mm512_store_si512(lanes[c], sums[c < Channels ? c : 0]);
+  Transpose(lanes, kPanelPixels, task.sums + (task.block_end - 1 - task.block_begin) * kBlockChannels, task.sums_step);
 }
 
 template <class Adder>
 void Count(const CountTask& task) {
+  int block_end = task.block_end;
+  if (task.last_lanes <= kMostPixelLaneChannels) {
+    CountPixelLanes<kMostPixelLaneChannels>(task);
+    --block_end;
+  }
   // 9 to 16 pixels are two tiles. An odd number is cut as 2n + 1 = (n + 1) + n.
-  if (task.pixels <= kTilePixels) return CountPixels<Adder>(task, task.pixels, 0, task.pixels);
+  if (task.pixels <= kTilePixels) return CountPixels<Adder>(task, block_end, task.pixels, 0, task.pixels);
   const int tile = (task.pixels + 1) / 2;
-  if (task.pixels % 2 == 0) return CountPixels<Adder>(task, tile, 0, task.pixels);
-  CountPixels<Adder>(task, tile, 0, tile);
-  CountPixels<Adder>(task, tile - 1, tile, task.pixels);
+  if (task.pixels % 2 == 0) return CountPixels<Adder>(task, block_end, tile, 0, task.pixels);
+  CountPixels<Adder>(task, block_end, tile, 0, tile);
+  CountPixels<Adder>(task, block_end, tile - 1, tile, task.pixels);
 }
 
 inline __mmask16 FirstLanes(ptrdiff_t count) {
