@@ -31,6 +31,8 @@ ARCHITECTURES = ("x86_64", "aarch64")
 
 # Outputs must not depend on the compiler's taste for fused multiply-add: -ffp-contract=off.
 COMPILE_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread"]
+# By chance the image convolution's loop lies so on x86 that it takes 2 % longer.
+X86_FLAGS = ["-falign-loops=32"]
 LINK_FLAGS = ["-shared", "-pthread", f"-Wl,--version-script={NATIVE / 'exports.map'}", "-s"]
 
 
@@ -75,8 +77,10 @@ def compile_library(output: Path) -> None:
         sys.exit(f"error: no C++ sources in {NATIVE.resolve()}; the source distribution is incomplete.")
     with tempfile.TemporaryDirectory() as scratch:
         objects = [str(Path(scratch) / f"{source.stem}.o") for source in sources]
+        machine = zig_architecture() or platform.machine()
+        flags = COMPILE_FLAGS + (X86_FLAGS if machine == "x86_64" else [])
         commands = [
-            [*cxx, *COMPILE_FLAGS, "-c", str(source), "-o", obj]
+            [*cxx, *flags, "-c", str(source), "-o", obj]
             for source, obj in zip(sources, objects, strict=True)
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

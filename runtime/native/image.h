@@ -3,7 +3,7 @@
 //       static Float MultiplyAdd(Float a, Float b, Float c);                           a * b + c, rounded once
 //       static Float Max(Float, Float), Min(Float, Float);
 //       static constexpr int kTilePixels[4];                    pixels that one, two, three registers of sums allow
-//       static constexpr int kTileSums;                         registers of sums that leave enough for values and filters
+//       static constexpr int kRegisters;                        how many the processor has
 #pragma once
 
 #include <immintrin.h>
@@ -24,16 +24,21 @@ class NoDenormals {
   const unsigned former_;
 };
 
-// Sums of a tile stay in registers: `Pixels` pixels of `Registers` registers of channels. A filter row is loaded as it
-// stands, a value of the image is broadcast.
+// Sums of a tile stay in registers if every loop over them is unrolled and some registers are free beside them; else clang,
+// which compiles the wheels, keeps them in memory, and takes twice the time.
+
+// A tile of `Pixels` pixels and `Registers` registers of channels. A filter row is loaded as it stands, a value of the image
+// is broadcast.
 template <class Vector, int Pixels, int Registers>
 inline void ImageTile(const ImageTask& task, int64_t first) {
   using Float = typename Vector::Float;
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
   Float sums[Pixels][Registers];
+#pragma GCC unroll 4
   for (int r = 0; r < Registers; ++r) {
     const Float bias = all.Load(task.bias + r * kLanes);
+#pragma GCC unroll 16
     for (int p = 0; p < Pixels; ++p) sums[p][r] = bias;
   }
   const float* filter = task.filters;
@@ -53,7 +58,9 @@ inline void ImageTile(const ImageTask& task, int64_t first) {
   const int left = static_cast<int>(task.channels - (Registers - 1) * kLanes);  // in the last register
   const typename Vector::Some some(left);
   float* out = task.out + first * task.out_step;
+#pragma GCC unroll 16
   for (int p = 0; p < Pixels; ++p, out += task.out_step) {
+#pragma GCC unroll 4
     for (int r = 0; r < Registers; ++r) {
       const Float y = Vector::Min(high, Vector::Max(low, sums[p][r]));
       if (r + 1 < Registers || left == kLanes) {
@@ -85,7 +92,9 @@ inline void PixelLaneTile(const ImageTask& task, int64_t first) {
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
   Float sums[Channels][Registers];
+#pragma GCC unroll 16
   for (int c = 0; c < Channels; ++c) {
+#pragma GCC unroll 8
     for (int r = 0; r < Registers; ++r) sums[c][r] = Vector::Broadcast(task.bias[c]);
   }
   const float* filter = task.filters;
@@ -103,31 +112,28 @@ inline void PixelLaneTile(const ImageTask& task, int64_t first) {
   }
   const Float low = Vector::Broadcast(task.low), high = Vector::Broadcast(task.high);
   float* out = task.out + first * task.out_step;
+#pragma GCC unroll 8
   for (int r = 0; r < Registers; ++r, out += kLanes * task.out_step) {
     alignas(sizeof(Float)) float values[Channels][kLanes];
+#pragma GCC unroll 16
     for (int c = 0; c < Channels; ++c) all.Store(values[c], Vector::Min(high, Vector::Max(low, sums[c][r])));
     const int64_t left = task.pixels - first - r * kLanes;
     Transpose(values, left < kLanes ? static_cast<int>(left) : kLanes, out, task.out_step);
   }
 }
 
-// The last tile may compute pixels that do not exist; they are not written.
-template <class Vector, int Channels, int Registers>
-void PixelLaneTiles(const ImageTask& task, int64_t first) {
-  constexpr int kPixels = Registers * Vector::kLanes;
-  for (; first + kPixels <= task.pixels || (Registers == 1 && first < task.pixels); first += kPixels) {
-    PixelLaneTile<Vector, Channels, Registers>(task, first);
-  }
-  if constexpr (Registers > 1) PixelLaneTiles<Vector, Channels, Registers - 1>(task, first);
-}
-
+// What is over whole tiles is computed register by register. The last one may have pixels that do not exist.
 template <class Vector, int Channels>
 void PixelLaneRow(const ImageTask& task) {
   if constexpr (Channels > 1) {
     if (task.channels < Channels) return PixelLaneRow<Vector, Channels - 1>(task);
   }
-  constexpr int kRegisters = Vector::kTileSums / Channels;
-  PixelLaneTiles<Vector, Channels, kRegisters < 7 ? kRegisters : 7>(task, 0);
+  // Beside the sums a weight and a register's values of each pixel, and one to spare.
+  constexpr int kMost = (Vector::kRegisters - 2) / (Channels + 1), kRegisters = kMost < 7 ? kMost : 7;
+  constexpr int kLanes = Vector::kLanes, kPixels = kRegisters * kLanes;
+  int64_t first = 0;
+  for (; first + kPixels <= task.pixels; first += kPixels) PixelLaneTile<Vector, Channels, kRegisters>(task, first);
+  for (; first < task.pixels; first += kLanes) PixelLaneTile<Vector, Channels, 1>(task, first);
 }
 
 template <class Vector>

@@ -228,8 +228,8 @@ void ArrangeFilters(uint32_t* filters, size_t depth) {
 struct Vector {
   using Float = __m256;
   static constexpr int kLanes = kHalf;
-  static constexpr int kTilePixels[] = {0, 8, 6, 4};  // of images, by registers of channels
-  static constexpr int kTileSums = 12;
+  static constexpr int kTilePixels[] = {0, 8, 6, 3};  // of images, by registers of channels
+  static constexpr int kRegisters = 16;
   static constexpr bool kManyRegisters = false;
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }

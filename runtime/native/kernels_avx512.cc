@@ -191,7 +191,7 @@ struct Vector {
   using Float = __m512;
   static constexpr int kLanes = kBlockChannels;
   static constexpr int kTilePixels[] = {0, 14, 14, 8};  // of images, by registers of channels
-  static constexpr int kTileSums = 28;
+  static constexpr int kRegisters = 32;
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }
