@@ -80,8 +80,7 @@ def compile_library(output: Path) -> None:
         machine = zig_architecture() or platform.machine()
         flags = COMPILE_FLAGS + (X86_FLAGS if machine == "x86_64" else [])
         commands = [
-            [*cxx, *flags, "-c", str(source), "-o", obj]
-            for source, obj in zip(sources, objects, strict=True)
+            [*cxx, *flags, "-c", str(source), "-o", obj] for source, obj in zip(sources, objects, strict=True)
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             list(pool.map(run, commands))
