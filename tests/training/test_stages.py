@@ -79,7 +79,7 @@ def test_bfloat16_is_as_accurate_as_float32(tmp_path):
     fields = {"network": "igp_resnet_tiny", "parameters": {"filters": 16, "blocks": (1, 1)}, "input_shape": (28, 28, 1)}
     found = {
         precision: train(
-            Recipe(**fields, epochs=30, batch_size=64, precision=precision), tmp_path / precision, verbose=0
+            Recipe(**fields, epochs=18, batch_size=64, precision=precision), tmp_path / precision, verbose=0
         )["top1"]
         for precision in ("float32", "mixed_bfloat16")
     }
