@@ -57,7 +57,7 @@ class Convolution {
   // Blocks and slices that read the same words of the input.
   struct Group {
     int block_begin, block_end;
-    int last_lanes;  // of the last block that are channels
+    int last_lanes;  // how many lanes of the last block hold channels
     size_t slice_begin, slice_end;
   };
 

@@ -3,7 +3,7 @@
 //       static Float MultiplyAdd(Float a, Float b, Float c);                           a * b + c, rounded once
 //       static Float Max(Float, Float), Min(Float, Float);
 //       static constexpr int kTilePixels[4];                    pixels that one, two, three registers of sums allow
-//       static constexpr int kRegisters;                        how many the processor has
+//       static constexpr int kAllRegisters;                     how many the processor has
 #pragma once
 
 #include <immintrin.h>
@@ -12,6 +12,8 @@
 #include "transpose.h"
 
 namespace larq_igp {
+
+namespace {  // compiled once for every instruction set
 
 // While it lives, denormal numbers are taken and given as zeros, as XNNPACK does.
 class NoDenormals {
@@ -23,6 +25,8 @@ class NoDenormals {
   static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
   const unsigned former_;
 };
+
+}  // namespace
 
 // Sums of a tile stay in registers if every loop over them is unrolled and some registers are free beside them; else clang,
 // which compiles the wheels, keeps them in memory, and takes twice the time.
@@ -85,7 +89,8 @@ void ImageTiles(const ImageTask& task) {
   for (; first < task.pixels; ++first) ImageTile<Vector, 1, Registers>(task, first);
 }
 
-// The same with neighbouring pixels in the lanes: values are loaded as they stand, a weight of the filter is broadcast.
+// A tile of `Channels` channels and `Registers` registers of neighbouring pixels: values are loaded as they stand, a weight of the
+// filter is broadcast.
 template <class Vector, int Channels, int Registers>
 inline void PixelLaneTile(const ImageTask& task, int64_t first) {
   using Float = typename Vector::Float;
@@ -122,14 +127,15 @@ inline void PixelLaneTile(const ImageTask& task, int64_t first) {
   }
 }
 
-// What is over whole tiles is computed register by register. The last one may have pixels that do not exist.
+// Pixels left over after whole tiles are computed register by register. The last one may have pixels that do not exist.
 template <class Vector, int Channels>
 void PixelLaneRow(const ImageTask& task) {
   if constexpr (Channels > 1) {
     if (task.channels < Channels) return PixelLaneRow<Vector, Channels - 1>(task);
   }
-  // Beside the sums a weight and a register's values of each pixel, and one to spare.
-  constexpr int kMost = (Vector::kRegisters - 2) / (Channels + 1), kRegisters = kMost < 7 ? kMost : 7;
+  // Channels * kRegisters sums, kRegisters of values, a weight, and one to spare are at most all registers. Seven are a row of
+  // 112 pixels, which images of 224 have.
+  constexpr int kMost = (Vector::kAllRegisters - 2) / (Channels + 1), kRegisters = kMost < 7 ? kMost : 7;
   constexpr int kLanes = Vector::kLanes, kPixels = kRegisters * kLanes;
   int64_t first = 0;
   for (; first + kPixels <= task.pixels; first += kPixels) PixelLaneTile<Vector, Channels, kRegisters>(task, first);
@@ -139,7 +145,7 @@ void PixelLaneRow(const ImageTask& task) {
 template <class Vector>
 void ImageRow(const ImageTask& task) {
   const NoDenormals no_denormals;
-  if (task.pixel_lanes) return PixelLaneRow<Vector, Vector::kLanes * 3 / 4>(task);
+  if (task.pixel_lanes) return PixelLaneRow<Vector, MostPixelLaneChannels(Vector::kLanes)>(task);
   switch ((task.channels + Vector::kLanes - 1) / Vector::kLanes) {
     case 1: return ImageTiles<Vector, 1>(task);
     case 2: return ImageTiles<Vector, 2>(task);

@@ -24,7 +24,7 @@ bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filt
 
   // Groups of nearly equal size; channels that would leave much of a register empty are a group with pixels in its lanes.
   const int64_t lanes = kernels.image_lanes, depth = attributes.depth(), channels = attributes.channels_out;
-  const int64_t rest = channels % lanes <= lanes * 3 / 4 ? channels % lanes : 0;
+  const int64_t rest = channels % lanes <= MostPixelLaneChannels(static_cast<int>(lanes)) ? channels % lanes : 0;
   const int64_t registers = CeilDivide(channels - rest, lanes), groups = CeilDivide(registers, kGroupRegisters);
   size_t filters = 0;
   groups_.clear();
@@ -56,7 +56,7 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
   if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_)) return "the padded input is too large";
   size_t planes = static_cast<size_t>(layout_.image_step());
   if (!MultiplySize(&planes, static_cast<size_t>(batch))) return "the padded input is too large";
-  planes += static_cast<size_t>(kernels_->image_lanes);  // read behind the last row
+  planes += static_cast<size_t>(kernels_->image_lanes);  // a last register may be read behind the last row
   if (!planes_.Reserve(planes)) return "out of memory for the padded input";
   std::fill(planes_.data(), planes_.data() + planes, 0u);
 
@@ -103,7 +103,7 @@ void ImageConvolution::Run(const float* image, float* out, ThreadPool* pool) {
   });
 }
 
-// One row of the convolution. Where pixels lie further apart than channels need, whole registers are written.
+// One row of the convolution. Where pixels lie further apart than channels need, whole registers of channels are written.
 void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t step) const {
   ImageTask task;
   task.image = reinterpret_cast<const float*>(planes_.data() + image * layout_.image_step() + row * rows_.stride * layout_.row_step());

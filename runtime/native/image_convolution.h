@@ -43,7 +43,7 @@ class ImageConvolution {
   PoolAttributes pool_;
   float low_ = 0, high_ = 0;
   std::vector<Group> groups_;
-  Buffer<float> filters_;  // per group [depth][lanes]
+  Buffer<float> filters_;  // per group, as ImageTask says
   Buffer<float> bias_;
 
   // Depends on the input size.

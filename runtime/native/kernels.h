@@ -9,8 +9,9 @@
 //
 //     disagreements[p][c] = sum over depth of popcount(patches[depth][p] ^ filters[depth][c])
 //
-// In SIMD, channels fill the lanes: a filter row is loaded as it stands, a patch word is broadcast to all lanes.
-// So sums stay in their lanes, and no instruction ever adds across a register.
+// In SIMD, channels fill the lanes: a filter row is loaded as it stands, a patch word is broadcast to all lanes. So sums stay
+// in their lanes, and no instruction ever adds across a register. AVX-512 does it the other way round for the few channels of
+// a last block.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +44,9 @@ struct CountTask {
   int pixels;  // of the panel
   int block_begin;
   int block_end;
-  int last_lanes;  // of the last block that are channels; sums of the others may be anything
-  // Result: row p holds the sums of pixel p, the lanes of block_begin first. Rows lie `sums_step` apart.
+  int last_lanes;  // how many lanes of the last block hold channels; sums of the others may be anything
+  // Result: row p holds the sums of pixel p, the lanes of block_begin first. Rows lie `sums_step` apart. All 16 patches may be
+  // read and all 16 rows written, whatever `pixels` is.
   int32_t* sums;
   ptrdiff_t sums_step;
 };
@@ -101,18 +103,21 @@ struct PatchPlan {
 // One row of a float convolution over an image whose channels lie in planes. Bits are those of one fused multiply-add
 // after the other, in the order of the filter, from the bias on, without denormals: XNNPACK's.
 struct ImageTask {
-  const float* image;        // at the first window
+  const float* image;        // at the first window; a last register may be read behind the last pixel's values
   const ptrdiff_t* offsets;  // [depth]: where the values of a window lie; those of the next pixel lie one further
   size_t depth;
   const float* filters;      // [depth][registers of lanes]
   const float* bias;
   bool pixel_lanes;          // pixels fill the lanes, not channels; `filters` is [depth][channels]
-  int64_t channels;          // at most three registers, or three quarters of one for `pixel_lanes`
+  int64_t channels;          // at most three registers, or MostPixelLaneChannels
   float low, high;           // the activation
   int64_t pixels;
   float* out;
   int64_t out_step;          // from pixel to pixel
 };
+
+// Channels that are worth a group with pixels in its lanes: more than three quarters of a register are not.
+constexpr int MostPixelLaneChannels(int lanes) { return lanes * 3 / 4; }
 
 // One row of a max pooling.
 struct MaxPoolTask {

@@ -229,7 +229,7 @@ struct Vector {
   using Float = __m256;
   static constexpr int kLanes = kHalf;
   static constexpr int kTilePixels[] = {0, 8, 6, 3};  // of images, by registers of channels
-  static constexpr int kRegisters = 16;
+  static constexpr int kAllRegisters = 16;
   static constexpr bool kManyRegisters = false;
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }

@@ -1,4 +1,5 @@
-// AVX-512 with VPOPCNTDQ. 16 channels fill a register; a tile is up to 8 pixels of one block.
+// AVX-512 with VPOPCNTDQ. 16 channels fill a register; a tile is up to 8 pixels of one block. (Only the channels of a last block
+// of one to four are counted with 16 pixels in a register: see CountPixelLanes.)
 //
 //     zmm sums[p]:   | c0 | c1 | c2 | ... | c15 |     one register per pixel p, 32 bits per channel
 //
@@ -144,8 +145,8 @@ void CountPixels(const CountTask& task, int block_end, int tile, int first, int 
   }
 }
 
-// A last block of one to four channels: pixels fill the lanes, so no lane counts in vain.
-constexpr int kMostPixelLaneChannels = 4;
+// A last block of one to four channels: pixels fill the lanes, which that few channels would leave nearly empty. Counted plainly.
+constexpr int kFewChannels = 4;
 
 template <int Channels>
 void CountPixelLanes(const CountTask& task) {
@@ -163,16 +164,16 @@ void CountPixelLanes(const CountTask& task) {
       sums[c] = _mm512_add_epi32(sums[c], _mm512_popcnt_epi32(_mm512_xor_si512(row, Broadcast(filter + c))));
     }
   }
-  alignas(64) int32_t lanes[kMostPixelLaneChannels][kPanelPixels];
-  for (int c = 0; c < kMostPixelLaneChannels; ++c) _mm512_store_si512(lanes[c], sums[c < Channels ? c : 0]);
+  alignas(64) int32_t lanes[kFewChannels][kPanelPixels];
+  for (int c = 0; c < kFewChannels; ++c) _mm512_store_si512(lanes[c], sums[c < Channels ? c : 0]);
   Transpose(lanes, kPanelPixels, task.sums + (task.block_end - 1 - task.block_begin) * kBlockChannels, task.sums_step);
 }
 
 template <class Adder>
 void Count(const CountTask& task) {
   int block_end = task.block_end;
-  if (task.last_lanes <= kMostPixelLaneChannels) {
-    CountPixelLanes<kMostPixelLaneChannels>(task);
+  if (task.last_lanes <= kFewChannels) {
+    CountPixelLanes<kFewChannels>(task);
     --block_end;
   }
   // 9 to 16 pixels are two tiles. An odd number is cut as 2n + 1 = (n + 1) + n.
@@ -191,7 +192,7 @@ struct Vector {
   using Float = __m512;
   static constexpr int kLanes = kBlockChannels;
   static constexpr int kTilePixels[] = {0, 14, 14, 8};  // of images, by registers of channels
-  static constexpr int kRegisters = 32;
+  static constexpr int kAllRegisters = 32;
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }

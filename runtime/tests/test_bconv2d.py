@@ -131,7 +131,14 @@ def test_resized_maps(isa):
 
 @pytest.mark.parametrize("output", ["float32", "int8", "packed"])
 def test_two_threads_compute_the_same(isa, output):
-    for size, channels in [((1, 1), 64), ((3, 50), 40), ((17, 13), 130), ((28, 28), 128)]:
+    for size, channels in [
+        ((1, 1), 64),
+        ((3, 50), 40),
+        ((5, 5), 18),
+        ((7, 9), 35),
+        ((17, 13), 130),
+        ((28, 28), 128),
+    ]:
         for pad in (0, 1):
             case = Case(Conv(size, channels, channels, pad_values=pad, exact=False, output=output))
             x = oracle.pack(case.x)

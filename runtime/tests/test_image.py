@@ -123,14 +123,18 @@ CASES = {
 }
 
 
+def assert_same_bits(ours, theirs):
+    for our, their in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(our.view(np.int32), their.view(np.int32))
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("activation", [0, 1, 2, 3])
 def test_same_bits_as_the_interpreter(isa, name, activation):
     image = Image(**CASES[name], activation=activation)
     plain = image.run(fuse=False)
     for options in ({}, {"num_threads": 2}):
-        for ours, theirs in zip(image.run(**options), plain, strict=True):
-            np.testing.assert_array_equal(ours.view(np.int32), theirs.view(np.int32))
+        assert_same_bits(image.run(**options), plain)
     if not image.pool or image.outputs[0] != image.outputs[-2]:
         np.testing.assert_allclose(plain[0], image.expected(), rtol=1e-5, atol=1e-5)
 
@@ -138,10 +142,18 @@ def test_same_bits_as_the_interpreter(isa, name, activation):
 @pytest.mark.parametrize("filters", range(17, 33))
 @pytest.mark.parametrize("width", [7, 16, 61, 112])
 def test_any_last_channels(isa, filters, width):
-    """What is over whole registers of channels, in rows shorter and longer than those of pixels."""
+    """Channels left over after whole registers, in rows shorter and longer than a register of pixels."""
     image = Image(size=(3, width), channels=3, filters=filters, kernel=(3, 3), stride=(1, 1))
-    for ours, theirs in zip(image.run(), image.run(fuse=False), strict=True):
-        np.testing.assert_array_equal(ours.view(np.int32), theirs.view(np.int32))
+    assert_same_bits(image.run(), image.run(fuse=False))
+
+
+@pytest.mark.parametrize("filters", [49, 57, 60])
+def test_last_channels_pooled_and_shared_out(isa, filters):
+    """The same behind three registers and more, pooled, in a batch, by two threads."""
+    image = Image(
+        size=(21, 75), channels=3, filters=filters, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME), batch=2
+    )
+    assert_same_bits(image.run(num_threads=2), image.run(fuse=False))
 
 
 def test_it_is_the_engine_that_computes_it(isa, capfd):
@@ -178,5 +190,4 @@ def test_resized(isa, size):
         interpreter = Interpreter(image.graph.file(image.outputs), fuse=fuse)
         interpreter.resize(x.shape)
         results.append(interpreter.predict(x))
-    for ours, theirs in zip(*results, strict=True):
-        np.testing.assert_array_equal(ours.view(np.int32), theirs.view(np.int32))
+    assert_same_bits(*results)
