@@ -123,7 +123,7 @@ struct CarrySave {
   }
 };
 
-// All blocks for a tile's pixels, then the next tile: the tile's patches stay in registers' reach.
+// All tiles of a block, then the next block: the block's filters stay in the first cache.
 template <class Adder, int Pixels>
 void CountTiles(const CountTask& task, int block_end, int first, int end) {
   for (int block = task.block_begin; block < block_end; ++block) {
