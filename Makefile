@@ -6,6 +6,9 @@ OLDEST_TENSORFLOW := 2.15.1
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
+# Two processes of tests: more would want more than two cores each, as TensorFlow and the workers of one test do.
+PARALLEL := --numprocesses 2 --dist loadscope
+
 WITHOUT_RUNTIME := echo "larq-igp-runtime is left out, as it needs a C++ compiler; Larq Compute Engine runs the files instead."
 
 # TensorFlow 2.15 has no wheels for Python 3.12.
@@ -21,10 +24,10 @@ demo: $(VENV)/installed ## train, convert, verify and time a small IGP-ResNet on
 	$(VENV)/bin/python experiments/demo.py
 
 test: $(VENV)/installed-test lint ## run the whole test suite
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(PARALLEL)
 
 runtime: $(VENV)/installed-test ## run the tests of the edge runtime, aarch64 under qemu included
-	$(VENV)/bin/python -m pytest runtime/tests -c runtime/pyproject.toml -m "not slow"
+	$(VENV)/bin/python -m pytest $(PARALLEL) runtime/tests -c runtime/pyproject.toml -m "not slow"
 
 oldest: $(OLDEST)/installed-test ## import, build, train and convert on the oldest TensorFlow that is supported
 	$(OLDEST)/bin/python -m pytest tests/cli/test_commands.py -k "summary or train or convert or evaluate"

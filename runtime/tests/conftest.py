@@ -1,11 +1,14 @@
 """What the tests share: the instruction sets of this machine, and strictness about tools in CI."""
 
+import fcntl
 import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,21 +75,42 @@ def c_api() -> Path:
         os.environ.get("LARQ_IGP_RUNTIME_TFLITE_C", Path.home() / ".cache/larq-igp-runtime/tflite_c")
     )
     command = [RUNTIME / "tools/tflite_c.sh", cache]
-    result = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHON": sys.executable}
-    )
+    with alone_in(cache):
+        result = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "PYTHON": sys.executable}
+        )
     need(result.returncode == 0, f"TensorFlow Lite's C API ({result.stderr[-300:]})")
     return cache
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory) -> dict[str, Path]:
-    """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones."""
-    folder = os.environ.get("LARQ_IGP_RUNTIME_WHEELS")
-    if not folder:
-        need_module("ziglang", "auditwheel")
-        folder = tmp_path_factory.mktemp("wheels")
-        command = ["make", "-C", str(RUNTIME), "wheels", f"DIST={folder}", f"PYTHON={sys.executable}"]
-        result = subprocess.run(command, capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
-    return {arch: next(Path(folder).glob(f"*manylinux2014_{arch}.whl")) for arch in ("x86_64", "aarch64")}
+    """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones.
+
+    The processes of pytest-xdist share one build: the first makes it, others wait.
+    """
+    if ready := os.environ.get("LARQ_IGP_RUNTIME_WHEELS"):
+        return wheels_in(Path(ready))
+    need_module("ziglang", "auditwheel")
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheels"
+    with alone_in(folder):
+        if len(wheels_in(folder)) < 2:
+            command = ["make", "-C", str(RUNTIME), "wheels", f"DIST={folder}", f"PYTHON={sys.executable}"]
+            result = subprocess.run(command, capture_output=True, text=True)
+            assert result.returncode == 0, result.stdout + result.stderr
+    return wheels_in(folder)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Makes a folder, and the other processes of the tests wait for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def wheels_in(folder: Path) -> dict[str, Path]:
+    """The manylinux wheels of a folder by architecture."""
+    return {wheel.stem.split("manylinux2014_")[1]: wheel for wheel in folder.glob("*manylinux2014_*.whl")}
