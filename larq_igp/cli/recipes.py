@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from larq_igp.cli.options import network_options, pop_parameters, seed_option, stack
+from larq_igp.errors import UserError
 
 DATASETS = ("digits", "fashion_mnist", "cifar10", "cifar100", "imagenet2012", "folder")
 dataset_help = f"Data set: {', '.join(DATASETS)}."
@@ -49,7 +50,23 @@ def make_recipe(network: str, options: dict[str, Any]):
     if is_recipe_file(network):
         values = read_recipe_file(network)
         options = {name: value for name, value in options.items() if _was_typed(name)}
-    return Recipe.from_json(_over(values, {**options, "parameters": parameters}, settings))
+    try:
+        return Recipe.from_json(_over(values, {**options, "parameters": parameters}, settings))
+    except UserError as error:
+        if is_recipe_file(network) and _refusal(values) == str(error):
+            raise UserError(f"{network}: {error}") from error
+        raise
+
+
+def _refusal(values: dict[str, Any]) -> str | None:
+    """Say what is wrong with the fields of a file alone, which tells its errors from those of the command line."""
+    from larq_igp.training.recipe import Recipe
+
+    try:
+        Recipe.from_json(values)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def _was_typed(option: str) -> bool:

@@ -12,9 +12,9 @@ from typing import Any
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.models.build import load_weights
-from larq_igp.training.distillation import open_teacher
+from larq_igp.training.distillation import load_teacher
 from larq_igp.training.recipe import TWIN, Recipe
-from larq_igp.training.run import CONFIG, open_run
+from larq_igp.training.run import CONFIG, Run, open_run
 
 TEACHER, FIRST_STAGE = "teacher", "first_stage"
 
@@ -40,16 +40,17 @@ def prepare(recipe: Recipe, run_dir: str | Path, train: Callable[[Recipe, Path],
     return recipe
 
 
-def check_sources(recipe: Recipe) -> None:
-    """Refuse a teacher or initial weights that are not there, while nothing is written yet.
+def check_sources(run: Run) -> None:
+    """Refuse a teacher or initial weights that are not there or do not fit, while nothing is written yet.
 
     Raises:
         UserError: naming them.
     """
+    recipe = run.recipe
     if recipe.teacher not in (None, TWIN):
-        open_teacher(recipe).weights("best")
+        load_teacher(recipe, run.build_model())
     if recipe.initial_weights:
-        weights_of(recipe.initial_weights)
+        load_initial_weights(run.build_model(), recipe.initial_weights)
 
 
 def _finish(recipe: Recipe, folder: Path, train: Callable[[Recipe, Path], Any]) -> None:

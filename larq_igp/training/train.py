@@ -92,7 +92,6 @@ def _train(
     recipe = recipe.resolved(dataset.input_shape)
     steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
     devices.check_batch_size(recipe.batch_size)
-    check_sources(recipe)
     run = describe_run(folder, recipe, dataset)
     with ExitStack() as held:
         checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)
@@ -115,6 +114,8 @@ def _enter_folder(
 ) -> Checkpoint | None:
     """Lock the folder, and return what to go on from, or None to start. Only the chief writes."""
     goes_on = resume and (run.folder / CONFIG).is_file()
+    if not goes_on:
+        check_sources(run)
     if devices.is_chief:
         if not goes_on:
             make_folder(run.folder)

@@ -55,6 +55,22 @@ def test_bad_recipes_are_one_sentence(refused, arguments, message, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_errors_of_a_recipe_file_name_it(refused, tmp_path):
+    path = tmp_path / "my experiment.toml"
+    for line, message in (
+        ("epochs = 0", "epochs must be a positive integer; got 0."),
+        ("epoch = 3", "unknown field epoch of a recipe."),
+        ('network = "igp_resnet_tinny"', "no network is named 'igp_resnet_tinny'."),
+        ('epochs = "few"', "epochs must be an integer; got 'few'."),
+    ):
+        path.write_text(line if "network" in line else f'network = "igp_resnet_tiny"\n{line}\n')
+        assert f"Error: {path}: {message}" in refused("train", path, "--dry-run")
+    path.write_text('network = "igp_resnet_tiny"\n')
+    assert "Error: epochs must be a positive integer; got 0." in refused(
+        "train", path, "--dry-run", "--set", "epochs=0"
+    )
+
+
 def test_a_network_may_be_named_by_an_option(igp, refused, tmp_path):
     options = ["--filters", 4, "--blocks", 1, "--input-shape", "28,28,1", "--dry-run", "--json"]
     facts = [json.loads(igp("train", *name, *options).stdout) for name in (["resnet_tiny"], ["--model", "resnet_tiny"])]

@@ -52,13 +52,11 @@ def test_a_teacher_must_fit(both, run_dir, tmp_path):
         from larq_igp.training.distillation import load_teacher
 
         load_teacher(Recipe(**SHORT, dataset="fashion_mnist", teacher=str(run_dir)), open_run(run_dir).build_model())
-    with pytest.raises(UserError, match=r"takes images of 32x32x3, and the student 28x28x1"):
-        train(Recipe(**SHORT, input_shape=(28, 28, 1), teacher=str(both)), tmp_path / "student", verbose=0)
     with pytest.raises(UserError, match="is not a run directory"):
         train(Recipe(**SHORT, teacher=str(tmp_path)), tmp_path / "other", verbose=0)
 
 
-def test_sources_that_are_not_there_are_refused_before_anything_is_written(both, tmp_path):
+def test_sources_that_cannot_serve_are_refused_before_anything_is_written(both, tmp_path):
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "config.json").write_bytes((both / "config.json").read_bytes())
@@ -67,9 +65,11 @@ def test_sources_that_are_not_there_are_refused_before_anything_is_written(both,
         ({"teacher": str(unfinished)}, "unfinished holds no best.weights.h5"),
         ({"initial_weights": str(tmp_path / "none.h5")}, "weights file .*none.h5 does not exist"),
         ({"initial_weights": str(unfinished)}, "unfinished holds no best.weights.h5"),
+        ({"teacher": str(both), "input_shape": (28, 28, 1)}, "takes images of 32x32x3, and the student 28x28x1"),
+        ({"initial_weights": str(both), "parameters": {"filters": 9, "blocks": (1,)}}, "does not hold the weights"),
     ):
         with pytest.raises(UserError, match=message):
-            train(Recipe(**SHORT, **fields), tmp_path / "run", verbose=0)
+            train(Recipe(**{**SHORT, **fields}), tmp_path / "run", verbose=0)
         assert not (tmp_path / "run").exists()
 
 
