@@ -51,8 +51,9 @@ class Graph {
   std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, const FloatOps& wanted);
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
+  // In run.cc.
   std::string Run(TfLiteContext* context, ThreadPool* pool, bool profile);
-  // One line per step: what it is, and its fastest time.
+  // One line per step: what it is, and its fastest time. In run.cc.
   std::string Profile() const;
 
  private:
@@ -77,7 +78,11 @@ class Graph {
   std::string SetShape(TfLiteContext* context, int tensor, int type, const std::vector<int64_t>& shape);
   std::string SetupConvolution(TfLiteContext* context, Step* step);
   std::string SetupImageConvolution(TfLiteContext* context, Step* step);
+
+  // arena.cc
   std::string PlanMemory();
+
+  // run.cc
   std::string CollectPointers(TfLiteContext* context);
   void RunStep(Step* step, ThreadPool* pool);
 

@@ -396,4 +396,33 @@ bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op
   return claimed;
 }
 
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  std::string text = "(";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + ")";
+}
+
+const char* KindName(OpKind kind) {
+  switch (kind) {
+    case OpKind::kQuantize: return "LceQuantize";
+    case OpKind::kDequantize: return "LceDequantize";
+    case OpKind::kConvolution: return "LceBconv2d";
+    case OpKind::kMaxPool: return "LceBMaxPool2d";
+    case OpKind::kAdd: return "ADD";
+    case OpKind::kScale: return "MUL";
+    case OpKind::kChannelScale: return "MUL per channel";
+    case OpKind::kChannelShift: return "ADD per channel";
+    case OpKind::kAffineQuantize: return "MUL+ADD+LceQuantize";
+    case OpKind::kImageConvolution: return "CONV_2D";
+    case OpKind::kFloatMaxPool: return "MAX_POOL_2D";
+  }
+  return "?";
+}
+
+std::string PoolAttributes::Resolve(int64_t height, int64_t width, WindowAxis* rows, WindowAxis* columns) const {
+  *rows = {height, filter_height, stride_height, 1};
+  *columns = {width, filter_width, stride_width, 1};
+  return rows->Resolve(padding) && columns->Resolve(padding) ? "" : "the input is smaller than the window";
+}
+
 }  // namespace larq_igp

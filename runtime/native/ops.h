@@ -24,6 +24,9 @@ enum class OpKind {
   kFloatMaxPool,
 };
 
+// As in error messages and profiles.
+const char* KindName(OpKind kind);
+
 enum class Activation { kNone, kRelu, kReluN1To1, kRelu6 };
 
 struct ConvAttributes {
@@ -51,6 +54,9 @@ struct PoolAttributes {
   Padding padding = Padding::kSame;
   int64_t stride_height = 1, stride_width = 1;
   int64_t filter_height = 1, filter_width = 1;
+
+  // Axes of the output. An empty string, or what is wrong.
+  std::string Resolve(int64_t height, int64_t width, WindowAxis* rows, WindowAxis* columns) const;
 };
 
 struct Op {
@@ -79,5 +85,8 @@ bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op
 
 // The shape of a tensor, empty if it has none.
 std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor);
+
+// Like "(1, 56, 56, 64)".
+std::string ShapeText(const std::vector<int64_t>& shape);
 
 }  // namespace larq_igp

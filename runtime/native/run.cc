@@ -1,0 +1,241 @@
+// Carries out the steps of a graph.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "graph.h"
+
+namespace larq_igp {
+namespace {
+
+size_t ElementCount(const std::vector<int64_t>& shape) {
+  size_t count = 1;
+  for (int64_t extent : shape) count *= static_cast<size_t>(extent);
+  return count;
+}
+
+// Splits `count` items among the threads, in pieces large enough to be worth it.
+template <class Body>
+void ForRanges(ThreadPool* pool, size_t count, size_t least, const Body& body) {
+  const size_t pieces = std::max<size_t>(1, std::min<size_t>(count / std::max<size_t>(least, 1), 4 * pool->threads()));
+  pool->For(pool->threads() == 1 ? 1 : pieces, [&](size_t piece, int) {
+    const size_t all = pool->threads() == 1 ? 1 : pieces;
+    body(count * piece / all, count * (piece + 1) / all);
+  });
+}
+
+template <class T, class IsNegative>
+void QuantizeRows(const T* values, size_t rows, size_t channels, uint32_t* bits, const IsNegative& is_negative) {
+  for (size_t r = 0; r < rows; ++r, values += channels) {
+    for (size_t c = 0; c < channels; c += 32) {
+      uint32_t word = 0;
+      for (size_t i = c; i < std::min(channels, c + 32); ++i) word |= static_cast<uint32_t>(is_negative(values[i])) << (i - c);
+      *bits++ = word;
+    }
+  }
+}
+
+template <class T>
+void DequantizeRows(const uint32_t* bits, size_t rows, size_t channels, T plus, T minus, T* values) {
+  const size_t words = (channels + 31) / 32;
+  for (size_t r = 0; r < rows; ++r, bits += words) {
+    for (size_t c = 0; c < channels; ++c) *values++ = bits[c / 32] >> (c % 32) & 1 ? minus : plus;
+  }
+}
+
+// The maximum of +-1 is -1 only where all are -1: the AND over the window.
+void MaxPoolRow(const uint32_t* image, const WindowAxis& rows, const WindowAxis& columns, size_t words, int64_t y, uint32_t* out) {
+  const int64_t top = y * rows.stride - rows.before;
+  for (int64_t x = 0; x < columns.output; ++x, out += words) {
+    const int64_t left = x * columns.stride - columns.before;
+    std::fill(out, out + words, 0xffffffffu);
+    for (int64_t iy = std::max<int64_t>(0, top); iy < std::min(rows.input, top + rows.kernel); ++iy) {
+      for (int64_t ix = std::max<int64_t>(0, left); ix < std::min(columns.input, left + columns.kernel); ++ix) {
+        const uint32_t* pixel = image + (iy * columns.input + ix) * words;
+        for (size_t w = 0; w < words; ++w) out[w] &= pixel[w];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::string Graph::CollectPointers(TfLiteContext* context) {
+  for (const auto& entry : tensors_) {
+    if (entry.second.internal) {
+      pointers_[entry.first] = arena_.data() + entry.second.offset;
+      continue;
+    }
+    const TfLiteTensor& tensor = context->tensors[entry.first];
+    if ((!tensor.data && entry.second.bytes) || tensor.bytes < entry.second.bytes) {
+      return "tensor " + std::to_string(entry.first) + " has no data, or less than its shape needs";
+    }
+    pointers_[entry.first] = tensor.data;
+  }
+  for (const Step& step : steps_) {
+    for (int index : {step.op.other, step.op.shift}) {
+      if (index >= 0 && !tensors_.count(index)) pointers_[index] = context->tensors[index].data;
+    }
+  }
+  return "";
+}
+
+std::string Graph::Run(TfLiteContext* context, ThreadPool* pool, bool profile) {
+  const std::string error = CollectPointers(context);
+  if (!error.empty()) return error;
+  for (Step& step : steps_) {
+    if (!profile) {
+      RunStep(&step, pool);
+      continue;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    RunStep(&step, pool);
+    const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
+  }
+  return "";
+}
+
+void Graph::RunStep(Step* step, ThreadPool* pool) {
+  const Op& op = step->op;
+  const std::vector<int64_t>& shape = ShapeAt(op.input);
+  const size_t count = ElementCount(shape);
+  if (count == 0) return;
+  const size_t channels = static_cast<size_t>(shape.back());
+  const size_t rows = count / channels;
+  constexpr size_t kLeastValues = 8192;  // per thread
+  const size_t least_rows = kLeastValues / channels + 1;
+
+  switch (op.kind) {
+    case OpKind::kQuantize: {
+      const size_t words = (channels + 31) / 32;
+      uint32_t* bits = Data<uint32_t>(op.output);
+      if (op.input_type == kTfLiteFloat32) {
+        const float* values = Data<float>(op.input);
+        ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
+          kernels_->quantize(values + begin * channels, end - begin, channels, bits + begin * words);
+        });
+      } else if (op.input_type == kTfLiteInt8) {
+        const int32_t zero = op.zero_point;
+        QuantizeRows(Data<int8_t>(op.input), rows, channels, bits, [zero](int8_t q) { return q < zero; });
+      } else {
+        QuantizeRows(Data<uint8_t>(op.input), rows, channels, bits, [](uint8_t b) { return b == 0; });
+      }
+      return;
+    }
+    case OpKind::kAffineQuantize: {
+      const size_t words = (channels + 31) / 32;
+      const float *values = Data<float>(op.input), *multiplier = Data<float>(op.other), *bias = Data<float>(op.shift);
+      uint32_t* bits = Data<uint32_t>(op.output);
+      ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
+        kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier, bias, bits + begin * words);
+      });
+      return;
+    }
+    case OpKind::kDequantize: {
+      const size_t out_channels = static_cast<size_t>(ShapeAt(op.output).back());
+      const uint32_t* bits = Data<uint32_t>(op.input);
+      if (op.output_type == kTfLiteFloat32) {
+        DequantizeRows(bits, rows, out_channels, 1.0f, -1.0f, Data<float>(op.output));
+      } else if (op.output_type == kTfLiteInt8) {
+        const double one = std::min(std::round(1.0 / op.scale), 1024.0);
+        const auto clip = [](double q) { return static_cast<int8_t>(std::max(-128.0, std::min(127.0, q))); };
+        DequantizeRows(bits, rows, out_channels, clip(op.zero_point + one), clip(op.zero_point - one), Data<int8_t>(op.output));
+      } else {
+        DequantizeRows(bits, rows, out_channels, uint8_t{1}, uint8_t{0}, Data<uint8_t>(op.output));
+      }
+      return;
+    }
+    case OpKind::kMaxPool: {
+      WindowAxis y_axis, x_axis;
+      op.pool.Resolve(shape[1], shape[2], &y_axis, &x_axis);
+      const uint32_t* in = Data<uint32_t>(op.input);
+      uint32_t* out = Data<uint32_t>(op.output);
+      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+        const int64_t image = static_cast<int64_t>(task) / y_axis.output, y = static_cast<int64_t>(task) % y_axis.output;
+        MaxPoolRow(in + image * y_axis.input * x_axis.input * channels, y_axis, x_axis, channels, y, out + task * x_axis.output * channels);
+      });
+      return;
+    }
+    case OpKind::kFloatMaxPool: {
+      WindowAxis y_axis, x_axis;
+      op.pool.Resolve(shape[1], shape[2], &y_axis, &x_axis);
+      const float* in = Data<float>(op.input);
+      float* out = Data<float>(op.output);
+      const int64_t step = static_cast<int64_t>(channels), row_step = x_axis.input * step;
+      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+        const int64_t image = static_cast<int64_t>(task) / y_axis.output, top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride - y_axis.before;
+        const int64_t begin = std::max<int64_t>(0, top), end = std::min(y_axis.input, top + y_axis.kernel);
+        kernels_->max_pool_row({in + image * y_axis.input * row_step, y_axis.input, row_step, begin, end, &x_axis, step, step,
+                                out + static_cast<int64_t>(task) * x_axis.output * step});
+      });
+      return;
+    }
+    case OpKind::kImageConvolution:
+      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), pool);
+    case OpKind::kAdd: {
+      const float *a = Data<float>(op.input), *b = Data<float>(op.other);
+      float* out = Data<float>(op.output);
+      ForRanges(pool, count, kLeastValues, [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) out[i] = a[i] + b[i];
+      });
+      return;
+    }
+    case OpKind::kScale: {
+      const float* in = Data<float>(op.input);
+      float* out = Data<float>(op.output);
+      for (size_t i = 0; i < count; ++i) out[i] = in[i] * op.scale;
+      return;
+    }
+    case OpKind::kChannelScale:
+    case OpKind::kChannelShift: {
+      const float *in = Data<float>(op.input), *constant = Data<float>(op.other);
+      float* out = Data<float>(op.output);
+      const bool multiply = op.kind == OpKind::kChannelScale;
+      for (size_t i = 0; i < count; ++i) out[i] = multiply ? in[i] * constant[i % channels] : in[i] + constant[i % channels];
+      return;
+    }
+    case OpKind::kConvolution: {
+      for (size_t m = 0; m < step->members.size(); ++m) {
+        const Member& member = step->members[m];
+        std::vector<Addend>& addends = step->addends[m];
+        addends.clear();
+        for (const Member::AddendTensor& addend : member.addends) {
+          addends.push_back({addend.tensor < 0 ? nullptr : Data<float>(addend.tensor), addend.scale});
+        }
+        ConvOutput& output = step->outputs[m];
+        output = ConvOutput();
+        if (member.values >= 0 && op.output_type == kTfLiteInt8) output.bytes = Data<int8_t>(member.values);
+        if (member.values >= 0 && op.output_type == kTfLiteFloat32) output.values = Data<float>(member.values);
+        if (member.bits >= 0) output.bits = Data<uint32_t>(member.bits);
+        output.addends = addends.data();
+        output.addend_count = static_cast<int>(addends.size());
+      }
+      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), pool);
+      return;
+    }
+  }
+}
+
+std::string Graph::Profile() const {
+  std::string text;
+  for (const Step& step : steps_) {
+    if (!step.runs) continue;
+    char line[256];
+    std::string fused;
+    for (const Member& member : step.members) {
+      fused += " [" + std::to_string(member.attributes.channels_out);
+      for (const Member::AddendTensor& addend : member.addends) fused += addend.tensor >= 0 ? (addend.scale == 1.0f ? "+add" : "+add*mul") : "+mul";
+      fused += member.bits >= 0 ? (member.values >= 0 ? "+sign" : " sign only") : "";
+      fused += "]";
+    }
+    const auto& shape = tensors_.at(step.op.input).shape;
+    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels_->name, step.milliseconds, KindName(step.op.kind), ShapeText(shape).c_str());
+    text += line + fused + "\n";
+  }
+  return text;
+}
+
+}  // namespace larq_igp
