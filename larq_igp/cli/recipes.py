@@ -50,16 +50,19 @@ def make_recipe(network: str, options: dict[str, Any]):
     if is_recipe_file(network):
         values = read_recipe_file(network)
         options = {name: value for name, value in options.items() if _was_typed(name)}
+    typed = _over({**options, "parameters": parameters}, settings)
     try:
-        return Recipe.from_json(_over(values, {**options, "parameters": parameters}, settings))
+        return Recipe.from_json(_over(values, typed))
     except UserError as error:
-        if is_recipe_file(network) and _refusal(values) == str(error):
-            raise UserError(f"{network}: {error}") from error
-        raise
+        alone = {"network": values.get("network")}
+        is_typed = str(error) == _refusal(alone | typed) and str(error) != _refusal(alone)
+        if not is_recipe_file(network) or is_typed:
+            raise
+        raise UserError(f"{network}: {error}") from error
 
 
 def _refusal(values: dict[str, Any]) -> str | None:
-    """Say what is wrong with the fields of a file alone, which tells its errors from those of the command line."""
+    """Say what is wrong with some fields alone, which tells errors of the command line from those of a file."""
     from larq_igp.training.recipe import Recipe
 
     try:

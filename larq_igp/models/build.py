@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec, get_spec
 from larq_igp.architectures.spec import SpecError, check_input_shape, choose_stem
 from larq_igp.architectures.zoo import ZOO, replace_parameters
@@ -110,10 +112,22 @@ def load_weights(model: "tf.keras.Model", path: str | Path) -> None:
     if not Path(path).is_file():
         raise UserError(f"weights file {path} does not exist.")
     try:
-        model.load_weights(str(path))
-    except (OSError, ValueError, KeyError) as error:
+        held = _count_weights(path)
+        if held == len(model.weights):  # Keras would leave out what a file holds too much
+            model.load_weights(str(path))
+            return
+        reason = f"it holds {held}, and the network has {len(model.weights)}."
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # h5py raises each of them on damaged files
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} does not hold the weights of {model.name}: {reason}") from error
+    raise UserError(f"{path} does not hold the weights of {model.name}: {reason}")
+
+
+def _count_weights(path: str | Path) -> int:
+    """Count the arrays of an HDF5 file of Keras that belong to layers."""
+    names: list[str] = []
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return sum(not name.startswith(("optimizer/", "metrics/")) for name in names)
 
 
 def resnet(*, filters: int = 64, blocks: tuple[int, ...] = (2, 2, 2, 2), **options) -> "tf.keras.Model":

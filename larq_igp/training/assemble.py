@@ -37,7 +37,7 @@ def compile_model(model: "tf.keras.Model", recipe: Recipe, steps_per_epoch: int)
     """
     refuse_random_layers(model)
     if recipe.initial_weights:
-        load_initial_weights(model, recipe.initial_weights)
+        load_initial_weights(model, recipe)
     if recipe.teacher:
         teacher = load_teacher(recipe, model)
         model = Distilled.of(model, teacher, weight=recipe.distillation_weight, temperature=recipe.temperature)

@@ -217,6 +217,12 @@ class Recipe:
         """Whether the network is one of larq-zoo's, whose topology this package does not describe."""
         return self.network.startswith(LARQ_ZOO)
 
+    @property
+    def network_text(self) -> str:
+        """The network with the parameters that are replaced, for messages: ``igp_resnet_tiny with columns=3``."""
+        replaced = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.network} with {replaced}" if replaced else self.network
+
     def resolved(self, input_shape: tuple[int, int, int]) -> "Recipe":
         """Return the recipe with every default that could change later written out.
 

@@ -49,7 +49,7 @@ def _read(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
     base = values.pop("extends", None)
     if base is None:
         return values
-    if not isinstance(base, str):
+    if not isinstance(base, str) or "\0" in base:
         raise UserError(f"extends in {path} must be the name of a file; got {base!r}.")
     inherited = _read(path.parent / base, (*readers, path.resolve()))
     return inherited | values

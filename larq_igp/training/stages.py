@@ -41,16 +41,20 @@ def prepare(recipe: Recipe, run_dir: str | Path, train: Callable[[Recipe, Path],
 
 
 def check_sources(run: Run) -> None:
-    """Refuse a teacher or initial weights that are not there or do not fit, while nothing is written yet.
+    """Refuse what a recipe names and cannot serve, while nothing is written yet: a teacher, initial weights, a model of larq-zoo.
 
     Raises:
         UserError: naming them.
     """
     recipe = run.recipe
-    if recipe.teacher not in (None, TWIN):
-        load_teacher(recipe, run.build_model())
+    teacher = None if recipe.teacher == TWIN else recipe.teacher
+    if not (recipe.is_larq_zoo or teacher or recipe.initial_weights):
+        return  # a recipe is checked when it is made, but what is not in it
+    model = run.build_model()
+    if teacher:
+        load_teacher(recipe, model)
     if recipe.initial_weights:
-        load_initial_weights(run.build_model(), recipe.initial_weights)
+        load_initial_weights(model, recipe)
 
 
 def _finish(recipe: Recipe, folder: Path, train: Callable[[Recipe, Path], Any]) -> None:
@@ -59,17 +63,28 @@ def _finish(recipe: Recipe, folder: Path, train: Callable[[Recipe, Path], Any]) 
         train(recipe, folder)
 
 
-def load_initial_weights(model: "tf.keras.Model", source: str) -> None:
-    """Load weights to start from, strictly: every layer must find its own.
+def load_initial_weights(model: "tf.keras.Model", recipe: Recipe) -> None:
+    """Load the weights that a recipe starts from, strictly: every layer must find its own.
 
     Args:
         model: that gets them.
-        source: a weights file, or a run directory, whose best weights are taken.
+        recipe: names a weights file, or a run directory, whose best weights are taken.
 
     Raises:
-        UserError: if there are none, or they do not fit.
+        UserError: if there are none, or they do not fit, or the run is one of another network.
     """
+    source = recipe.initial_weights
+    if Path(
+        source
+    ).is_dir():  # a file of Keras does not say what network it is of: another may have arrays of the same shapes
+        donor = open_run(source).recipe
+        if _topology(donor) != _topology(recipe):
+            raise UserError(f"initial weights {source} are of {donor.network_text}, and this is {recipe.network_text}.")
     load_weights(model, weights_of(source))
+
+
+def _topology(recipe: Recipe) -> Any:
+    return recipe.network if recipe.is_larq_zoo else recipe.spec
 
 
 def weights_of(source: str) -> Path:

@@ -114,7 +114,7 @@ def _enter_folder(
 ) -> Checkpoint | None:
     """Lock the folder, and return what to go on from, or None to start. Only the chief writes."""
     goes_on = resume and (run.folder / CONFIG).is_file()
-    if not goes_on:
+    if not (goes_on and (run.folder / METRICS).is_file()):
         check_sources(run)
     if devices.is_chief:
         if not goes_on:

@@ -65,10 +65,14 @@ def test_errors_of_a_recipe_file_name_it(refused, tmp_path):
     ):
         path.write_text(line if "network" in line else f'network = "igp_resnet_tiny"\n{line}\n')
         assert f"Error: {path}: {message}" in refused("train", path, "--dry-run")
+    path.write_text('network = "igp_resnet_tiny"\nepochs = 0\nbatch_size = 0\n')
+    message = f"Error: {path}: batch_size must be a positive integer; got 0."
+    assert message in refused("train", path, "--dry-run", "--set", "epochs=1")
     path.write_text('network = "igp_resnet_tiny"\n')
-    assert "Error: epochs must be a positive integer; got 0." in refused(
-        "train", path, "--dry-run", "--set", "epochs=0"
-    )
+    message = "Error: epochs must be a positive integer; got 0."
+    assert message in refused("train", path, "--dry-run", "--set", "epochs=0")
+    path.write_text('extends = "a\\u0000b"\n')
+    assert "must be the name of a file" in refused("train", path, "--dry-run")
 
 
 def test_a_network_may_be_named_by_an_option(igp, refused, tmp_path):

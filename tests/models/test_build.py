@@ -155,6 +155,9 @@ def test_weights_are_loaded_strictly(tmp_path):
         larq_igp.build("resnet_tiny", weights=path, **SMALL)
     with pytest.raises(UserError, match="does not exist"):
         larq_igp.build("resnet_tiny", weights=tmp_path / "none.h5", **SMALL)
+    larq_igp.build("igp_resnet_tiny", columns=3, **SMALL).save_weights(path)
+    with pytest.raises(UserError, match=r"it holds .*, and the network has"):  # Keras would drop the third column
+        larq_igp.build("igp_resnet_tiny", weights=path, **SMALL)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="does not hold the weights"):
         larq_igp.build("igp_resnet_tiny", weights=path, **SMALL)

@@ -1,6 +1,7 @@
 """Runs that train something else first: a teacher, a first stage; and training in 16 bits."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,13 +61,27 @@ def test_sources_that_cannot_serve_are_refused_before_anything_is_written(both, 
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "config.json").write_bytes((both / "config.json").read_bytes())
+    weights, damaged = str(both / "best.weights.h5"), str(tmp_path / "damaged.weights.h5")
+    content = bytearray((both / "best.weights.h5").read_bytes())
+    content[100:3000] = bytes(range(100)) * 29
+    Path(damaged).write_bytes(content)
     for fields, message in (
         ({"teacher": str(tmp_path / "none")}, "none is not a run directory"),
         ({"teacher": str(unfinished)}, "unfinished holds no best.weights.h5"),
         ({"initial_weights": str(tmp_path / "none.h5")}, "weights file .*none.h5 does not exist"),
         ({"initial_weights": str(unfinished)}, "unfinished holds no best.weights.h5"),
         ({"teacher": str(both), "input_shape": (28, 28, 1)}, "takes images of 32x32x3, and the student 28x28x1"),
-        ({"initial_weights": str(both), "parameters": {"filters": 9, "blocks": (1,)}}, "does not hold the weights"),
+        (
+            {"initial_weights": str(both), "parameters": {"filters": 9, "blocks": (1,)}},
+            "with filters=8, .*with filters=9",
+        ),
+        (
+            {"initial_weights": str(both), "network": "bireal_resnet_tiny"},
+            "of resnet_tiny .* this is bireal_resnet_tiny",
+        ),
+        ({"initial_weights": weights, "parameters": {"filters": 9, "blocks": (1,)}}, "does not hold the weights"),
+        ({"initial_weights": damaged}, "does not hold the weights"),
+        ({"network": "larq_zoo:Nope", "parameters": {}}, "larq-zoo has no model"),
     ):
         with pytest.raises(UserError, match=message):
             train(Recipe(**{**SHORT, **fields}), tmp_path / "run", verbose=0)
