@@ -54,9 +54,9 @@ def make_recipe(network: str, options: dict[str, Any]):
     try:
         return Recipe.from_json(_over(values, typed))
     except UserError as error:
-        alone = {"network": values.get("network")}
-        is_typed = str(error) == _refusal(alone | typed) and str(error) != _refusal(alone)
-        if not is_recipe_file(network) or is_typed:
+        network_alone = {"network": values.get("network")}
+        is_typed = str(error) == _refusal(network_alone | typed) and str(error) != _refusal(network_alone)
+        if is_typed or not is_recipe_file(network):
             raise
         raise UserError(f"{network}: {error}") from error
 

@@ -127,7 +127,7 @@ def _count_weights(path: str | Path) -> int:
     names: list[str] = []
     with h5py.File(path, "r") as file:
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return sum(not name.startswith(("optimizer/", "metrics/")) for name in names)
+    return sum(not name.startswith(("optimizer/", "optimizer_weights/", "metrics/")) for name in names)
 
 
 def resnet(*, filters: int = 64, blocks: tuple[int, ...] = (2, 2, 2, 2), **options) -> "tf.keras.Model":

@@ -49,7 +49,7 @@ def check_sources(run: Run) -> None:
     recipe = run.recipe
     teacher = None if recipe.teacher == TWIN else recipe.teacher
     if not (recipe.is_larq_zoo or teacher or recipe.initial_weights):
-        return  # a recipe is checked when it is made, but what is not in it
+        return  # the recipe itself was checked when it was made
     model = run.build_model()
     if teacher:
         load_teacher(recipe, model)
@@ -74,9 +74,8 @@ def load_initial_weights(model: "tf.keras.Model", recipe: Recipe) -> None:
         UserError: if there are none, or they do not fit, or the run is one of another network.
     """
     source = recipe.initial_weights
-    if Path(
-        source
-    ).is_dir():  # a file of Keras does not say what network it is of: another may have arrays of the same shapes
+    # Only a run says what network it is of: the file of another may hold arrays of the same shapes.
+    if Path(source).is_dir():
         donor = open_run(source).recipe
         if _topology(donor) != _topology(recipe):
             raise UserError(f"initial weights {source} are of {donor.network_text}, and this is {recipe.network_text}.")

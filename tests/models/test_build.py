@@ -151,6 +151,12 @@ def test_weights_are_loaded_strictly(tmp_path):
     again = larq_igp.build("igp_resnet_tiny", weights=path, **SMALL)
     for expected, loaded in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(expected, loaded)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(np.zeros((2, *model.input_shape[1:])), np.zeros(2), verbose=0)
+    model.save(tmp_path / "whole.h5")
+    model.save_weights(tmp_path / "trained.weights.h5")
+    for name in ("whole.h5", "trained.weights.h5"):  # both hold the state of the optimizer too
+        larq_igp.build("igp_resnet_tiny", weights=tmp_path / name, **SMALL)
     with pytest.raises(UserError, match="does not hold the weights of resnet_tiny"):
         larq_igp.build("resnet_tiny", weights=path, **SMALL)
     with pytest.raises(UserError, match="does not exist"):
