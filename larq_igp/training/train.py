@@ -93,6 +93,8 @@ def _train(
     steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
     devices.check_batch_size(recipe.batch_size)
     run = describe_run(folder, recipe, dataset)
+    if not _finished(run, settings.resume):
+        check_sources(run)
     with ExitStack() as held:
         checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)
         if checkpoint is None and (metrics := _finished(run, settings.resume)):
@@ -114,8 +116,6 @@ def _enter_folder(
 ) -> Checkpoint | None:
     """Lock the folder, and return what to go on from, or None to start. Only the chief writes."""
     goes_on = resume and (run.folder / CONFIG).is_file()
-    if not (goes_on and (run.folder / METRICS).is_file()):
-        check_sources(run)
     if devices.is_chief:
         if not goes_on:
             make_folder(run.folder)

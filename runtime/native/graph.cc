@@ -1,3 +1,5 @@
+// From nodes to steps, and their shapes.
+
 #include "graph.h"
 
 #include <algorithm>

@@ -55,7 +55,7 @@ struct PoolAttributes {
   int64_t stride_height = 1, stride_width = 1;
   int64_t filter_height = 1, filter_width = 1;
 
-  // Axes of the output. An empty string, or what is wrong.
+  // The window along both axes of an input. An empty string, or what is wrong.
   std::string Resolve(int64_t height, int64_t width, WindowAxis* rows, WindowAxis* columns) const;
 };
 

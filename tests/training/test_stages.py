@@ -88,6 +88,21 @@ def test_sources_that_cannot_serve_are_refused_before_anything_is_written(both, 
         assert not (tmp_path / "run").exists()
 
 
+def test_only_a_finished_run_needs_its_sources_no_more(both, tmp_path):
+    weights, folder = tmp_path / "a.weights.h5", tmp_path / "run"
+    weights.write_bytes((both / "best.weights.h5").read_bytes())
+    recipe = Recipe(**SHORT, initial_weights=str(weights))
+    metrics = train(recipe, folder, verbose=0)
+    weights.unlink()
+    assert train(recipe, folder, resume=True, verbose=0) == metrics
+    (folder / "metrics.json").unlink()
+    announced = []
+    with pytest.raises(UserError, match="does not exist"):
+        train(recipe, folder, resume=True, verbose=0, announce=announced.append)
+    assert not announced
+    assert not (folder / "status.json").exists()
+
+
 @pytest.mark.slow
 def test_bfloat16_is_as_accurate_as_float32(tmp_path):
     """Within what chance allows two equal networks on the 360 test images: three deviations of their difference."""
