@@ -8,6 +8,7 @@ from larq_igp.architectures import ZOO, get_spec
 from larq_igp.architectures.spec import FAMILIES, SpecError
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.models.build import load_weights
 from tests.conftest import SMALL
 
 TINY = [name for name in ZOO if name.endswith("_tiny")]
@@ -167,6 +168,21 @@ def test_weights_are_loaded_strictly(tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="does not hold the weights"):
         larq_igp.build("igp_resnet_tiny", weights=path, **SMALL)
+
+
+def test_damaged_weights_are_one_sentence_wherever_the_damage(tmp_path):
+    model = larq_igp.build("igp_resnet_tiny", filters=4, blocks=(1,), **SMALL)
+    path = tmp_path / "damaged.weights.h5"
+    model.save_weights(path)
+    content, refused = path.read_bytes(), 0
+    for first in range(0, len(content), len(content) // 50):
+        path.write_bytes(content[:first] + b"\xa5" * 200 + content[first + 200 :])
+        try:
+            load_weights(model, path)  # damage among the numbers is not seen
+        except UserError as error:
+            assert "does not hold the weights of igp_resnet_tiny" in str(error)
+            refused += 1
+    assert refused > 10
 
 
 @pytest.mark.parametrize(

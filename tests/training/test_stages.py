@@ -1,7 +1,6 @@
 """Runs that train something else first: a teacher, a first stage; and training in 16 bits."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,10 +60,7 @@ def test_sources_that_cannot_serve_are_refused_before_anything_is_written(both, 
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "config.json").write_bytes((both / "config.json").read_bytes())
-    weights, damaged = str(both / "best.weights.h5"), str(tmp_path / "damaged.weights.h5")
-    content = bytearray((both / "best.weights.h5").read_bytes())
-    content[100:3000] = bytes(range(100)) * 29
-    Path(damaged).write_bytes(content)
+    weights = str(both / "best.weights.h5")
     for fields, message in (
         ({"teacher": str(tmp_path / "none")}, "none is not a run directory"),
         ({"teacher": str(unfinished)}, "unfinished holds no best.weights.h5"),
@@ -80,7 +76,6 @@ def test_sources_that_cannot_serve_are_refused_before_anything_is_written(both, 
             "of resnet_tiny .* this is bireal_resnet_tiny",
         ),
         ({"initial_weights": weights, "parameters": {"filters": 9, "blocks": (1,)}}, "does not hold the weights"),
-        ({"initial_weights": damaged}, "does not hold the weights"),
         ({"network": "larq_zoo:Nope", "parameters": {}}, "larq-zoo has no model"),
     ):
         with pytest.raises(UserError, match=message):
