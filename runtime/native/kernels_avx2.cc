@@ -270,65 +270,48 @@ void Finish(const FinishTask& task) {
   FinishFloat<Vector>(task);
 }
 
-// Signs of 32 values, from 4 registers.
-struct PlainSigns {
+struct PlainValues {
   const float* values;
-  uint32_t operator()(size_t row, size_t c) const {
-    uint32_t word = 0;
-    for (int i = 0; i < 4; ++i) {
-      const __m256 y = _mm256_loadu_ps(values + row + c + 8 * i);
-      word |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ))) << (8 * i);
-    }
-    return word;
+  template <class Lanes>
+  inline __m256 operator()(size_t row, size_t c, const Lanes& lanes) const {
+    return lanes.Load(values + row + c);
   }
 };
 
-struct AffineSigns {
+struct AffineValues {
   const float *values, *multiplier, *bias;
-  uint32_t operator()(size_t row, size_t c) const {
-    uint32_t word = 0;
-    for (int i = 0; i < 4; ++i) {
-      const size_t at = c + 8 * i;
-      const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(values + row + at), _mm256_loadu_ps(multiplier + at));
-      const __m256 y = _mm256_add_ps(scaled, _mm256_loadu_ps(bias + at));
-      word |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ))) << (8 * i);
-    }
-    return word;
+  template <class Lanes>
+  inline __m256 operator()(size_t row, size_t c, const Lanes& lanes) const {
+    return _mm256_add_ps(_mm256_mul_ps(lanes.Load(values + row + c), lanes.Load(multiplier + c)), lanes.Load(bias + c));
   }
 };
 
-// Whole words by `signs`, the last channels of a row one by one by `sign`.
-template <class Signs, class Sign>
-inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Signs& signs, const Sign& sign) {
+template <class Values>
+inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Values& values) {
+  const size_t whole = channels / 32 * 32, left = channels - whole;
+  const Vector::Whole all;
+  const Vector::Some some(static_cast<int>(left % kHalf));
   for (size_t r = 0; r < rows; ++r) {
-    size_t c = 0;
-    for (; c + 32 <= channels; c += 32) *bits++ = signs(r * channels, c);
-    if (c == channels) continue;
-    uint32_t word = 0;
-    for (size_t i = c; i < channels; ++i) word |= static_cast<uint32_t>(sign(r * channels, i)) << (i - c);
-    *bits++ = word;
+    const size_t row = r * channels;
+    for (size_t c = 0; c < whole; c += 32) {
+      Vector::Signs signs;
+#pragma GCC unroll 4
+      for (int i = 0; i < 32; i += kHalf) signs.Set(values(row, c + i, all), i);
+      *bits++ = signs.Word();
+    }
+    if (left == 0) continue;
+    Vector::Signs signs;
+    size_t i = 0;
+    for (; i + kHalf <= left; i += kHalf) signs.Set(values(row, whole + i, all), static_cast<int>(i));
+    if (i < left) signs.Set(values(row, whole + i, some), static_cast<int>(i));  // lanes behind the last are 0
+    *bits++ = signs.Word();
   }
 }
 
-struct PlainSign {
-  const float* values;
-  bool operator()(size_t row, size_t c) const { return values[row + c] < 0; }
-};
-
-struct AffineSign {
-  const float *values, *multiplier, *bias;
-  bool operator()(size_t row, size_t c) const {
-    const float scaled = values[row + c] * multiplier[c];
-    return scaled + bias[c] < 0;
-  }
-};
-
-void Quantize(const float* values, size_t rows, size_t channels, uint32_t* bits) {
-  PackRows(rows, channels, bits, PlainSigns{values}, PlainSign{values});
-}
+void Quantize(const float* values, size_t rows, size_t channels, uint32_t* bits) { PackRows(rows, channels, bits, PlainValues{values}); }
 
 void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias, uint32_t* bits) {
-  PackRows(rows, channels, bits, AffineSigns{values, multiplier, bias}, AffineSign{values, multiplier, bias});
+  PackRows(rows, channels, bits, AffineValues{values, multiplier, bias});
 }
 
 }  // namespace
