@@ -1,5 +1,6 @@
 """What tests share: real data, one short training run, and a rule that CI skips nothing."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 import larq_igp  # noqa: F401  selects Keras 2 before any test imports TensorFlow
 from larq_igp.data.datasets import FASHION_DEBIAN
 from larq_igp.data.idx import find_idx_folder
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out among the processes already
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+gc.set_threshold(100_000)  # building a network makes so many objects that collecting took a tenth of the time
 
 SMALL = {"input_shape": (32, 32, 3), "num_classes": 10}
 
