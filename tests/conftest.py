@@ -1,6 +1,5 @@
 """What tests share: real data, one short training run, and a rule that CI skips nothing."""
 
-import gc
 import os
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from larq_igp.data.idx import find_idx_folder
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out among the processes already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-gc.set_threshold(100_000)  # building a network makes so many objects that collecting took a tenth of the time
 
 SMALL = {"input_shape": (32, 32, 3), "num_classes": 10}
+HANGS_SECONDS = 600
+"""A process that takes so long hangs; on a busy machine the same work takes three times as long as on an idle one."""
 
 
 def missing(resource: str) -> None:

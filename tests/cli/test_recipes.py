@@ -9,6 +9,7 @@ import pytest
 
 from larq_igp.cli.running import train
 from larq_igp.training.recipe import Recipe
+from tests.conftest import HANGS_SECONDS
 
 FILE = 'network = "resnet_tiny"\nepochs = 3\nbatch_size = 300\nlabel_smoothing = 0.1\n[parameters]\nfilters = 8\nblocks = [1]\n'
 
@@ -88,7 +89,7 @@ def test_a_network_may_be_named_by_an_option(igp, refused, tmp_path):
     assert "leave out --epochs, or name the network too" in refused("train", "--resume", tmp_path, "--epochs", 3)
     assert "leave out --strategy" in refused("launch", "--workers", 2, "resnet_tiny", "--strategy=mirrored")
     command = [sys.executable, "-m", "larq_igp", "launch", "--workers", "1", "--model", "larq_zoo:BiReal", "--dry-run"]
-    launched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    launched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANGS_SECONDS)
     assert launched.returncode == 2
     assert "larq-zoo has no model 'BiReal'. Did you mean" in launched.stderr
 

@@ -33,6 +33,7 @@ from larq_igp.training.recipe import Recipe
 from larq_igp.training.run import open_run
 from larq_igp.training.signals import StoppedError
 from larq_igp.training.train import resume, train
+from tests.conftest import HANGS_SECONDS
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ["--filters", "8", "--blocks", "1", "--input-shape", "28,28,1", "--batch-size", "100"]
@@ -47,7 +48,7 @@ def start(*arguments, before=None) -> subprocess.Popen:
 
 
 def wait_for_checkpoints(run: Path, count: int, process: subprocess.Popen) -> None:
-    deadline = time.time() + 120
+    deadline = time.time() + HANGS_SECONDS
     while len(list_checkpoints(run / "checkpoints")) < count:
         assert process.poll() is None and time.time() < deadline, process.communicate()
         time.sleep(0.01)
@@ -99,7 +100,7 @@ def stopped(tmp_path_factory) -> tuple[Path, str, int]:
     process = start("resnet_tiny", *SMALL, "--epochs", 2, "--run-dir", folder, "--checkpoint-seconds", 0)
     wait_for_checkpoints(folder, 2, process)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=HANGS_SECONDS)
     return folder, errors, process.returncode
 
 
@@ -267,7 +268,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_checkpoint(tmp_path, st
             limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))  # noqa: E731
         kept = list_checkpoints(run / "checkpoints")
         process = start("--resume", run, "--checkpoint-seconds", 0, before=limit)
-        _, errors = process.communicate(timeout=100)
+        _, errors = process.communicate(timeout=HANGS_SECONDS)
         assert process.returncode == 2
         assert re.search(
             rf"no checkpoint could be written: .*(No space left on device|File too large).* The last good one is {kept[0].name}. "
