@@ -286,6 +286,7 @@ struct AffineValues {
   }
 };
 
+// Rows of signs, 32 channels to a word: whole registers, then the last channels of a row by masked lanes.
 template <class Values>
 inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Values& values) {
   const size_t whole = channels / 32 * 32, left = channels - whole;
