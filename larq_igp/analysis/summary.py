@@ -99,6 +99,8 @@ def summarise(
     if from_graph != from_parameters:
         raise AccountingError(f"{name}: the graph gives {from_graph}, the closed form {from_parameters}")
     is_paper = (
-        (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1) and ZOO.get(name) == spec and stem != "small"
+        (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1)
+        and ZOO.get(name) == spec
+        and stem in ("auto", "imagenet")
     )
     return Summary(name, spec, model, from_graph, bits, is_paper)

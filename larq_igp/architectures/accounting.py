@@ -110,7 +110,7 @@ def closed_form(
         input_shape: ``(H, W, C)``.
         num_classes: width of the classifier.
         bits: width of the convolutions between stem and head.
-        stem: ``auto``, ``imagenet`` or ``small``, as for ``larq_igp.build``.
+        stem: ``auto``, ``imagenet``, ``small`` or ``strided``, as for ``larq_igp.build``.
         include_top: whether the classifier is counted.
 
     Raises:
@@ -118,11 +118,14 @@ def closed_form(
     """
     height, width, channels = check_input_shape(input_shape)
     ledger = _Ledger(bits)
-    if choose_stem(stem, height, width) == "imagenet":
+    kind = choose_stem(stem, height, width)
+    if kind == "imagenet":
         height, width = halved(height), halved(width)
         ledger.conv(7, channels, spec.stem_filters, height * width)
         height, width = halved(height), halved(width)
     else:
+        if kind == "strided":
+            height, width = halved(height), halved(width)
         ledger.conv(3, channels, spec.stem_filters, height * width)
     ledger.norm(spec.stem_filters)
     pixels = [halved(height, stage) * halved(width, stage) for stage in range(len(spec.blocks))]
@@ -139,7 +142,7 @@ def _count_resnet(ledger: _Ledger, spec: ResNetSpec, pixels: list[int]) -> int:
     is_fractal = spec.family == "igp_resnet"
     for stage, blocks in enumerate(spec.blocks):
         filters = spec.stage_filters(stage)
-        layers = blocks * (fractal_convolutions(spec.columns) if is_fractal else 2)
+        layers = blocks * spec.block_convolutions
         if stage:
             ledger.conv(1, filters // 2, filters, pixels[stage])
             ledger.norm(filters)
@@ -215,7 +218,7 @@ def binary_convolutions(
 ) -> list[BinaryConvolution]:
     """Return the binary convolutions of a network; arguments and errors are those of ``closed_form``."""
     height, width, _ = check_input_shape(input_shape)
-    shrink = 2 if choose_stem(stem, height, width) == "imagenet" else 0
+    shrink = {"imagenet": 2, "strided": 1, "small": 0}[choose_stem(stem, height, width)]
     stages = range(len(spec.blocks))
     pixels = [halved(height, shrink + stage) * halved(width, shrink + stage) for stage in stages]
     recorder = _Recorder()

@@ -77,6 +77,10 @@ class ResNetSpec:
         blocks: blocks of each stage; a block is a pair of layers, and for ``igp_resnet`` a fractal.
         columns: columns ``C`` of the fractal; 1 for the other families.
         join: how two branches of a fractal meet, element-wise ``mean`` (as in FractalNet, arXiv 1605.07648) or ``sum``.
+        identity: where a fractal has shortcuts: around every one of its ``layers`` (the paper's),
+            around the ``block`` alone, or ``nowhere``.
+        shortest_column: convolutions of a fractal's shortest column: 1, or 2 where the column of
+            one convolution is left out.
     """
 
     family: ResNetFamily
@@ -84,6 +88,8 @@ class ResNetSpec:
     blocks: tuple[int, ...]
     columns: int = 1
     join: Literal["mean", "sum"] = "mean"
+    identity: Literal["layers", "block", "nowhere"] = "layers"
+    shortest_column: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -98,6 +104,32 @@ class ResNetSpec:
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_resnet")
         _require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
+        self._check_ablation()
+
+    def _check_ablation(self) -> None:
+        places = ("layers", "block", "nowhere")
+        _require(
+            self.identity in places,
+            f"identity must be one of {', '.join(places)}; got {self.identity!r}.",
+        )
+        is_count = _is_count(self.shortest_column) and self.shortest_column <= 2
+        _require(is_count, f"shortest_column must be 1 or 2; got {self.shortest_column!r}.")
+        _require(
+            self.shortest_column <= fractal_depth(self.columns),
+            "shortest_column = 2 leaves out the column of one convolution: it needs 2 columns.",
+        )
+        is_plain = (self.identity, self.shortest_column) == ("layers", 1)
+        _require(
+            is_plain or self.family == "igp_resnet",
+            f"identity and shortest_column are parameters of igp_resnet; {self.family} has none.",
+        )
+
+    @property
+    def block_convolutions(self) -> int:
+        """Binary convolutions of a block."""
+        if self.family != "igp_resnet":
+            return 2
+        return fractal_convolutions(self.columns) - (self.shortest_column - 1)
 
     @property
     def depth(self) -> int:
@@ -214,13 +246,16 @@ class DenseNetSpec:
 Spec = ResNetSpec | DenseNetSpec
 
 
-def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "small"]:
+STEMS = ("imagenet", "small", "strided")
+
+
+def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "small", "strided"]:
     """Resolve the stem: ``auto`` is ``small`` for images up to 64 px on their longer side, and ``imagenet`` above.
 
     Raises:
-        SpecError: if ``stem`` is none of ``auto``, ``imagenet``, ``small``.
+        SpecError: if ``stem`` is neither ``auto`` nor one of ``STEMS``.
     """
-    _require(stem in ("auto", "imagenet", "small"), f"stem must be auto, imagenet or small; got {stem!r}.")
+    _require(stem in ("auto", *STEMS), f"stem must be auto, imagenet, small or strided; got {stem!r}.")
     if stem == "auto":
         return "small" if max(height, width) <= SMALL_IMAGE_SIDE else "imagenet"
     return stem

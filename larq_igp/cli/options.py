@@ -34,6 +34,16 @@ PARAMETERS = {
     "join": click.option(
         "--join", type=click.Choice(["mean", "sum"]), help="How branches of a fractal meet (IGP-ResNet)."
     ),
+    "identity": click.option(
+        "--identity",
+        type=click.Choice(["layers", "block", "nowhere"]),
+        help="Where a fractal has shortcuts (IGP-ResNet).",
+    ),
+    "shortest_column": click.option(
+        "--shortest-column",
+        type=int,
+        help="Convolutions of a fractal's shortest column, 1 or 2 (IGP-ResNet).",
+    ),
     "transition_filters": click.option(
         "--transition-filters", type=INTEGERS, help="Channels after each transition (DenseNets)."
     ),
@@ -65,8 +75,8 @@ network_options = stack(
     bits_option,
     shape_option,
     click.option("--pad-values", type=click.IntRange(0, 1), help="Padding of quantized convolutions.  [default: 1 at 1 bit, else 0]"),
-    click.option("--stem", type=click.Choice(["auto", "imagenet", "small"]), default="auto", show_default=True,
-                 help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above."),
+    click.option("--stem", type=click.Choice(["auto", "imagenet", "small", "strided"]), default="auto", show_default=True,
+                 help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above; strided: 3x3/2."),
     *PARAMETERS.values(),
 )  # fmt: skip
 

@@ -45,7 +45,8 @@ def build(
         weights: a weights file to load, or None for random initial weights.
         include_top: False leaves out pooling and classifier, and the output is the last feature map ``(N, h, w, c)``.
         num_classes: width of the classifier; the output is probabilities ``(N, num_classes)`` in float32.
-        stem: ``imagenet`` (7x7/2, max-pooling), ``small`` (3x3/1), or ``auto``: ``small`` for images up to 64 px.
+        stem: ``imagenet`` (7x7/2, max-pooling), ``small`` (3x3/1), ``strided`` (3x3/2), or ``auto``:
+            ``small`` for images up to 64 px.
         bits: width of weights and activations of the convolutions between stem and head: 1, 2 or 32.
         pad_values: 1 or 0, what stands outside the image for those convolutions. The default is 1 at 1 bit, which deploys exactly
             and fast, and 0 at 2 and 32 bits; the papers trained 1-bit networks with 0.

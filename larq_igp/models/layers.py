@@ -151,9 +151,12 @@ def stem(x: Tensor, *, filters: int, kind: str) -> Tensor:
 
     ``imagenet``: 7x7/2 convolution, BatchNorm, 3x3/2 max-pooling, ``(N, H, W, C) -> (N, H/4, W/4, filters)``.
     ``small``: 3x3/1 convolution, BatchNorm, ``(N, H, W, C) -> (N, H, W, filters)``.
+    ``strided``: 3x3/2 convolution, BatchNorm, ``(N, H, W, C) -> (N, H/2, W/2, filters)``.
     """
-    if kind == "small":
-        return norm(float_conv(x, filters=filters, kernel_size=3, name="stem"), name="stem")
+    if kind in ("small", "strided"):
+        strides = 2 if kind == "strided" else 1
+        x = float_conv(x, filters=filters, kernel_size=3, strides=strides, name="stem")
+        return norm(x, name="stem")
     x = norm(float_conv(x, filters=filters, kernel_size=7, strides=2, name="stem"), name="stem")
     return tf.keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
 

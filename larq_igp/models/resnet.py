@@ -51,8 +51,11 @@ def igp_block(x: Tensor, *, spec: ResNetSpec, filters: int, quantization: Quanti
     """A fractal of Bi-Real layers: ``f_1 = u; f_{c+1}(x) = join(f_c(f_c(x)), u(x))`` (Figure 2, bottom middle).
 
     Column 1 has one convolution, which spans the block; column ``C`` has ``2^(C-1)`` in a row. They are named by column and place.
+    Where ``spec.identity`` is not ``layers``, ``u`` is ``F``; if it is ``block``, the block is ``y = x + f_C(x)``. With
+    ``spec.shortest_column`` of 2 the last join and its ``u(x)`` are left out: ``f_C(x) = f_{C-1}(f_{C-1}(x))``.
     """
     join = {"mean": mean, "sum": add}[spec.join]
+    layer = bireal_layer if spec.identity == "layers" else conv_norm
 
     def layer_name(columns: int, start: int) -> str:
         return f"{name}_column{spec.columns - columns + 1}_layer{start // fractal_depth(columns) + 1}"
@@ -60,13 +63,16 @@ def igp_block(x: Tensor, *, spec: ResNetSpec, filters: int, quantization: Quanti
     def fractal(x: Tensor, columns: int, start: int) -> Tensor:
         here = layer_name(columns, start)
         if columns == 1:
-            return bireal_layer(x, filters=filters, quantization=quantization, name=here)
+            return layer(x, filters=filters, quantization=quantization, name=here)
         half = fractal_depth(columns - 1)
         deep = fractal(fractal(x, columns - 1, start), columns - 1, start + half)
-        shallow = bireal_layer(x, filters=filters, quantization=quantization, name=here)
+        if columns == spec.columns and spec.shortest_column == 2:
+            return deep
+        shallow = layer(x, filters=filters, quantization=quantization, name=here)
         return join([deep, shallow], name=f"{here}_join")
 
-    return fractal(x, spec.columns, 0)
+    y = fractal(x, spec.columns, 0)
+    return add([x, y], name=name) if spec.identity == "block" else y
 
 
 def igp_stages(x: Tensor, *, spec: ResNetSpec, quantization: Quantization) -> Tensor:

@@ -46,7 +46,7 @@ class Recipe:
         parameters: fields of its specification that are replaced.
         bits: width of the convolutions between stem and head.
         pad_values: what stands outside the image; None is 1 at 1 bit and 0 otherwise.
-        stem: ``auto``, ``imagenet`` or ``small``.
+        stem: ``auto``, ``imagenet``, ``small`` or ``strided``.
         input_quantizer: of these convolutions, a name of ``quantizers.INPUT_QUANTIZERS``; None is the first for the bits.
         kernel_quantizer: likewise, of ``quantizers.KERNEL_QUANTIZERS``.
         clip_value: beyond which the quantizers ``ste_sign`` and ``magnitude_aware_sign`` pass no gradient.

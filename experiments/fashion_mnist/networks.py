@@ -1,0 +1,118 @@
+"""The networks that are compared, as rows of data, and what they cost.
+
+All residual networks have the same storage and the same paper-FLOPs within ``TOLERANCE``, and so
+have all DenseNets. A binary ResNet of 5 pairs and 27 filters sets the budget of the residual
+networks: for these blocks a width of every IGP-ResNet meets both costs. BinaryDenseNet sets the
+budget of the DenseNets.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from larq_igp.architectures import DenseNetSpec, Spec, get_spec
+from larq_igp.architectures.accounting import Counts, closed_form
+
+INPUT_SHAPE, CLASSES, STEM = (28, 28, 1), 10, "strided"
+TOLERANCE = 0.02
+"""The largest relative difference in storage or FLOPs from the first network of the group."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the comparison.
+
+    Attributes:
+        name: in the CSV and in charts.
+        base: the name in the registry.
+        group: ``resnet`` or ``densenet``: costs are equal within a group.
+        parameters: that replace those of ``base``.
+    """
+
+    name: str
+    base: str
+    group: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Spec:
+        """The specification, parameters replaced."""
+        return get_spec(self.base, **self.parameters)
+
+    def counts(self, bits: int = 1) -> Counts:
+        """Return storage, FLOPs and the rest at a width in bits."""
+        return closed_form(
+            self.spec, input_shape=INPUT_SHAPE, num_classes=CLASSES, bits=bits, stem=STEM
+        )
+
+
+def _pairs(name: str, base: str) -> Network:
+    return Network(name, base, "resnet", {"filters": 27, "blocks": (1, 2, 2)})
+
+
+def _igp(name: str, base: str, filters: int, blocks: tuple[int, ...], **ablation) -> Network:
+    return Network(name, base, "resnet", {"filters": filters, "blocks": blocks, **ablation})
+
+
+def _dense(name: str, base: str, growth: int, blocks: int, widths: tuple[int, int]) -> Network:
+    parameters = {
+        "growth_rate": growth,
+        "blocks": (blocks,) * 3,
+        "transition_filters": widths,
+        "stem_filters": 24,
+    }
+    return Network(name, base, "densenet", parameters)
+
+
+_NETWORKS = (
+    _pairs("resnet", "resnet18_64"),
+    _pairs("bireal", "bireal_resnet18_64"),
+    _pairs("ebireal", "ebireal_resnet18_64"),
+    _igp("igp3", "igp_resnet21_53", 21, (1, 1, 1)),
+    _igp("igp4", "igp_resnet37_41", 14, (1, 2, 1)),
+    _igp("igp5", "igp_resnet69_31", 10, (1, 2, 1)),
+    # The idea taken away. "block" has all columns of igp3 but one identity, around the block.
+    # "no_identity" lacks that one too. "no_short" has it, and lacks the column of one convolution.
+    _igp("igp3_block", "igp_resnet21_53", 21, (1, 1, 1), identity="block"),
+    _igp("igp3_no_identity", "igp_resnet21_53", 21, (1, 1, 1), identity="nowhere"),
+    _igp("igp3_no_short", "igp_resnet21_53", 22, (1, 1, 1), identity="block", shortest_column=2),
+    _dense("dense", "binary_densenet51_32", 16, 6, (50, 61)),
+    _dense("edense", "ebinary_densenet51_32", 16, 6, (50, 61)),
+    _dense("igp_dense", "igp_densenet51_53", 24, 3, (47, 63)),
+)
+NETWORKS = {network.name: network for network in _NETWORKS}
+IGP_RESNETS = ("igp3", "igp4", "igp5")
+ABLATIONS = ("igp3_block", "igp3_no_identity", "igp3_no_short")
+
+
+@cache
+def block_path_costs(name: str) -> tuple[int, ...]:
+    """Return ``N_1st, N_2nd, N_3rd`` of a network's first block, from the built graph.
+
+    A block of a plain DenseNet is one layer or two halves of one, so two blocks are measured.
+    """
+    import larq_igp
+    from larq_igp.analysis.blocks import find_blocks
+    from larq_igp.analysis.paths import gradient_paths
+    from larq_igp.analysis.tensor_graph import tensor_graph
+
+    spec = NETWORKS[name].spec
+    is_dense = isinstance(spec, DenseNetSpec)
+    first: dict[str, Any] = {"blocks": (2,) if is_dense and spec.columns == 1 else (1,)}
+    if is_dense:
+        first["transition_filters"] = ()
+    spec = dataclasses.replace(spec, **first)
+    graph = tensor_graph(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM))
+    found = find_blocks(graph)
+    return gradient_paths(graph, found[0].source, found[-1].target).costs
+
+
+@cache
+def network_path_costs(name: str) -> tuple[int, ...]:
+    """Return ``N_1st, N_2nd, N_3rd`` from a network's output back to its image."""
+    import larq_igp
+    from larq_igp.analysis.paths import gradient_paths
+
+    spec = NETWORKS[name].spec
+    return gradient_paths(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM)).costs
