@@ -183,7 +183,7 @@ def stage1_channels(spec: Spec) -> int:
     if isinstance(spec, DenseNetSpec):
         return spec.stem_filters + spec.stage_growth(0)
     maps = {"resnet": 3, "bireal_resnet": 3, "ebireal_resnet": 4, "igp_resnet": spec.columns + 1}[spec.family]
-    return maps * spec.filters
+    return (maps - (spec.shortest_column - 1)) * spec.filters
 
 
 @dataclass(frozen=True)

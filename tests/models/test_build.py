@@ -191,7 +191,7 @@ def test_damaged_weights_are_one_sentence_wherever_the_damage(tmp_path):
         ({"bits": 3}, "bits must be 1, 2 or 32; got 3"),
         ({"pad_values": 2}, "pad_values must be 0 or 1; got 2"),
         ({"num_classes": 0}, "num_classes must be a positive integer; got 0"),
-        ({"stem": "big"}, "stem must be auto, imagenet or small; got 'big'"),
+        ({"stem": "big"}, "stem must be auto, imagenet, small or strided; got 'big'"),
         ({"input_shape": (16, 16, 3)}, "at least 28 px"),
         ({"bits": 32, "input_quantizer": "ste_sign"}, "a 32-bit network has no quantizers"),
         ({"width": 3}, "width is not a parameter of igp_resnet"),
