@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from experiments.fashion_mnist.plan import runs_in_order
+from experiments.fashion_mnist.plan import EPOCHS, runs_in_order
 from experiments.fashion_mnist.rows import read_rows
 from experiments.fashion_mnist.train import Trainer
+from larq_igp.files import write_atomically
 
 RESULTS = Path(__file__).parents[1] / "results" / "fashion_mnist.csv"
 RUNS = Path("runs") / "fashion_mnist"
@@ -34,10 +35,22 @@ def main() -> None:
     show_default=True,
     help="The folder of the run directories.",
 )
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder of the data set's files.  [default: where Debian's package installs them]",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=EPOCHS,
+    show_default=True,
+    help="Of a run; another number is a trial, with rows of its own.",
+)
 @click.option("--most", type=click.IntRange(1), help="How many runs to train.  [default: all]")
-def train(results: Path, runs: Path, most: int | None) -> None:
+def train(results: Path, runs: Path, data_dir: Path | None, epochs: int, most: int | None) -> None:
     """Train what is missing, in the order of the plan. SIGTERM or Ctrl-C stops it safely."""
-    sys.exit(Trainer(results, runs).train_missing(most))
+    sys.exit(Trainer(results, runs, epochs, data_dir).train_missing(most))
 
 
 @main.command()
@@ -51,6 +64,28 @@ def plan(results: Path) -> None:
         click.echo(f"{'finished' if run.name in finished else 'missing '}  {run.name}")
     missing = sum(run.name not in finished for run in planned)
     click.echo(f"{len(planned)} runs, {missing} of them missing")
+
+
+@main.command()
+@results_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write to.  [default: that of the CSV]",
+)
+def report(results: Path, output: Path | None) -> None:
+    """Write tables and charts from the CSV, however many of its runs are finished."""
+    from experiments.fashion_mnist.charts import write_charts
+    from experiments.fashion_mnist.report import report_text
+
+    rows = read_rows(results)
+    folder = output or results.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    text = folder / f"{results.stem}.md"
+    write_atomically(text, report_text(rows).encode())
+    for path in (text, *write_charts(rows, folder, results.stem)):
+        click.echo(path)
 
 
 if __name__ == "__main__":

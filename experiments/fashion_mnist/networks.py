@@ -24,13 +24,15 @@ class Network:
     """A network of the comparison.
 
     Attributes:
-        name: in the CSV and in charts.
+        name: in the CSV.
+        title: in tables and charts.
         base: the name in the registry.
         group: ``resnet`` or ``densenet``: costs are equal within a group.
         parameters: that replace those of ``base``.
     """
 
     name: str
+    title: str
     base: str
     group: str
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -47,39 +49,55 @@ class Network:
         )
 
 
-def _pairs(name: str, base: str) -> Network:
-    return Network(name, base, "resnet", {"filters": 27, "blocks": (1, 2, 2)})
+def _pairs(name: str, title: str, base: str) -> Network:
+    return Network(name, title, base, "resnet", {"filters": 27, "blocks": (1, 2, 2)})
 
 
-def _igp(name: str, base: str, filters: int, blocks: tuple[int, ...], **ablation) -> Network:
-    return Network(name, base, "resnet", {"filters": filters, "blocks": blocks, **ablation})
+def _igp(
+    name: str, title: str, base: str, filters: int, blocks: tuple[int, ...], **ablation
+) -> Network:
+    parameters = {"filters": filters, "blocks": blocks, **ablation}
+    return Network(name, title, base, "resnet", parameters)
 
 
-def _dense(name: str, base: str, growth: int, blocks: int, widths: tuple[int, int]) -> Network:
+def _igp3(name: str, title: str, filters: int, **ablation) -> Network:
+    return _igp(name, title, "igp_resnet21_53", filters, (1, 1, 1), **ablation)
+
+
+def _dense(
+    name: str, title: str, base: str, growth: int, blocks: int, widths: tuple[int, int]
+) -> Network:
     parameters = {
         "growth_rate": growth,
         "blocks": (blocks,) * 3,
         "transition_filters": widths,
         "stem_filters": 24,
     }
-    return Network(name, base, "densenet", parameters)
+    return Network(name, title, base, "densenet", parameters)
 
 
 _NETWORKS = (
-    _pairs("resnet", "resnet18_64"),
-    _pairs("bireal", "bireal_resnet18_64"),
-    _pairs("ebireal", "ebireal_resnet18_64"),
-    _igp("igp3", "igp_resnet21_53", 21, (1, 1, 1)),
-    _igp("igp4", "igp_resnet37_41", 14, (1, 2, 1)),
-    _igp("igp5", "igp_resnet69_31", 10, (1, 2, 1)),
+    _pairs("resnet", "binary ResNet12(27)", "resnet18_64"),
+    _pairs("bireal", "Bi-Real ResNet12(27)", "bireal_resnet18_64"),
+    _pairs("ebireal", "EBi-Real ResNet12(27)", "ebireal_resnet18_64"),
+    _igp3("igp3", "IGP-ResNet16(21), 3 columns", 21),
+    _igp("igp4", "IGP-ResNet36(14), 4 columns", "igp_resnet37_41", 14, (1, 2, 1)),
+    _igp("igp5", "IGP-ResNet68(10), 5 columns", "igp_resnet69_31", 10, (1, 2, 1)),
     # The idea taken away. "block" has all columns of igp3 but one identity, around the block.
-    # "no_identity" lacks that one too. "no_short" has it, and lacks the column of one convolution.
-    _igp("igp3_block", "igp_resnet21_53", 21, (1, 1, 1), identity="block"),
-    _igp("igp3_no_identity", "igp_resnet21_53", 21, (1, 1, 1), identity="nowhere"),
-    _igp("igp3_no_short", "igp_resnet21_53", 22, (1, 1, 1), identity="block", shortest_column=2),
-    _dense("dense", "binary_densenet51_32", 16, 6, (50, 61)),
-    _dense("edense", "ebinary_densenet51_32", 16, 6, (50, 61)),
-    _dense("igp_dense", "igp_densenet51_53", 24, 3, (47, 63)),
+    # "no_identity" lacks that one too. "no_short" has it, and lacks the column of one convolution,
+    # so its shortest path with a binary convolution has two.
+    _igp3("igp3_block", "3 columns, one identity", 21, identity="block"),
+    _igp3("igp3_no_identity", "3 columns, no identity", 21, identity="nowhere"),
+    _igp3(
+        "igp3_no_short",
+        "3 columns, one identity, no short column",
+        22,
+        identity="block",
+        shortest_column=2,
+    ),
+    _dense("dense", "BinaryDenseNet22(16)", "binary_densenet51_32", 16, 6, (50, 61)),
+    _dense("edense", "EBinaryDenseNet40(16)", "ebinary_densenet51_32", 16, 6, (50, 61)),
+    _dense("igp_dense", "IGP-DenseNet22(24)", "igp_densenet51_53", 24, 3, (47, 63)),
 )
 NETWORKS = {network.name: network for network in _NETWORKS}
 IGP_RESNETS = ("igp3", "igp4", "igp5")

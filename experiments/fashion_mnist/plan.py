@@ -1,12 +1,14 @@
 """The runs of the experiment, the most telling first, so that it can be stopped at any time."""
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments.fashion_mnist.networks import ABLATIONS, IGP_RESNETS, NETWORKS
 
-EPOCHS, LONG_EPOCHS = 12, 36
+EPOCHS, LONGER = 12, 3
+"""Of a run; the longer runs have ``LONGER`` times as many."""
 BATCH_SIZE, LEARNING_RATE = 128, 4e-3
 OTHER_LEARNING_RATES = (2e-3, 8e-3)
 SEEDS, MORE_SEEDS = (0, 1, 2), (3, 4)
@@ -29,41 +31,48 @@ class Run:
         return f"{self.network}-{self.bits}bit-{self.epochs}epochs{rate}-seed{self.seed}"
 
 
-def chosen_igp(rows: list[dict[str, Any]]) -> str | None:
+def chosen_igp(rows: list[dict[str, Any]], epochs: int = EPOCHS) -> str | None:
     """Return the IGP-ResNet with the best mean validation accuracy at 1 bit.
 
     Returns:
         its name, or None until every IGP-ResNet has finished the seeds that all networks have.
     """
     accuracy = {row["run"]: float(row["validation_top1"]) for row in rows}
-    names = {igp: [Run(igp, seed=seed).name for seed in SEEDS] for igp in IGP_RESNETS}
+    names = {
+        igp: [Run(igp, seed=seed, epochs=epochs).name for seed in SEEDS] for igp in IGP_RESNETS
+    }
     if not all(name in accuracy for each in names.values() for name in each):
         return None
     return max(IGP_RESNETS, key=lambda igp: statistics.mean(accuracy[n] for n in names[igp]))
 
 
-def runs_in_order(rows: list[dict[str, Any]]) -> list[Run]:
+def runs_in_order(rows: list[dict[str, Any]], epochs: int = EPOCHS) -> list[Run]:
     """Return all runs, in the order in which they are trained.
 
     Args:
         rows: of the runs that are finished. Their validation accuracy chooses the IGP-ResNet of
             the longer, the 2-bit and the additional runs; until then only Bi-Real has these.
+        epochs: of a run; another number is a trial.
     """
     order = ["bireal", "igp3", "resnet", *ABLATIONS, "ebireal", "igp4", "dense", "igp_dense"]
     order += [name for name in NETWORKS if name not in order]
     first = ("bireal", "igp3", "resnet")
     rest = [name for name in order if name not in first]
-    runs = [Run(name) for name in order]
-    runs += [Run(name, seed=seed) for seed in SEEDS[1:] for name in first]
-    runs += [Run(name, bits=32) for name in first]
-    runs += [Run(name, learning_rate=r) for r in OTHER_LEARNING_RATES for name in first[:2]]
-    runs += [Run(name, seed=seed) for seed in SEEDS[1:] for name in rest]
-    igp = chosen_igp(rows)
-    pair = ("bireal", igp) if igp else ("bireal",)
-    runs += [Run(name, epochs=LONG_EPOCHS) for name in pair]
-    runs += [Run(name, bits=2) for name in pair]
-    runs += [Run(name, bits=32) for name in rest if name not in ABLATIONS]
-    runs += [Run(name, seed=seed) for seed in MORE_SEEDS for name in ("resnet", *pair)]
-    runs += [Run(name, bits=2, seed=seed) for seed in SEEDS[1:] for name in pair]
-    runs += [Run(name, bits=32, seed=1) for name in ("resnet", *pair)]
+    pair = ("bireal", *filter(None, [chosen_igp(rows, epochs)]))
+    one = Run(order[0], epochs=epochs)
+
+    def several(names: Iterable[str], seeds: Iterable[int] = SEEDS[:1], **fields) -> list[Run]:
+        return [replace(one, network=n, seed=s, **fields) for s in seeds for n in names]
+
+    runs = several(order)
+    runs += several(first, SEEDS[1:])
+    runs += several(first, bits=32)
+    runs += [r for rate in OTHER_LEARNING_RATES for r in several(first[:2], learning_rate=rate)]
+    runs += several(rest, SEEDS[1:])
+    runs += several(pair, epochs=LONGER * epochs)
+    runs += several(pair, bits=2)
+    runs += several([name for name in rest if name not in ABLATIONS], bits=32)
+    runs += several(("resnet", *pair), MORE_SEEDS)
+    runs += several(pair, SEEDS[1:], bits=2)
+    runs += several(("resnet", *pair), SEEDS[1:2], bits=32)
     return list(dict.fromkeys(runs))

@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.files import write_atomically
-from larq_igp.training.outputs import csv_bytes
 
 COLUMNS = [
     "run", "network", "family", "base", "parameters", "bits", "seed", "epochs", "batch_size",
@@ -51,5 +51,9 @@ def add_row(path: Path, row: dict[str, Any]) -> bool:
         rows = read_rows(path)
         if any(there["run"] == row["run"] for there in rows):
             return False
-        write_atomically(path, csv_bytes([*rows, row], COLUMNS))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, row])
+        write_atomically(path, text.getvalue().encode())
         return True

@@ -18,7 +18,7 @@ from experiments.fashion_mnist.networks import (
     block_path_costs,
     network_path_costs,
 )
-from experiments.fashion_mnist.plan import BATCH_SIZE, Run, runs_in_order
+from experiments.fashion_mnist.plan import BATCH_SIZE, EPOCHS, Run, runs_in_order
 from experiments.fashion_mnist.rows import add_row, read_rows
 from larq_igp.deploy.host import describe_host
 from larq_igp.training.layout import CONFIG, HISTORY, METRICS
@@ -28,7 +28,7 @@ THREADS = 1
 """Of each run. Two processes with one thread each finish more images a second than one with two."""
 
 
-def command_line(run: Run, folder: Path) -> list[str]:
+def command_line(run: Run, folder: Path, data_dir: Path | None) -> list[str]:
     """Return the command that trains a run, or continues it."""
     network = NETWORKS[run.network]
     options: dict[str, Any] = {
@@ -41,6 +41,8 @@ def command_line(run: Run, folder: Path) -> list[str]:
         "--seed": run.seed,
         "--run-dir": folder,
     }
+    if data_dir is not None:
+        options["--data-dir"] = data_dir.absolute()
     for name, value in network.parameters.items():
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         options[f"--{name.replace('_', '-')}"] = text
@@ -49,7 +51,7 @@ def command_line(run: Run, folder: Path) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a training process: this checkout's package, ``THREADS`` threads."""
+    """Return the environment of a training process: this package, ``THREADS`` threads."""
     threads = dict.fromkeys(
         ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), str(THREADS)
     )
@@ -134,10 +136,15 @@ class Trainer:
     Attributes:
         results: the CSV.
         runs: the folder of the run directories.
+        epochs: of a run.
+        data_dir: the folder of the data set's files; None looks where they usually are.
     """
 
-    def __init__(self, results: Path, runs: Path):
+    def __init__(
+        self, results: Path, runs: Path, epochs: int = EPOCHS, data_dir: Path | None = None
+    ):
         self.results, self.runs = results.absolute(), runs.absolute()
+        self.epochs, self.data_dir = epochs, data_dir
         self._child: subprocess.Popen | None = None
         self._stopped = False
 
@@ -157,7 +164,7 @@ class Trainer:
         trained = 0
         while not self._stopped and trained != most:
             claimed = False
-            for run in runs_in_order(read_rows(self.results)):
+            for run in runs_in_order(read_rows(self.results), self.epochs):
                 if run.name in failed:
                     continue
                 with self._claimed(run) as claim:
@@ -204,8 +211,8 @@ class Trainer:
         row = row_of(run, folder)
         if add_row(self.results, row):
             self._say(
-                f"{run.name}: validation {row['validation_top1']:.2%}, test {row['test_top1']:.2%}, "
-                f"{row['train_seconds']:.0f} s, {row['images_per_second']:.0f} images/s"
+                f"{run.name}: validation {row['validation_top1']:.2%}, "
+                f"test {row['test_top1']:.2%}, {row['train_seconds']:.0f} s"
             )
         return 0
 
@@ -215,13 +222,15 @@ class Trainer:
             cpu.write("start\n")
             cpu.flush()
             self._child = subprocess.Popen(
-                command_line(run, folder),
+                command_line(run, folder, self.data_dir),
                 cwd=ROOT,
                 env=environment(),
                 stdout=log,
                 stderr=log,
                 pass_fds=(claim,),
             )
+            if self._stopped:  # the signal came while there was no process to end
+                self._child.terminate()
             _, status, usage = os.wait4(self._child.pid, 0)
             self._child.returncode = os.waitstatus_to_exitcode(status)
             cpu.write(f"{usage.ru_utime + usage.ru_stime:.2f}\n")

@@ -1,0 +1,131 @@
+"""The charts of the outcome, from the CSV alone."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
+from experiments.fashion_mnist.plan import Run, chosen_igp
+from experiments.fashion_mnist.report import correlations, path_costs
+from experiments.fashion_mnist.statistics import Row, errors, sample
+from larq_igp.files import atomic_path
+from larq_igp.report.static import new_figure
+
+COLOURS = {"residual": "#1f6fb4", "idea taken away": "#d1495b", "densely connected": "#3a7d44"}
+STYLE = {"svg.hashsalt": "fashion_mnist", "font.size": 9}
+
+
+def kind_of(name: str) -> str:
+    """Return the group that a network is coloured by."""
+    if name in ABLATIONS:
+        return "idea taken away"
+    return "residual" if NETWORKS[name].group == "resnet" else "densely connected"
+
+
+def errors_figure(rows: list[Row]) -> Any:
+    """Draw the test error of every seed, the means, and the 32-bit twins: a line for each network.
+
+    The networks of a group stand in the order of their path costs, the shortest at the bottom.
+    """
+    costs = path_costs(rows)
+    kinds = list(COLOURS)
+    names = [name for name in NETWORKS if name in costs]
+    names.sort(key=lambda name: (-kinds.index(kind_of(name)), costs[name]))
+    figure, (axes,) = new_figure(width=7.5, height=0.9 + 0.34 * max(len(names), 3))
+    for place, name in enumerate(names):
+        one, twin = (sample(errors(rows, Run(name, bits=bits))) for bits in (1, 32))
+        colour = COLOURS[kind_of(name)]
+        if one is not None:
+            axes.scatter(one.values, [place] * one.n, s=22, color=colour, alpha=0.45, linewidth=0)
+            axes.plot([one.mean] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2)
+        if twin is not None:
+            axes.scatter(
+                twin.values, [place] * twin.n, s=24, marker="D", facecolor="none", edgecolor="grey"
+            )
+    axes.set_yticks(range(len(names)), [NETWORKS[name].title for name in names], fontsize=8)
+    axes.set_xlabel("test error, %")
+    axes.set_title("dots: seeds at 1 bit; lines: their means; diamonds: 32 bits", fontsize=8)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def paths_figure(rows: list[Row]) -> Any:
+    """Draw the mean test error against ``N_2nd`` of a block, with the spread over seeds."""
+    costs = path_costs(rows)
+    figure, (axes,) = new_figure(width=7.0, height=4.4)
+    drawn = set()
+    for name in NETWORKS:
+        one = sample(errors(rows, Run(name)))
+        if one is None:
+            continue
+        kind = kind_of(name)
+        label = None if kind in drawn else kind
+        drawn.add(kind)
+        axes.errorbar(
+            costs[name], one.mean, yerr=one.deviation or 0.0, fmt="o", markersize=5, capsize=2,
+            color=COLOURS[kind], label=label,
+        )  # fmt: skip
+        axes.annotate(
+            f"{name} ({one.n})",
+            (costs[name], one.mean),
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize=7,
+        )
+    found = correlations(rows)["all residual networks"]
+    rank = "too few networks for a rank" if found is None else f"rank correlation {found.rho:+.2f}"
+    axes.set_title(f"residual networks: {rank}; seeds in brackets", fontsize=9)
+    axes.set_xscale("log")
+    ticks = (0.2, 0.5, 1, 2)
+    axes.set_xticks([1e6 * tick for tick in ticks], ticks)
+    axes.minorticks_off()
+    axes.set_xlabel("N_2nd of a block, million binary multiply-adds")
+    axes.set_ylabel("test error at 1 bit, %")
+    if drawn:
+        axes.legend(fontsize=7)
+    return figure
+
+
+def bits_figure(rows: list[Row]) -> Any:
+    """Draw the test error of the main pair against storage, at 1, 2 and 32 bits."""
+    figure, (axes,) = new_figure(width=5.5, height=3.8)
+    for name in ("bireal", chosen_igp(rows) or "igp3"):
+        points = []
+        for bits in (1, 2, 32):
+            one = sample(errors(rows, Run(name, bits=bits)))
+            if one is not None:
+                storage = NETWORKS[name].counts(bits).storage_bits / 8e3
+                points.append((storage, one.mean, one.deviation or 0.0, bits))
+        if not points:
+            continue
+        xs, ys, spread, bits_of = zip(*points, strict=True)
+        title = NETWORKS[name].title
+        axes.errorbar(xs, ys, yerr=spread, marker="o", markersize=4, capsize=2, label=title)
+        for x, y, bits in zip(xs, ys, bits_of, strict=True):
+            axes.annotate(
+                f"{bits} bit", (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7
+            )
+        axes.legend(fontsize=7)
+    axes.set_xscale("log")
+    axes.set_xlabel("storage of kernels, kB")
+    axes.set_ylabel("test error, %")
+    return figure
+
+
+FIGURES = {"errors": errors_figure, "paths": paths_figure, "bits": bits_figure}
+
+
+def write_charts(rows: list[Row], folder: Path, stem: str) -> list[Path]:
+    """Write every chart as ``STEM_NAME.svg``; the same rows give the same bytes."""
+    written = []
+    with matplotlib.rc_context(STYLE):
+        for name, draw in FIGURES.items():
+            path = folder / f"{stem}_{name}.svg"
+            with atomic_path(path) as temporary:
+                draw(rows).savefig(temporary, format="svg", metadata={"Date": None})
+            written.append(path)
+    return written

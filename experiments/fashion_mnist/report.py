@@ -1,0 +1,213 @@
+"""The outcome in Markdown, from the CSV alone; what has not finished is named."""
+
+from collections import defaultdict
+
+from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
+from experiments.fashion_mnist.plan import (
+    EPOCHS,
+    LEARNING_RATE,
+    LONGER,
+    OTHER_LEARNING_RATES,
+    Run,
+    chosen_igp,
+    runs_in_order,
+)
+from experiments.fashion_mnist.statistics import (
+    Correlation,
+    Row,
+    Sample,
+    errors,
+    paired,
+    rank_correlation,
+    sample,
+)
+
+COMPARISONS = (
+    ("bireal", "resnet", "a shortcut around every layer"),
+    ("ebireal", "bireal", "more shortcuts, none of them shorter"),
+    ("igp3", "bireal", "shorter paths, 3 columns"),
+    ("igp4", "bireal", "shorter paths, 4 columns"),
+    ("igp5", "bireal", "shorter paths, 5 columns"),
+    ("igp3_block", "igp3", "one identity around the block in place of one around every layer"),
+    ("igp3_no_identity", "igp3_block", "the identity taken away"),
+    ("igp3_no_short", "igp3_block", "the path of one convolution taken away"),
+    ("edense", "dense", "more shortcuts, twice as many layers of half the growth"),
+    ("igp_dense", "dense", "fractals"),
+)
+"""First network, second network, what the first has that the second has not."""
+
+
+def percent(one: Sample | None) -> str:
+    """Return mean and standard deviation of an error for a table."""
+    if one is None:
+        return "-"
+    spread = "" if one.deviation is None else f" ± {one.deviation:.2f}"
+    return f"{one.mean:.2f}{spread}"
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]], texts: int = 1) -> str:
+    """Return a Markdown table whose first columns are texts, the others numbers."""
+    rule = ["---"] * texts + ["---:"] * (len(header) - texts)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+
+
+def path_costs(rows: list[Row]) -> dict[str, int]:
+    """Return ``N_2nd`` of the first block of each network that has a row."""
+    return {row["network"]: int(row["block_n_2nd"]) for row in rows}
+
+
+def networks_table(rows: list[Row]) -> str:
+    """Compare all networks at 1 bit with their 32-bit twins."""
+    costs = path_costs(rows)
+    lines = []
+    for network in NETWORKS.values():
+        counts = network.counts()
+        test = sample(errors(rows, Run(network.name)))
+        validation = sample(errors(rows, Run(network.name), "validation"))
+        twin = sample(errors(rows, Run(network.name, bits=32)))
+        lines.append((
+            f"`{network.name}`: {network.title}",
+            f"{counts.storage_bits / 1e3:,.0f}",
+            f"{counts.flops / 1e3:,.0f}",
+            f"{costs[network.name] / 1e3:,.0f}" if network.name in costs else "-",
+            str(test.n if test else 0),
+            percent(test),
+            percent(validation),
+            "-" if network.name in ABLATIONS else percent(twin),
+            "-" if network.name in ABLATIONS else str(twin.n if twin else 0),
+        ))  # fmt: skip
+    header = (
+        "network", "storage, kbit", "FLOPs, 1e3", "N_2nd of a block, 1e3", "n", "test error, %",
+        "validation error, %", "32-bit twin, test error, %", "n",
+    )  # fmt: skip
+    return table(header, lines)
+
+
+def difference(one: Sample | None) -> tuple[str, str, str]:
+    """Return mean, interval and n of a paired difference for a table."""
+    if one is None:
+        return "-", "-", "0"
+    interval = one.interval
+    text = "-" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}"
+    return f"{one.mean:+.2f}", text, str(one.n)
+
+
+def differences_table(rows: list[Row]) -> str:
+    """Compare pairs of networks, seed by seed, at 1 bit."""
+    lines = []
+    for first, second, what in COMPARISONS:
+        pair = paired(errors(rows, Run(first)), errors(rows, Run(second)))
+        lines.append((f"`{first}` - `{second}`", what, *difference(pair)))
+    header = ("errors compared", "what the first has", "difference, points", "95 % interval", "n")
+    return table(header, lines, texts=2)
+
+
+def mean_errors(rows: list[Row], names: list[str]) -> list[tuple[float, float]]:
+    """Return ``(N_2nd, mean test error)`` at 1 bit of each network that has a row."""
+    costs, pairs = path_costs(rows), []
+    for name in names:
+        one = sample(errors(rows, Run(name)))
+        if one is not None:
+            pairs.append((float(costs[name]), one.mean))
+    return pairs
+
+
+def correlations(rows: list[Row]) -> dict[str, Correlation | None]:
+    """Return the rank correlation of mean test error and ``N_2nd`` over groups of networks."""
+    resnets = [n.name for n in NETWORKS.values() if n.group == "resnet"]
+    groups = {
+        "all residual networks": resnets,
+        "the residual networks of the paper": [n for n in resnets if n not in ABLATIONS],
+        "all networks": list(NETWORKS),
+    }
+    return {what: rank_correlation(mean_errors(rows, names)) for what, names in groups.items()}
+
+
+def correlations_table(rows: list[Row]) -> str:
+    """Show the rank correlations."""
+    lines = []
+    for what, found in correlations(rows).items():
+        cells = ("-", "-", "-")
+        if found is not None:
+            cells = (f"{found.rho:+.2f}", f"{found.p:.2g}", str(found.n))
+        lines.append((what, *cells))
+    return table(("networks", "rho", "p", "n"), lines)
+
+
+def variants_table(rows: list[Row]) -> str:
+    """Show the longer runs, the other widths in bits and the other learning rates."""
+    lines = []
+    for name in dict.fromkeys(("bireal", "igp3", chosen_igp(rows) or "igp3")):
+        variants = {
+            "1 bit": Run(name),
+            "2 bits": Run(name, bits=2),
+            "32 bits": Run(name, bits=32),
+            f"1 bit, {LONGER * EPOCHS} epochs": Run(name, epochs=LONGER * EPOCHS),
+        }
+        variants |= {
+            f"1 bit, learning rate {rate:g}": Run(name, learning_rate=rate)
+            for rate in OTHER_LEARNING_RATES
+        }
+        for what, run in variants.items():
+            one = sample(errors(rows, run))
+            storage = f"{NETWORKS[name].counts(run.bits).storage_bits / 1e3:,.0f}"
+            lines.append((f"`{name}`", what, storage, percent(one), str(one.n if one else 0)))
+    header = ("network", "variant", "storage, kbit", "test error, %", "n")
+    return table(header, lines, texts=2)
+
+
+def missing_text(rows: list[Row]) -> str:
+    """Name the runs that have no row."""
+    finished = {row["run"] for row in rows}
+    seeds = defaultdict(list)
+    for run in runs_in_order(rows):
+        if run.name not in finished:
+            seeds[run.name.rpartition("-seed")[0]].append(str(run.seed))
+    if not seeds:
+        text = "No run is missing."
+    else:
+        listed = "; ".join(f"{name}: {', '.join(s)}" for name, s in seeds.items())
+        text = f"{sum(map(len, seeds.values()))} runs are missing, by seed: {listed}."
+    if chosen_igp(rows) is None:
+        text += " The runs of the IGP-ResNet that validation prefers are not counted yet."
+    return text
+
+
+def report_text(rows: list[Row]) -> str:
+    """Return the whole report."""
+    versions = sorted(
+        {f"TensorFlow {r['tensorflow']}, {r['cpu']}, {r['threads']} thread" for r in rows}
+    )
+    cpu = sum(float(row["cpu_seconds"]) for row in rows) / 3600
+    wall = sum(float(row["train_seconds"]) for row in rows) / 3600
+    best = chosen_igp(rows)
+    return "\n\n".join(
+        (
+            "# Fashion-MNIST: what came out",
+            "Written by `python -m experiments.fashion_mnist report` from `fashion_mnist.csv`. "
+            "Errors are of the 10,000 test images, measured once, with the weights of the epoch "
+            "that did best on 5,000 validation images. A spread is the standard deviation over "
+            "n seeds.",
+            "## All networks",
+            f"1 bit, {EPOCHS} epochs, learning rate {LEARNING_RATE:g}. "
+            + (f"Validation prefers `{best}` among the IGP-ResNets." if best else ""),
+            networks_table(rows),
+            "## Pairs, seed by seed",
+            "Runs of one seed see the same images in the same order. A negative difference says "
+            "that the first network errs less.",
+            differences_table(rows),
+            "## Error and path cost",
+            "Spearman's rank correlation of the mean test error and N_2nd of a network's first "
+            "block, 1 bit. The hypothesis wants +1.",
+            correlations_table(rows),
+            "![Error against path cost](fashion_mnist_paths.svg)",
+            "![All errors](fashion_mnist_errors.svg)",
+            "## Bits, epochs, learning rates",
+            variants_table(rows),
+            "![Error against storage](fashion_mnist_bits.svg)",
+            "## What it took",
+            f"{len(rows)} runs, {cpu:.1f} CPU hours, {wall:.1f} hours in training steps. "
+            + "; ".join(versions) + ".",
+            missing_text(rows),
+        )
+    ) + "\n"  # fmt: skip
