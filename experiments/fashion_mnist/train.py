@@ -158,28 +158,32 @@ class Trainer:
             the exit code: 0 if nothing is missing, 1 if a run failed, 130 if asked to stop.
         """
         self.runs.mkdir(parents=True, exist_ok=True)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        signals = (signal.SIGTERM, signal.SIGINT)
+        before = [signal.signal(number, self._stop) for number in signals]
         failed: set[str] = set()
         trained = 0
-        while not self._stopped and trained != most:
-            claimed = False
-            for run in runs_in_order(read_rows(self.results), self.epochs):
-                if run.name in failed:
-                    continue
-                with self._claimed(run) as claim:
-                    if claim is None:
-                        continue
-                    claimed = True
-                    code = self._finish(run, claim)
-                    if code and not self._stopped:
-                        failed.add(run.name)
-                        self._say(f"{run.name}: failed with exit code {code}, see its log")
-                    trained += 1
-                break  # the plan may have changed
-            if not claimed:
-                break
+        try:
+            while not self._stopped and trained != most and self._train_next(failed):
+                trained += 1
+        finally:
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
         return 130 if self._stopped else int(bool(failed))
+
+    def _train_next(self, failed: set[str]) -> bool:
+        """Train the first run that is free and has not failed; return whether there was one."""
+        for run in runs_in_order(read_rows(self.results), self.epochs):
+            if run.name in failed:
+                continue
+            with self._claimed(run) as claim:
+                if claim is None:
+                    continue
+                code = self._finish(run, claim)
+                if code and not self._stopped:
+                    failed.add(run.name)
+                    self._say(f"{run.name}: failed with exit code {code}, see its log")
+                return True
+        return False
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopped = True
