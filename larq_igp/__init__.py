@@ -9,8 +9,9 @@ The package is a pipeline, one folder a step, each usable on its own:
 5. ``deploy`` converts to ``.tflite``, audits, verifies and times,
 6. ``analysis`` counts storage, multiply-accumulates and memory.
 
-Importing ``larq_igp`` imports no TensorFlow. It does select Keras 2, the one that Larq is written for, by setting
-``TF_USE_LEGACY_KERAS`` for the TensorFlow that is imported later; see ``larq_igp.keras2``.
+Importing ``larq_igp`` imports no TensorFlow. It does select Keras 2, the one that Larq is written
+for, by setting ``TF_USE_LEGACY_KERAS`` for the TensorFlow that is imported later; see
+``larq_igp.keras2``.
 """
 
 import importlib

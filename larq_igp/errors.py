@@ -1,4 +1,7 @@
-"""Errors that are the user's to mend: one clear sentence, shown without a traceback by the command line."""
+"""Errors that are the user's to mend:
+
+one clear sentence, shown without a traceback by the command line.
+"""
 
 
 class UserError(Exception):

@@ -36,11 +36,17 @@ def test_parts_import_only_what_they_may(part):
 
 
 def run_python(code: str) -> subprocess.CompletedProcess:
-    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    environment = {
+        name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["train", "--help"], ["nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["list", "--json"], ["train", "--help"], ["nonsense"]]
+)
 def test_quick_commands_do_not_import_tensorflow(arguments):
     code = f"""
 import sys
@@ -56,13 +62,19 @@ except SystemExit:
 
 
 def test_importing_the_package_selects_keras_2_without_tensorflow():
-    code = "import os, sys, larq_igp; assert os.environ['TF_USE_LEGACY_KERAS'] == '1'; assert 'tensorflow' not in sys.modules"
+    code = (
+        "import os, sys, larq_igp; assert os.environ['TF_USE_LEGACY_KERAS'] == '1'; assert "
+        "'tensorflow' not in sys.modules"
+    )
     assert run_python(code).returncode == 0
 
 
 def test_keras_3_that_is_already_active_is_one_clear_sentence():
     pytest.importorskip("keras", minversion="3")
-    code = "import tensorflow as tf; tf.keras.layers; import larq_igp; larq_igp.build('igp_resnet_tiny')"
+    code = (
+        "import tensorflow as tf; tf.keras.layers; import larq_igp; "
+        "larq_igp.build('igp_resnet_tiny')"
+    )
     finished = run_python(code)
     assert finished.returncode == 1
     last = finished.stderr.strip().splitlines()[-1]

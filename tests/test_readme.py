@@ -21,7 +21,11 @@ def test_the_table_is_what_the_command_prints(igp):
 
 def commands() -> list[str]:
     return sorted(
-        {line.strip().split("#")[0].strip() for line in README.splitlines() if line.startswith("    larq-igp ")}
+        {
+            line.strip().split("#")[0].strip()
+            for line in README.splitlines()
+            if line.startswith("    larq-igp ")
+        }
     )
 
 
@@ -37,7 +41,10 @@ def test_its_python_runs():
     exec(code, names)  # the README's own example
     assert names["model"].output_shape == (None, 1000)
     small = get_spec("igp_resnet_tiny")
-    assert names["small"].count_params() == closed_form(small, input_shape=(32, 32, 3), num_classes=10).parameters
+    assert (
+        names["small"].count_params()
+        == closed_form(small, input_shape=(32, 32, 3), num_classes=10).parameters
+    )
 
 
 def test_its_targets_and_folders_exist():

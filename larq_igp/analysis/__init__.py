@@ -1,6 +1,12 @@
 """What a Keras graph costs, layer by layer, and what its gradient paths are."""
 
-from larq_igp.analysis.graph import LayerCount, UnknownLayerError, count, count_layers, stage1_channels
+from larq_igp.analysis.count import (
+    LayerCount,
+    UnknownLayerError,
+    count,
+    count_layers,
+    stage1_channels,
+)
 from larq_igp.analysis.paths import GradientPaths, PathClass, gradient_paths
 
 __all__ = [

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph
+from larq_igp.graph.tensor_graph import GraphError, TensorGraph
 
 BLOCK = re.compile(r"(stage\d+_block\d+)(_|$)")
 
@@ -36,17 +36,25 @@ def find_blocks(graph: TensorGraph) -> list[Block]:
             members.setdefault(match[1], []).append(index)
     if not members:
         raise GraphError(
-            "no layer of this model is named like stage1_block1: give --source and --target in place of --block."
+            "no layer of this model is named like stage1_block1: give --source and --target in "
+            "place of --block."
         )
     blocks = []
     for name, indices in members.items():
         inside = set(indices)
         sources = {i for index in indices for i in graph.places[index].inputs if i not in inside}
         targets = {
-            i for index, place in enumerate(graph.places) if index not in inside for i in place.inputs if i in inside
+            i
+            for index, place in enumerate(graph.places)
+            if index not in inside
+            for i in place.inputs
+            if i in inside
         }
         targets |= inside & set(graph.outputs)
         if len(sources) != 1 or len(targets) != 1:
-            raise GraphError(f"block {name} has {len(sources)} ways in and {len(targets)} out; one each is needed.")
+            raise GraphError(
+                f"block {name} has {len(sources)} ways in and {len(targets)} out; one each is "
+                "needed."
+            )
         blocks.append(Block(name, sources.pop(), targets.pop()))
     return blocks

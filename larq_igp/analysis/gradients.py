@@ -1,6 +1,8 @@
-"""How noisy the gradient of each binary layer is, set against its gradient paths to the loss (paper, section 3.2: noise = f(N_ops)).
+"""How noisy the gradient of each binary layer is, set against its gradient paths to the loss
+(paper, section 3.2: noise = f(N_ops)).
 
-Measured at fixed weights over the mini-batches of one pass, BatchNorm with the statistics of each batch as in training.
+Measured at fixed weights over the mini-batches of one pass, BatchNorm with the statistics of each
+batch as in training.
 """
 
 import math
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from larq_igp.analysis.paths import distances_to_target, gradient_paths
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.graph.tensor_graph import GraphError, TensorGraph, tensor_graph
 from larq_igp.keras2 import tf
 
 
@@ -22,9 +24,10 @@ class LayerGradient:
     Attributes:
         layer: its name.
         signal_to_noise: see ``signal_to_noise``; noise is its inverse.
-        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of them, itself among them: pure noise
-            over ``B`` batches gives ``1 / sqrt(B)``.
-        cosine_to_twin: cosine between the gradient over all and that of the 32-bit twin at the same weights; None without a twin.
+        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of
+            them, itself among them: pure noise over ``B`` batches gives ``1 / sqrt(B)``.
+        cosine_to_twin: cosine between the gradient over all and that of the 32-bit twin at the same
+            weights; None without a twin.
         costs: ``N_1st, N_2nd, N_3rd`` from the layer's output to the model's output.
         convolutions_ahead: binary convolutions on the longest path to the output.
         mean_length: binary convolutions on a path to the output, averaged over all paths.
@@ -47,7 +50,8 @@ class Correlation:
         predictor: ``N_1st``, ``N_2nd``, ``N_3rd``, ``mean_length`` or ``convolutions_ahead``.
         measured: ``signal_to_noise``, ``cosine_to_full`` or ``cosine_to_twin``.
         rho: from -1 to 1; None where one of the two is constant and nothing can be said.
-        p_value: of no correlation; None likewise. Layers of one network are no independent samples: take it as a scale, not a proof.
+        p_value: of no correlation; None likewise. Layers of one network are no independent samples:
+            take it as a scale, not a proof.
         layers: how many went in.
     """
 
@@ -78,7 +82,9 @@ class GradientReport:
 
 def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
     found = {
-        p.name: (i, p.layer) for i, p in enumerate(graph.places) if p.cost is not None and hasattr(p.layer, "kernel")
+        p.name: (i, p.layer)
+        for i, p in enumerate(graph.places)
+        if p.cost is not None and hasattr(p.layer, "kernel")
     }
     if not found:
         raise GraphError("the model holds no binary convolution whose gradient could be measured.")
@@ -86,7 +92,9 @@ def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
 
 
 def _gradients(model: "tf.keras.Model", kernels: list, batches: Sequence[tuple]) -> np.ndarray:
-    """Return the gradients of the loss, one object array row for each batch, flattened kernels as columns."""
+    """Return the gradients of the loss, one object array row for each batch, flattened kernels as
+    columns.
+    """
     loss_of = tf.keras.losses.SparseCategoricalCrossentropy()
 
     @tf.function
@@ -108,10 +116,11 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
-    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite if all are alike, 0 if all are 0.
+    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite
+    if all are alike, 0 if all are 0.
 
-    The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken off: pure noise gives 0 on average,
-    and a value below 0 means that no signal stands out.
+    The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken
+    off: pure noise gives 0 on average, and a value below 0 means that no signal stands out.
     """
     stacked = np.stack(gradients)
     mean = stacked.mean(axis=0)
@@ -123,18 +132,24 @@ def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
 
 
 def measure_gradients(
-    model: "tf.keras.Model", batches: Sequence[tuple], *, twin: "tf.keras.Model | None" = None, bits: int = 1
+    model: "tf.keras.Model",
+    batches: Sequence[tuple],
+    *,
+    twin: "tf.keras.Model | None" = None,
+    bits: int = 1,
 ) -> GradientReport:
     """Measure the kernel gradients of every binary convolution of a classifier.
 
     Args:
-        model: maps images to probabilities. BatchNorm's moving statistics change; the weights do not.
+        model: maps images to probabilities. BatchNorm's moving statistics change; the weights do
+            not.
         batches: ``(images, labels)``, at least two.
         twin: the 32-bit twin; it takes over the model's weights, layer by layer.
         bits: as of ``gradient_paths``.
 
     Raises:
-        GraphError: if there are fewer than two batches, no binary convolution, or the twin has other layers.
+        GraphError: if there are fewer than two batches, no binary convolution, or the twin has
+            other layers.
     """
     if len(batches) < 2:
         raise GraphError(f"noise needs at least 2 mini-batches; got {len(batches)}.")
@@ -160,7 +175,8 @@ def measure_gradients(
                 else _cosine(full, np.mean(list(twin_rows[:, column]), axis=0)),
                 costs=costs[index],
                 convolutions_ahead=max(ahead.lengths),
-                mean_length=sum(length * count for length, count in ahead.lengths.items()) / ahead.total,
+                mean_length=sum(length * count for length, count in ahead.lengths.items())
+                / ahead.total,
             )
         )
     return GradientReport(tuple(layers), tuple(correlate(layers)), len(batches), len(batches[0][1]))

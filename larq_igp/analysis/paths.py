@@ -1,12 +1,15 @@
 """Exact gradient paths of a network (paper, section 3.2).
 
-A gradient flows back along every path of the graph, and the paper takes the binary operations on a path as the measure of the noise
-that it gathers: the cost of a path is the sum of ``H * W * Cin * Cout * h * w`` over its binary convolutions, and all else is free.
-``N_1st < N_2nd < N_3rd`` are the smallest distinct costs, ``L_*`` the binary convolutions on such a path.
+A gradient flows back along every path of the graph, and the paper takes the binary operations on a
+path as the measure of the noise
+that it gathers: the cost of a path is the sum of ``H * W * Cin * Cout * h * w`` over its binary
+convolutions, and all else is free. ``N_1st < N_2nd < N_3rd`` are the smallest distinct costs,
+``L_*`` the binary convolutions on such a path.
 
-There are more paths than atoms, so none is listed. Walking the tensors in topological order, each keeps the ``k`` smallest distinct
-costs at which it can be reached and in how many ways. That loses nothing: were ``c - w`` not among the ``k`` smallest at the tensor
-before, ``k`` smaller costs would stand before ``c`` here too. Work grows with edges times ``k`` times the length of the longest path.
+There are more paths than atoms, so none is listed. Walking the tensors in topological order, each
+keeps the ``k`` smallest distinct costs at which it can be reached and in how many ways. That loses
+nothing: were ``c - w`` not among the ``k`` smallest at the tensor before, ``k`` smaller costs would
+stand before ``c`` here too. Work grows with edges times ``k`` times the length of the longest path.
 """
 
 from collections import Counter
@@ -14,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.graph.tensor_graph import GraphError, TensorGraph, tensor_graph
 
 
 @dataclass(frozen=True)
@@ -73,23 +76,32 @@ class GradientPaths:
 
 
 _Ways = dict[int, dict[int, list]]
-"""Cost -> length -> [paths, tensor before, its cost, its length]: of the tensors before, one is kept as witness."""
+"""Cost -> length -> [paths, tensor before, its cost, its length]:
+
+of the tensors before, one is kept as witness.
+"""
 
 
-def gradient_paths(model: Any, source: Any = None, target: Any = None, k: int = 3, *, bits: int = 1) -> GradientPaths:
+def gradient_paths(
+    model: Any, source: Any = None, target: Any = None, k: int = 3, *, bits: int = 1
+) -> GradientPaths:
     """Return the gradient paths of a functional model, counted exactly.
 
-    Paths run from the source's output to the target's output: the target's own operations count, the source's do not.
+    Paths run from the source's output to the target's output: the target's own operations count,
+    the source's do not.
 
     Args:
         model: any Keras functional model, nested models included, or its ``TensorGraph``.
-        source: a layer, its name (``outer/inner`` in nested models), a Keras tensor, or several of these; None is the model's inputs.
+        source: a layer, its name (``outer/inner`` in nested models), a Keras tensor, or several of
+            these; None is the model's inputs.
         target: likewise; None is the model's outputs.
         k: how many distinct costs to return; fewer come back if there are no more.
-        bits: a convolution counts as binary if neither operand is wider; 32 counts all of Larq's, whatever their quantizers.
+        bits: a convolution counts as binary if neither operand is wider; 32 counts all of Larq's,
+            whatever their quantizers.
 
     Returns:
-        the ``k`` smallest costs, and how many paths have which length; nothing of either if no path leads from source to target.
+        the ``k`` smallest costs, and how many paths have which length; nothing of either if no path
+        leads from source to target.
 
     Raises:
         GraphError: if the model is not functional, or holds no such layer or tensor.
@@ -142,7 +154,9 @@ def _merge(arriving: Iterable[tuple[_Ways, int, int, int]], k: int) -> _Ways:
     return {cost: merged[cost] for cost in sorted(merged)[:k]}
 
 
-def _describe(graph: TensorGraph, ways: list[_Ways], cost: int, by_length: dict[int, list]) -> PathClass:
+def _describe(
+    graph: TensorGraph, ways: list[_Ways], cost: int, by_length: dict[int, list]
+) -> PathClass:
     length = min(by_length)
     _, place, base, steps = by_length[length]
     indices = []
@@ -150,13 +164,19 @@ def _describe(graph: TensorGraph, ways: list[_Ways], cost: int, by_length: dict[
         indices.append(place)
         _, place, base, steps = ways[place][base][steps]
     indices.reverse()
-    convolutions = tuple(graph.places[i].name for i in indices[1:] if graph.places[i].cost is not None)
+    convolutions = tuple(
+        graph.places[i].name for i in indices[1:] if graph.places[i].cost is not None
+    )
     counts = {size: entry[0] for size, entry in sorted(by_length.items())}
-    return PathClass(cost, length, counts, tuple(graph.places[i].name for i in indices), convolutions)
+    return PathClass(
+        cost, length, counts, tuple(graph.places[i].name for i in indices), convolutions
+    )
 
 
 def distances_to_target(graph: TensorGraph, k: int = 3) -> list[tuple[int, ...]]:
-    """Return, for each tensor of a graph, the ``k`` smallest distinct costs from it to the model's outputs, in one walk backwards."""
+    """Return, for each tensor of a graph, the ``k`` smallest distinct costs from it to the model's
+    outputs, in one walk backwards.
+    """
     costs: list[set[int]] = [set() for _ in graph.places]
     for output in graph.outputs:
         costs[output].add(0)

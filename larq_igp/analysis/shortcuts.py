@@ -1,17 +1,21 @@
 """Shortcuts and depth of a network, read from its graph (paper, Table 1)."""
 
-from larq_igp.analysis.graph import KERNELS
-from larq_igp.analysis.tensor_graph import TensorGraph
+from larq_igp.analysis.count import KERNELS
+from larq_igp.graph.tensor_graph import TensorGraph
 from larq_igp.keras2 import tf
 
-JOINS: tuple[type, ...] = (tf.keras.layers.Add, tf.keras.layers.Average, tf.keras.layers.Concatenate)
+JOINS: tuple[type, ...] = (
+    tf.keras.layers.Add,
+    tf.keras.layers.Average,
+    tf.keras.layers.Concatenate,
+)
 
 
 def count_shortcuts(graph: TensorGraph) -> int:
     """Count shortcuts: where a tensor is joined, unchanged, with something that was made from it.
 
-    The shortcut of a ResNet's transition, which passes a convolution of its own, is none: what it brings is not what the other branch
-    was made from.
+    The shortcut of a ResNet's transition, which passes a convolution of its own, is none: what it
+    brings is not what the other branch was made from.
     """
     made_from: list[int] = []  # a bit for each tensor before
     for place in graph.places:
@@ -22,7 +26,9 @@ def count_shortcuts(graph: TensorGraph) -> int:
     shortcuts = 0
     for place in graph.places:
         if isinstance(place.layer, JOINS):
-            shortcuts += sum(any(made_from[other] >> one & 1 for other in place.inputs) for one in place.inputs)
+            shortcuts += sum(
+                any(made_from[other] >> one & 1 for other in place.inputs) for one in place.inputs
+            )
     return shortcuts
 
 

@@ -14,7 +14,8 @@ FIX = {
     "tf-keras": "pip install 'tf-keras~={release}.0', the release of TensorFlow",
     "larq": "pip install 'larq>=0.14,<0.15'",
     "larq-zoo": "pip install 'larq-zoo>=2.4,<3'; needed to compare with its networks only",
-    "larq-compute-engine": "pip install 'larq-compute-engine>=0.16,<0.17'; needed to convert 1-bit networks, wheels for x86-64 and macOS",
+    "larq-compute-engine": "pip install 'larq-compute-engine>=0.16,<0.17'; needed to convert "
+    "1-bit networks, wheels for x86-64 and macOS",
     "larq-igp-runtime": "pip install ./runtime; runs converted files without Larq Compute Engine",
     "tensorflow-datasets": "pip install 'tensorflow-datasets>=4.8.3,<4.9'",
     "scikit-learn": "pip install scikit-learn; holds the digits",
@@ -26,7 +27,10 @@ OPTIONAL = {"larq-zoo", "larq-compute-engine", "larq-igp-runtime", "tensorflow-d
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: its state is ``ok``, ``optional`` (missing, and only something is lost) or ``missing``."""
+    """One thing looked at:
+
+    its state is ``ok``, ``optional`` (missing, and only something is lost) or ``missing``.
+    """
 
     name: str
     state: str
@@ -40,7 +44,10 @@ def _distribution(name: str) -> Finding:
         return Finding(name, "ok", version)
     release = ".".join((installed_version("tensorflow") or "2.19").split(".")[:2])
     return Finding(
-        name, "optional" if name in OPTIONAL else "missing", "not installed", FIX[name].format(release=release)
+        name,
+        "optional" if name in OPTIONAL else "missing",
+        "not installed",
+        FIX[name].format(release=release),
     )
 
 
@@ -59,7 +66,8 @@ def _keras() -> Finding:
         from larq_igp.keras2 import tf
 
         devices = ", ".join(
-            device.name.replace("/physical_device:", "") for device in tf.config.list_physical_devices()
+            device.name.replace("/physical_device:", "")
+            for device in tf.config.list_physical_devices()
         )
         return Finding("keras", "ok", f"Keras 2 on {devices}")
     except ImportError as error:
@@ -79,7 +87,9 @@ def _fashion_mnist() -> Finding:
 @click.command(short_help="Show what is installed, what is missing, how to fix it.")
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show what is installed, what is missing and how to fix it; exit code 1 if something needed is missing."""
+    """Show what is installed, what is missing and how to fix it; exit code 1 if something needed is
+    missing.
+    """
     with progress_on_stderr(as_json):
         findings = [_python(), *[_distribution(name) for name in FIX]]
         keras = _keras()

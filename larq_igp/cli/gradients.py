@@ -2,7 +2,13 @@
 
 import click
 
-from larq_igp.cli.options import data_options, network_options, seed_option, subject_dataset_option, weights_option
+from larq_igp.cli.options import (
+    data_options,
+    network_options,
+    seed_option,
+    subject_dataset_option,
+    weights_option,
+)
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 MEASURED = {
@@ -16,40 +22,86 @@ MEASURED = {
 @click.argument("source", metavar="RUN-or-NAME")
 @subject_dataset_option
 @data_options
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a mini-batch.")
-@click.option("--batches", type=click.IntRange(2), default=20, show_default=True, help="Mini-batches to measure over.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Images in a mini-batch.",
+)
+@click.option(
+    "--batches",
+    type=click.IntRange(2),
+    default=20,
+    show_default=True,
+    help="Mini-batches to measure over.",
+)
 @weights_option
-@click.option("--twin/--no-twin", default=True, show_default=True, help="Also compare with the 32-bit twin.")
-@click.option("--plot", type=click.Path(), help="Also draw noise against operations: a .png, .svg or .pdf to write.")
+@click.option(
+    "--twin/--no-twin", default=True, show_default=True, help="Also compare with the 32-bit twin."
+)
+@click.option(
+    "--plot",
+    type=click.Path(),
+    help="Also draw noise against operations: a .png, .svg or .pdf to write.",
+)
 @network_options
 @seed_option
 @json_option
-def gradients(source, dataset, data_dir, download, batch_size, batches, weights, twin, plot, seed, as_json, **options):
-    """Measure, for each binary layer of a run or of a named network with random weights, how noisy its gradient is.
+def gradients(
+    source,
+    dataset,
+    data_dir,
+    download,
+    batch_size,
+    batches,
+    weights,
+    twin,
+    plot,
+    seed,
+    as_json,
+    **options,
+):
+    """Measure, for each binary layer of a run or of a named network with random weights, how noisy
+    its gradient is.
 
-    Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the loss: rank correlations say
-    whether more operations go with more noise.
+    Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the
+    loss: rank correlations say whether more operations go with more noise.
     """
     with progress_on_stderr(as_json):
         from larq_igp.analysis.gradients import measure_gradients
-        from larq_igp.cli.subject import open_subject
         from larq_igp.data import train_arrays
         from larq_igp.files import check_writable
+        from larq_igp.inference.subject import open_subject
 
         if plot:
             check_writable(plot)
         subject = open_subject(
-            source, dataset=dataset, data_dir=data_dir, download=download, weights=weights, seed=seed, **options
+            source,
+            dataset=dataset,
+            data_dir=data_dir,
+            download=download,
+            weights=weights,
+            seed=seed,
+            **options,
         )
         data = subject.data
         other = subject.twin() if twin and subject.bits != 32 else None
-        arrays = list(train_arrays(data, subject.preprocessing, batch_size=batch_size, seed=seed, batches=batches))
+        arrays = list(
+            train_arrays(
+                data, subject.preprocessing, batch_size=batch_size, seed=seed, batches=batches
+            )
+        )
         report = measure_gradients(subject.model, arrays, twin=other, bits=subject.bits)
         if plot:
             from larq_igp.report.static import gradient_figure, save
 
             save(gradient_figure(report, f"{source} on {data.name}"), plot)
-    emit(as_json, {"source": source, "dataset": data.name, **report.to_json()}, report_text(report, plot))
+    emit(
+        as_json,
+        {"source": source, "dataset": data.name, **report.to_json()},
+        report_text(report, plot),
+    )
 
 
 def report_text(report, plot: str | None) -> str:
@@ -72,9 +124,13 @@ def report_text(report, plot: str | None) -> str:
         rho = "constant" if each.rho is None else f"{each.rho:+.2f} (p {each.p_value:.2g})"
         found.setdefault(each.predictor, {})[each.measured] = rho
     columns = list(next(iter(found.values())))
-    correlations = [(predictor, *[cells.get(column, "-") for column in columns]) for predictor, cells in found.items()]
+    correlations = [
+        (predictor, *[cells.get(column, "-") for column in columns])
+        for predictor, cells in found.items()
+    ]
     lines = [
-        f"gradients over {report.batches} mini-batches of {report.batch_size}, {len(report.layers)} binary layers",
+        f"gradients over {report.batches} mini-batches of {report.batch_size}, "
+        f"{len(report.layers)} binary layers",
         table(rows, header),
         "",
         "Spearman's rank correlation; if operations make noise, all are negative",

@@ -14,31 +14,49 @@ class Numbers(click.ParamType):
     def __init__(self, kind: type, metavar: str):
         self.kind, self.name = kind, metavar
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple:
         """Return a tuple."""
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.kind(part) for part in value.replace("x", ",").split(",")) if value else ()
+            return (
+                tuple(self.kind(part) for part in value.replace("x", ",").split(","))
+                if value
+                else ()
+            )
         except ValueError:
-            self.fail(f"{value!r} is not {self.name}: give numbers with commas between.", param, ctx)
+            self.fail(
+                f"{value!r} is not {self.name}: give numbers with commas between.", param, ctx
+            )
 
 
 INTEGERS, RATES, SHAPE = Numbers(int, "N,N,..."), Numbers(float, "R,R,..."), Numbers(int, "H,W,C")
 
 PARAMETERS = {
-    "filters": click.option("--filters", type=int, help="Base width w: channels of stage 1 (ResNets)."),
-    "growth_rate": click.option("--growth-rate", type=int, help="Channels g that a block appends (DenseNets)."),
+    "filters": click.option(
+        "--filters", type=int, help="Base width w: channels of stage 1 (ResNets)."
+    ),
+    "growth_rate": click.option(
+        "--growth-rate", type=int, help="Channels g that a block appends (DenseNets)."
+    ),
     "blocks": click.option("--blocks", type=INTEGERS, help="Blocks of each stage."),
     "columns": click.option("--columns", type=int, help="Columns C of the fractal (IGP networks)."),
     "join": click.option(
-        "--join", type=click.Choice(["mean", "sum"]), help="How branches of a fractal meet (IGP-ResNet)."
+        "--join",
+        type=click.Choice(["mean", "sum"]),
+        help="How branches of a fractal meet (IGP-ResNet).",
     ),
     "transition_filters": click.option(
         "--transition-filters", type=INTEGERS, help="Channels after each transition (DenseNets)."
     ),
-    "reduction": click.option("--reduction", type=RATES, help="Rates that set --transition-filters (DenseNets)."),
-    "stem_filters": click.option("--stem-filters", type=int, help="Channels of the stem (DenseNets)."),
+    "reduction": click.option(
+        "--reduction", type=RATES, help="Rates that set --transition-filters (DenseNets)."
+    ),
+    "stem_filters": click.option(
+        "--stem-filters", type=int, help="Channels of the stem (DenseNets)."
+    ),
 }
 """Fields of specifications that the command line can replace."""
 
@@ -55,33 +73,62 @@ def stack(*options: Callable) -> Callable:
 
 
 bits_option = click.option(
-    "--bits", type=click.Choice(["1", "2", "32"]), default="1", show_default=True, callback=lambda ctx, param, value: int(value),
+    "--bits",
+    type=click.Choice(["1", "2", "32"]),
+    default="1",
+    show_default=True,
+    callback=lambda ctx, param, value: int(value),
     help="Width of weights and activations between stem and head.",
-)  # fmt: skip
-shape_option = click.option("--input-shape", type=SHAPE, help="Height, width, channels of the input.")
+)
+shape_option = click.option(
+    "--input-shape", type=SHAPE, help="Height, width, channels of the input."
+)
 classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
 
 network_options = stack(
     bits_option,
     shape_option,
-    click.option("--pad-values", type=click.IntRange(0, 1), help="Padding of quantized convolutions.  [default: 1 at 1 bit, else 0]"),
-    click.option("--stem", type=click.Choice(["auto", "imagenet", "small"]), default="auto", show_default=True,
-                 help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above."),
+    click.option(
+        "--pad-values",
+        type=click.IntRange(0, 1),
+        help="Padding of quantized convolutions.  [default: 1 at 1 bit, else 0]",
+    ),
+    click.option(
+        "--stem",
+        type=click.Choice(["auto", "imagenet", "small"]),
+        default="auto",
+        show_default=True,
+        help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above.",
+    ),
     *PARAMETERS.values(),
-)  # fmt: skip
+)
 
 data_options = stack(
     click.option("--data-dir", type=click.Path(), help="Folder of the data set's files."),
-    click.option("--download", is_flag=True, help="Fetch the data set through tensorflow-datasets if it is not there."),
+    click.option(
+        "--download",
+        is_flag=True,
+        help="Fetch the data set through tensorflow-datasets if it is not there.",
+    ),
 )
 
-subject_dataset_option = click.option("--dataset", help="Data set.  [default: the run's; digits for a name]")
+subject_dataset_option = click.option(
+    "--dataset", help="Data set.  [default: the run's; digits for a name]"
+)
 weights_option = click.option(
-    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+    "--weights",
+    type=click.Choice(["best", "last"]),
+    default="best",
+    show_default=True,
+    help="Of a run directory.",
 )
 
 seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of initial weights, order and augmentation."
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of initial weights, order and augmentation.",
 )
 
 

@@ -19,7 +19,9 @@ class Refusal(click.ClickException):
 
 
 class Group(click.Group):
-    """A group that keeps the order of its commands, offers the nearest for a mistyped one, and turns errors into sentences."""
+    """A group that keeps the order of its commands, offers the nearest for a mistyped one, and
+    turns errors into sentences.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which one uses them."""
@@ -29,7 +31,8 @@ class Group(click.Group):
         """Find a command, or offer the nearest."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             raise Refusal(
-                f"no command is named {args[0]!r}. {closest(args[0], list(self.commands))}`larq-igp --help` shows all."
+                f"no command is named {args[0]!r}. "
+                f"{closest(args[0], list(self.commands))}`larq-igp --help` shows all."
             )
         return super().resolve_command(ctx, args)
 
@@ -42,10 +45,14 @@ class Group(click.Group):
         except OSError as error:
             if error.filename is None and error.strerror is None:
                 raise
-            raise Refusal(": ".join(str(part) for part in (error.filename, error.strerror) if part)) from error
+            raise Refusal(
+                ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+            ) from error
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+)
 
 
 @contextmanager
@@ -71,7 +78,10 @@ def table(rows: list[tuple], header: tuple[str, ...]) -> str:
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = [
         "  ".join(
-            [row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
+            [
+                row[0].ljust(widths[0]),
+                *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)],
+            ]
         )
         for row in cells
     ]
@@ -81,4 +91,6 @@ def table(rows: list[tuple], header: tuple[str, ...]) -> str:
 def markdown_table(rows: list[tuple], header: tuple[str, ...]) -> str:
     """Return a Markdown table, the first column to the left, the others to the right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in [header, rule, *rows])
+    return "\n".join(
+        "| " + " | ".join(str(cell) for cell in row) + " |" for row in [header, rule, *rows]
+    )

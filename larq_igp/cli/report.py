@@ -10,13 +10,26 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
 @click.command(short_help="Write a page with charts of runs, costs and gradient paths.")
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The .html to write.")
-@click.option("--latency", "latencies", type=click.Path(), help="What `larq-igp benchmark --json` printed, to show it.")
-@click.option("--network", default="igp_resnet21_53", show_default=True, help="Whose layers are shown without a run.")
-@click.option("--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder.")
+@click.option(
+    "--latency",
+    "latencies",
+    type=click.Path(),
+    help="What `larq-igp benchmark --json` printed, to show it.",
+)
+@click.option(
+    "--network",
+    default="igp_resnet21_53",
+    show_default=True,
+    help="Whose layers are shown without a run.",
+)
+@click.option(
+    "--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder."
+)
 @click.option("--title", default="larq-igp report", show_default=True, help="Of the page.")
 @json_option
 def report(runs, output: str, latencies, network: str, png_dir, title: str, as_json: bool) -> None:
-    """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and mistakes of each RUN.
+    """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and
+    mistakes of each RUN.
 
     Without a run it shows the paper's rows and the networks.
     """
@@ -37,6 +50,13 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
             for chart in charts:
                 save(chart_figure(chart), Path(png_dir) / f"{chart.name}.png")
         write_atomically(output, content)
-    document = {"output": output, "bytes": len(content), "charts": [chart.name for chart in charts], "png": png_dir}
-    text = f"{output}: {len(charts)} charts, {len(content) / 1e6:.1f} MB" + (f"; PNGs in {png_dir}" if png_dir else "")
+    document = {
+        "output": output,
+        "bytes": len(content),
+        "charts": [chart.name for chart in charts],
+        "png": png_dir,
+    }
+    text = f"{output}: {len(charts)} charts, {len(content) / 1e6:.1f} MB" + (
+        f"; PNGs in {png_dir}" if png_dir else ""
+    )
     emit(as_json, document, text)

@@ -1,7 +1,9 @@
-"""What a data set is: three splits that are read by index, and how its images are fed to a network by default.
+"""What a data set is: three splits that are read by index, and how its images are fed to a network
+by default.
 
-A split is read by index, so that a shuffled epoch is a permutation of numbers: reproducible, cheap, and possible to enter at any
-place. What holds all images in memory and what decodes a file for each index look the same from outside.
+A split is read by index, so that a shuffled epoch is a permutation of numbers: reproducible, cheap,
+and possible to enter at any place. What holds all images in memory and what decodes a file for each
+index look the same from outside.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +18,8 @@ from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-"""Of ImageNet's training images, red, green and blue, on the scale 0 to 255: 255 times the figures that torchvision's and larq-zoo's
-models are trained with."""
+"""Of ImageNet's training images, red, green and blue, on the scale 0 to 255: 255 times the figures
+that torchvision's and larq-zoo's models are trained with."""
 
 
 class DatasetError(UserError):
@@ -30,9 +32,11 @@ class Split:
 
     Attributes:
         examples: how many there are.
-        load: maps an int64 index to ``(image, label)``, uint8 ``(H, W, C)`` and int64 ``()``; runs inside ``tf.data``.
-        read: likewise to ``(content, label)``, where content is an image file's bytes as a string ``()``; None if the images are held
-            decoded. Training reads this, and decodes no more than the part that it crops.
+        load: maps an int64 index to ``(image, label)``, uint8 ``(H, W, C)`` and int64 ``()``; runs
+            inside ``tf.data``.
+        read: likewise to ``(content, label)``, where content is an image file's bytes as a string
+            ``()``; None if the images are held decoded. Training reads this, and decodes no more
+            than the part that it crops.
         name: of the example at an index, for messages.
     """
 
@@ -50,16 +54,20 @@ class Split:
             return lambda index: load(tf.gather(there, index))
 
         read = renumbered(self.read) if self.read else None
-        return Split(len(kept), renumbered(self.load), read, lambda index: self.name(int(kept[index])))
+        return Split(
+            len(kept), renumbered(self.load), read, lambda index: self.name(int(kept[index]))
+        )
 
 
 @dataclass(frozen=True)
 class Store:
-    """Where encoded images are kept, so that they can be checked once and the result be found again.
+    """Where encoded images are kept, so that they can be checked once and the result be found
+    again.
 
     Attributes:
         folder: of the data set.
-        fingerprint: of the names and the order of its images: a check of other images says nothing about these.
+        fingerprint: of the names and the order of its images: a check of other images says nothing
+            about these.
     """
 
     folder: Path
@@ -73,14 +81,17 @@ class Dataset:
     Attributes:
         name: as typed on the command line.
         class_names: the label ``i`` means ``class_names[i]``.
-        splits: ``train``, ``validation`` (chooses the best weights) and ``test`` (measured once, at the end).
+        splits: ``train``, ``validation`` (chooses the best weights) and ``test`` (measured once, at
+            the end).
         input_shape: ``(H, W, C)`` that a network gets if nothing else is asked for.
         mean: of the training pixels on the scale 0 to 255, one for all channels or one each.
         deviation: their standard deviation.
         shift: pixels by which a training image is moved at random, as a share of its side.
-        border: what a moved image leaves behind: its own edge (``SYMMETRIC``) or black (``CONSTANT``).
+        border: what a moved image leaves behind: its own edge (``SYMMETRIC``) or black
+            (``CONSTANT``).
         flip: whether training images are mirrored at random.
-        crop: side of the centre crop as a share of the resized image, see ``Preprocessing``; None for images that are of one size.
+        crop: side of the centre crop as a share of the resized image, see ``Preprocessing``; None
+            for images that are of one size.
         source: where the images come from, in a few words.
         store: of images that are kept encoded.
         left_out: how many corrupt images are left out by choice.
@@ -107,11 +118,15 @@ class Dataset:
             DatasetError: if there is none of this name.
         """
         if name not in self.splits:
-            raise DatasetError(f"{self.name} has no split {name!r}; it has {', '.join(self.splits)}.")
+            raise DatasetError(
+                f"{self.name} has no split {name!r}; it has {', '.join(self.splits)}."
+            )
         return self.splits[name]
 
     def preprocessing(self, input_shape: tuple[int, int, int] | None = None) -> Preprocessing:
-        """Return how its images become the input of a network of this shape, by default the data set's own."""
+        """Return how its images become the input of a network of this shape, by default the data
+        set's own.
+        """
         shape = input_shape or self.input_shape
         mean, deviation = self.mean, self.deviation
         if len(mean) not in (1, shape[-1]):  # a grey network on colour images

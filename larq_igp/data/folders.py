@@ -1,8 +1,9 @@
 """Image files in one folder for each class.
 
-Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it, or ``<class>/*`` alone. Labels count the class folders in
-sorted order. A split that is not there is taken out of the training images by a rule that looks at file names alone, so that it is the same
-on every machine and for every seed.
+Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it, or ``<class>/*``
+alone. Labels count the class folders in sorted order. A split that is not there is taken out of the
+training images by a rule that looks at file names alone, so that it is the same on every machine
+and for every seed.
 """
 
 import hashlib
@@ -11,13 +12,23 @@ from pathlib import Path
 
 import numpy as np
 
-from larq_igp.data.dataset import IMAGENET_DEVIATION, IMAGENET_MEAN, Dataset, DatasetError, Split, Store, encoded_split
+from larq_igp.data.dataset import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    Dataset,
+    DatasetError,
+    Split,
+    Store,
+    encoded_split,
+)
 from larq_igp.keras2 import tf
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp"}
 VALIDATION_NAMES = ("val", "validation")
 HELD_OUT_PART = 10
-"""One image of so many is held out of a class for a split that is not there, at least one where there are two."""
+"""One image of so many is held out of a class for a split that is not there, at least one where
+there are two.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,11 +64,18 @@ class Listing:
 
 def class_folders(folder: Path) -> tuple[str, ...]:
     """Return the names of the class folders in a folder, sorted."""
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    return tuple(
+        sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        )
+    )
 
 
 def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
-    """List the images in the class folders of ``root/part``; ``part`` is empty for those of ``root`` itself.
+    """List the images in the class folders of ``root/part``; ``part`` is empty for those of
+    ``root`` itself.
 
     Raises:
         DatasetError: if there is an unknown class, a class without folders, or no image.
@@ -66,7 +84,9 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
     found = class_folders(folder)
     unknown = sorted(set(found) - set(class_names))
     if unknown:
-        raise DatasetError(f"{folder} has a class {unknown[0]!r} that the training images do not have.")
+        raise DatasetError(
+            f"{folder} has a class {unknown[0]!r} that the training images do not have."
+        )
     files, labels = [], []
     for label, name in enumerate(class_names):
         if name not in found:
@@ -83,16 +103,26 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
     if not files:
         loose = any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
         raise DatasetError(
-            f"{folder} holds images outside of class folders: sort them into one folder for each class."
+            f"{folder} holds images outside of class folders: sort them into one folder for each "
+            "class."
             if loose
-            else f"{folder} holds no images: a folder for each class is needed, with JPEG, PNG, GIF or BMP files in it."
+            else f"{folder} holds no images: a folder for each class is needed, with JPEG, PNG, "
+            "GIF or BMP files in it."
         )
     return Listing(root, tuple(files), np.array(labels, np.int64))
 
 
 def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listing]:
-    """Part images into those that stay and a tenth of each class, at most ``limit``: those whose names have the smallest hashes."""
-    names = np.array([hashlib.blake2b(Path(file).name.encode(), digest_size=8).digest().hex() for file in images.files])
+    """Part images into those that stay and a tenth of each class, at most ``limit``:
+
+    those whose names have the smallest hashes.
+    """
+    names = np.array(
+        [
+            hashlib.blake2b(Path(file).name.encode(), digest_size=8).digest().hex()
+            for file in images.files
+        ]
+    )
     out = np.zeros(len(names), bool)
     for label in np.unique(images.labels):
         members = np.flatnonzero(images.labels == label)
@@ -101,11 +131,13 @@ def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listin
     return images.select(~out), images.select(out)
 
 
-def read_folders(root: Path, *, held_out_limit: int | None = None) -> tuple[tuple[str, ...], dict[str, Split], Store]:
+def read_folders(
+    root: Path, *, held_out_limit: int | None = None
+) -> tuple[tuple[str, ...], dict[str, Split], Store]:
     """Return the class names, the three splits and the store of a folder of images.
 
-    ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test split, and validation is held out of
-    the training images; with both, each is what it is called.
+    ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test
+    split, and validation is held out of the training images; with both, each is what it is called.
 
     Args:
         root: the folder.
@@ -119,7 +151,8 @@ def read_folders(root: Path, *, held_out_limit: int | None = None) -> tuple[tupl
     class_names = class_folders(root / part)
     if len(class_names) < 2:
         raise DatasetError(
-            f"{root / part} holds {len(class_names)} class folders, and at least 2 are needed: train/<class>/ or <class>/ with images."
+            f"{root / part} holds {len(class_names)} class folders, and at least 2 are needed: "
+            "train/<class>/ or <class>/ with images."
         )
     train = list_images(root, part, class_names)
     beside = [name for name in (*VALIDATION_NAMES, "test") if part and (root / name).is_dir()]
@@ -153,7 +186,8 @@ def load_folder(data_dir: Path | None, download: bool) -> Dataset:
     """
     if data_dir is None:
         raise DatasetError(
-            "the data set `folder` needs --data-dir: a folder with train/<class>/ and val/<class>/, or <class>/."
+            "the data set `folder` needs --data-dir: a folder with train/<class>/ and "
+            "val/<class>/, or <class>/."
         )
     class_names, splits, store = read_folders(data_dir)
     return image_dataset("folder", class_names, splits, store, f"class folders in {data_dir}")
@@ -162,7 +196,7 @@ def load_folder(data_dir: Path | None, download: bool) -> Dataset:
 def image_dataset(
     name: str, class_names: tuple[str, ...], splits: dict[str, Split], store: Store, source: str
 ) -> Dataset:
-    """Return a data set of images of many sizes, with the preprocessing that is usual for ImageNet."""
+    """Return a data set of images of many sizes, preprocessed as is usual for ImageNet."""
     return Dataset(
         name,
         class_names,

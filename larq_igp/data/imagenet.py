@@ -1,8 +1,10 @@
-"""ImageNet (ILSVRC 2012, arXiv 1409.0575): 1,281,167 training and 50,000 validation images of 1,000 classes.
+"""ImageNet (ILSVRC 2012, arXiv 1409.0575): 1,281,167 training and 50,000 validation images of 1,000
+classes.
 
-The official test images have no public labels, and published accuracies are of the official validation images. So those are our ``test``
-split, measured once at the end; what chooses the best weights, ``validation``, is 10,000 training images that are held out. Classes are
-sorted by their synset, as in tensorflow-datasets, Keras and torchvision.
+The official test images have no public labels, and published accuracies are of the official
+validation images. So those are our ``test`` split, measured once at the end; what chooses the best
+weights, ``validation``, is 10,000 training images that are held out. Classes are sorted by their
+synset, as in tensorflow-datasets, Keras and torchvision.
 """
 
 import re
@@ -16,8 +18,10 @@ NAME = "imagenet2012"
 HELD_OUT, HELD_OUT_OF_CLASS = 10_000, 10
 SYNSET = re.compile(r"n\d{8}")
 ADVICE = (
-    "give --data-dir with train/<synset>/*.JPEG and val/<synset>/*.JPEG, or with what tensorflow-datasets prepared; or put "
-    "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar of https://image-net.org in its downloads/manual/ and pass --download."
+    "give --data-dir with train/<synset>/*.JPEG and val/<synset>/*.JPEG, or with what "
+    "tensorflow-datasets prepared; or put "
+    "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar of https://image-net.org in its "
+    "downloads/manual/ and pass --download."
 )
 
 
@@ -34,7 +38,9 @@ def load_imagenet(data_dir: Path | None, download: bool) -> Dataset:
         prepare(NAME, data_dir, ADVICE)
         folder = find_prepared(NAME, data_dir)
     if folder is None:
-        raise DatasetError(f"{NAME} was not found in {data_dir or '~/tensorflow_datasets'}: {ADVICE}")
+        raise DatasetError(
+            f"{NAME} was not found in {data_dir or '~/tensorflow_datasets'}: {ADVICE}"
+        )
     return _from_prepared(folder)
 
 
@@ -42,13 +48,18 @@ def _from_folders(root: Path) -> Dataset:
     foreign = [name for name in class_folders(root / "train") if not SYNSET.fullmatch(name)]
     if foreign:
         raise DatasetError(
-            f"{root / 'train'} has a class {foreign[0]!r}, and ImageNet's are named n01440764: use --dataset folder for other images."
+            f"{root / 'train'} has a class {foreign[0]!r}, and ImageNet's are named n01440764: "
+            "use --dataset folder for other images."
         )
     if not (root / "val").is_dir():
-        raise DatasetError(f"{root} lacks val/: put the 50,000 validation images there, in one folder for each synset.")
+        raise DatasetError(
+            f"{root} lacks val/: put the 50,000 validation images there, in one folder for each "
+            "synset."
+        )
     if (root / "test").is_dir():
         raise DatasetError(
-            f"{root} holds test/, which has no labels in ImageNet: move it away, or use --dataset folder."
+            f"{root} holds test/, which has no labels in ImageNet: move it away, or use --dataset "
+            "folder."
         )
     class_names, splits, store = read_folders(root, held_out_limit=HELD_OUT_OF_CLASS)
     return image_dataset(NAME, class_names, splits, store, f"class folders in {root}")
@@ -66,7 +77,9 @@ def _from_prepared(folder: Path) -> Dataset:
         "test": prepared.splits["validation"],
     }
     store = Store(folder.parent.parent, prepared.fingerprint)
-    return image_dataset(NAME, prepared.class_names, splits, store, f"tensorflow-datasets in {folder}")
+    return image_dataset(
+        NAME, prepared.class_names, splits, store, f"tensorflow-datasets in {folder}"
+    )
 
 
 def _part(split: Split, first: int, examples: int) -> Split:

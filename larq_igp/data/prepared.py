@@ -1,9 +1,12 @@
-"""What tensorflow-datasets has prepared: small data sets as arrays, large ones as records that are read by index.
+"""What tensorflow-datasets has prepared: small data sets as arrays, large ones as records that are
+read by index.
 
-tensorflow-datasets writes TFRecord files, which can only be read from the front, and shuffles them through a window: such a stream
-cannot be entered in its middle without reading what comes before. But a TFRecord file says the length of each record before it, so the
-places of all records are found by hopping from one to the next, a few bytes each. That is done once and kept in a file; from then on any
-record is one read at a known place, and the order of training is a permutation of numbers as for every other data set.
+tensorflow-datasets writes TFRecord files, which can only be read from the front, and shuffles them
+through a window: such a stream cannot be entered in its middle without reading what comes before.
+But a TFRecord file says the length of each record before it, so the places of all records are found
+by hopping from one to the next, a few bytes each. That is done once and kept in a file; from then
+on any record is one read at a known place, and the order of training is a permutation of numbers as
+for every other data set.
 """
 
 import hashlib
@@ -44,7 +47,9 @@ def tfds_arrays(
 
     where = data_dir or DEFAULT_DIR.expanduser()
     try:
-        loaded = tfds.load(name, data_dir=data_dir, download=download, batch_size=-1, as_supervised=True)
+        loaded = tfds.load(
+            name, data_dir=data_dir, download=download, batch_size=-1, as_supervised=True
+        )
     except AssertionError as error:  # tensorflow-datasets' word for "not prepared"
         raise DatasetError(f"{name} was not found in {where}: {advice}") from error
     except Exception as error:
@@ -74,8 +79,14 @@ class Prepared:
 def find_prepared(name: str, data_dir: Path | None) -> Path | None:
     """Return the folder of the newest prepared version of a data set, or None."""
     found = ((data_dir or DEFAULT_DIR.expanduser()) / name).glob("*/dataset_info.json")
-    versions = [path.parent for path in found if all(part.isdecimal() for part in path.parent.name.split("."))]
-    return max(versions, key=lambda folder: [int(part) for part in folder.name.split(".")], default=None)
+    versions = [
+        path.parent
+        for path in found
+        if all(part.isdecimal() for part in path.parent.name.split("."))
+    ]
+    return max(
+        versions, key=lambda folder: [int(part) for part in folder.name.split(".")], default=None
+    )
 
 
 def prepare(name: str, data_dir: Path | None, advice: str) -> None:
@@ -89,7 +100,9 @@ def prepare(name: str, data_dir: Path | None, advice: str) -> None:
     try:
         tfds.builder(name, data_dir=data_dir).download_and_prepare()
     except Exception as error:
-        raise DatasetError(f"{name} could not be prepared by tensorflow-datasets ({_line(error)}): {advice}") from error
+        raise DatasetError(
+            f"{name} could not be prepared by tensorflow-datasets ({_line(error)}): {advice}"
+        ) from error
 
 
 def open_prepared(folder: Path, split_names: tuple[str, ...]) -> Prepared:
@@ -104,10 +117,13 @@ def open_prepared(folder: Path, split_names: tuple[str, ...]) -> Prepared:
         info = tfds.builder_from_directory(folder).info
         class_names = tuple(info.features["label"].names)
     except Exception as error:
-        raise DatasetError(f"{folder} is not a prepared data set of images and labels ({_line(error)}).") from error
+        raise DatasetError(
+            f"{folder} is not a prepared data set of images and labels ({_line(error)})."
+        ) from error
     if str(getattr(info.file_format, "value", info.file_format)) != "tfrecord":
         raise DatasetError(
-            f"{folder} is prepared as {info.file_format}: prepare it as tfrecord, tensorflow-datasets' default."
+            f"{folder} is prepared as {info.file_format}: prepare it as tfrecord, "
+            "tensorflow-datasets' default."
         )
     missing = sorted(set(split_names) - set(info.splits))
     if missing:
@@ -130,19 +146,27 @@ def _fingerprint(files: dict[str, list[Path]], lengths: dict[str, list[int]]) ->
     return digest.hexdigest()
 
 
-def _places(folder: Path, files: dict, lengths: dict, fingerprint: str) -> dict[str, tuple[np.ndarray, ...]]:
-    """Return, by split, for each record the number of its file, where it begins, and its bytes; from the last time if it is kept."""
+def _places(
+    folder: Path, files: dict, lengths: dict, fingerprint: str
+) -> dict[str, tuple[np.ndarray, ...]]:
+    """Return, by split, for each record the number of its file, where it begins, and its bytes;
+    from the last time if it is kept.
+    """
     columns = ("file", "begin", "length")
     kept = read_file_of(folder, PLACES)
     if kept is not None:
-        # A file that is damaged is written again. It is opened here, for NumPy leaves a damaged one open.
+        # A file that is damaged is written again. It is opened here, for NumPy leaves a damaged one
+        # open.
         with (
             suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile),
             open(kept, "rb") as file,
             np.load(file) as arrays,
         ):
             if str(arrays["fingerprint"]) == fingerprint:
-                return {split: tuple(arrays[f"{split}-{column}"] for column in columns) for split in files}
+                return {
+                    split: tuple(arrays[f"{split}-{column}"] for column in columns)
+                    for split in files
+                }
     places = {}
     for split, paths in files.items():
         with ThreadPoolExecutor() as pool:
@@ -150,21 +174,26 @@ def _places(folder: Path, files: dict, lengths: dict, fingerprint: str) -> dict[
         for path, (begins, _), examples in zip(paths, of_files, lengths[split], strict=True):
             if len(begins) != examples:
                 raise DatasetError(
-                    f"{path} is damaged: it holds {len(begins)} records and should hold {examples}. Prepare it again."
+                    f"{path} is damaged: it holds {len(begins)} records and should hold "
+                    f"{examples}. Prepare it again."
                 )
         numbers = np.repeat(np.arange(len(paths)), lengths[split])
         places[split] = (numbers, *(np.concatenate(parts) for parts in zip(*of_files, strict=True)))
     arrays = {
-        f"{split}-{column}": array for split in places for column, array in zip(columns, places[split], strict=True)
+        f"{split}-{column}": array
+        for split in places
+        for column, array in zip(columns, places[split], strict=True)
     }
     write_file_of(folder, PLACES, lambda path: np.savez(path, fingerprint=fingerprint, **arrays))
     return places
 
 
 def find_records(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the records of a TFRecord file begin, and their lengths, ``(N,)`` int64 in bytes.
+    """Return where the records of a TFRecord file begin, and their lengths, ``(N,)`` int64 in
+    bytes.
 
-    Layout of a record: its length as a little-endian uint64, a checksum of that, the record, a checksum of that.
+    Layout of a record: its length as a little-endian uint64, a checksum of that, the record, a
+    checksum of that.
 
     Raises:
         DatasetError: if the file ends within a record.
@@ -178,14 +207,21 @@ def find_records(path: Path) -> tuple[np.ndarray, np.ndarray]:
             length = struct.unpack("<Q", header)[0] if len(header) == LENGTH_BYTES else size
             place = begin + length + CHECKSUM_BYTES
             if place > size:
-                raise DatasetError(f"{path} is damaged: it ends within record {len(begins)}. Prepare it again.")
+                raise DatasetError(
+                    f"{path} is damaged: it ends within record {len(begins)}. Prepare it again."
+                )
             begins.append(begin)
             lengths.append(length)
     return np.array(begins, np.int64), np.array(lengths, np.int64)
 
 
-def _record_split(name: str, paths: list[Path], numbers: np.ndarray, begins: np.ndarray, lengths: np.ndarray) -> Split:
-    features = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
+def _record_split(
+    name: str, paths: list[Path], numbers: np.ndarray, begins: np.ndarray, lengths: np.ndarray
+) -> Split:
+    features = {
+        "image": tf.io.FixedLenFeature((), tf.string),
+        "label": tf.io.FixedLenFeature((), tf.int64),
+    }
 
     def record_at(index: np.ndarray) -> bytes:
         # A file is opened for each read: a thousand open files are more than many machines allow.
@@ -198,7 +234,9 @@ def _record_split(name: str, paths: list[Path], numbers: np.ndarray, begins: np.
         return example["image"], example["label"]
 
     return encoded_split(
-        len(numbers), read, lambda index: f"{paths[numbers[index]].name}, record {int(index)} of {name}"
+        len(numbers),
+        read,
+        lambda index: f"{paths[numbers[index]].name}, record {int(index)} of {name}",
     )
 
 

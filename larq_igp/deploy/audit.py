@@ -1,4 +1,7 @@
-"""What the converter made of a model: which operators, what did not fuse and why, and the size against the theory."""
+"""What the converter made of a model:
+
+which operators, what did not fuse and why, and the size against the theory.
+"""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -6,7 +9,6 @@ from dataclasses import asdict, dataclass
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
 from larq_igp.deploy.fusion import Unfused, unfused_operators
-from larq_igp.deploy.keras_graph import binary_convolutions, is_binary_convolution
 from larq_igp.deploy.matching import (
     BINARY_CONV,
     WORD_BITS,
@@ -14,8 +16,9 @@ from larq_igp.deploy.matching import (
     match_binary_convolutions,
     require_known_operators,
 )
+from larq_igp.graph.binary import binary_convolutions, is_binary_convolution
+from larq_igp.graph.calls import called_layers
 from larq_igp.keras2 import tf
-from larq_igp.models.calls import called_layers
 
 FLOAT_BYTES = 4
 WORD_BYTES = WORD_BITS // 8
@@ -39,7 +42,8 @@ class Audit:
     Attributes:
         binary_convolutions: calls of binary convolutions in the Keras model.
         lce_bconv2d: operators that compute them.
-        lce_dequantize: operators that turn signs back into floats: each one is a sign that no binary operator reads.
+        lce_dequantize: operators that turn signs back into floats: each one is a sign that no
+            binary operator reads.
         unfused: element-wise operators that stand alone, with the reason.
         input: what the file takes.
         output: what it gives.
@@ -69,11 +73,16 @@ class Audit:
 
     def unfused_counts(self) -> dict[str, int]:
         """Count the operators that stand alone by kind and reason."""
-        return dict(Counter(f"{each.operator}: {each.reason}" for each in self.unfused).most_common())
+        return dict(
+            Counter(f"{each.operator}: {each.reason}" for each in self.unfused).most_common()
+        )
 
     def to_dict(self) -> dict:
         """Return the findings for JSON, the operators that stand alone counted by reason."""
-        return asdict(self) | {"unfused": self.unfused_counts(), "size_ratio": round(self.size_ratio, 4)}
+        return asdict(self) | {
+            "unfused": self.unfused_counts(),
+            "size_ratio": round(self.size_ratio, 4),
+        }
 
 
 def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = False) -> Audit:
@@ -82,11 +91,12 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
     Args:
         model: the Keras model.
         flatbuffer: the content of the ``.tflite``.
-        float_model: whether the file was asked for in float, and its binary convolutions are float ones.
+        float_model: whether the file was asked for in float, and its binary convolutions are float
+            ones.
 
     Raises:
-        ConversionError: naming the Keras layer, if a binary convolution was left in float or pads with another
-            value; or naming an operator that no interpreter has.
+        ConversionError: naming the Keras layer, if a binary convolution was left in float or pads
+            with another value; or naming an operator that no interpreter has.
         TFLiteFileError: if the file is damaged.
     """
     file = read_tflite(flatbuffer)
@@ -124,7 +134,8 @@ def _require_same_padding(model: "tf.keras.Model", file: TFLiteFile, matches: li
         expected, found = layers[match.layer].pad_values, operator.options["pad_values"]
         if _is_same(operator) and expected != found:
             raise ConversionError(
-                f"binary convolution {match.layer!r} pads with {expected:g}, but the file pads with {found}."
+                f"binary convolution {match.layer!r} pads with {expected:g}, but the file pads "
+                f"with {found}."
             )
 
 
@@ -134,25 +145,33 @@ def _warnings(file: TFLiteFile, matches: list[Match]) -> list[str]:
         operator = file.operators[match.operator]
         _, *image = file.tensors[operator.inputs[0]].shape[:3]
         _, *kernel = file.tensors[operator.inputs[1]].shape[:3]
-        dilations = operator.options["dilation_height_factor"], operator.options["dilation_width_factor"]
-        spans = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+        dilations = (
+            operator.options["dilation_height_factor"],
+            operator.options["dilation_width_factor"],
+        )
+        spans = [
+            (size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)
+        ]
         pads_zero = _is_same(operator) and operator.options["pad_values"] == 0
         if pads_zero and any(span > side for span, side in zip(spans, image, strict=True)):
             warnings.append(
                 f"{match.layer}: zero padding with a kernel of {spans[0]}x{spans[1]} on a map of "
-                f"{image[0]}x{image[1]}; Larq Compute Engine corrects no border there, so its results are wrong."
+                f"{image[0]}x{image[1]}; Larq Compute Engine corrects no border there, so its "
+                "results are wrong."
             )
     dequantize = file.histogram().get("LceDequantize", 0)
     if dequantize:
-        warnings.append(f"{dequantize} LceDequantize: signs are read by layers without a 1-bit kernel.")
+        warnings.append(
+            f"{dequantize} LceDequantize: signs are read by layers without a 1-bit kernel."
+        )
     return warnings
 
 
 def theory_bytes(model: "tf.keras.Model", *, float_model: bool = False) -> int:
     """Return the bytes that the weights need on a device.
 
-    A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All other weights are
-    float32; the four vectors of a BatchNorm become two, a factor and an offset.
+    A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All
+    other weights are float32; the four vectors of a BatchNorm become two, a factor and an offset.
     """
     total = 0
     for layer, _ in called_layers(model):

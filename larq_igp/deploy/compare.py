@@ -13,7 +13,14 @@ CARD_FIELDS = ("variant", "parameters", "bits", "input_shape", "dataset", "accur
 
 
 def compare(
-    file: str | Path, *, engines: tuple[str, ...], twin: bool, operators: bool, threads: int, runs: int, warmup: int
+    file: str | Path,
+    *,
+    engines: tuple[str, ...],
+    twin: bool,
+    operators: bool,
+    threads: int,
+    runs: int,
+    warmup: int,
 ) -> list[dict[str, Any]]:
     """Return one row for each engine, and one for the float twin of a 1-bit file that has a card.
 

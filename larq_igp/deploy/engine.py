@@ -34,7 +34,10 @@ class Engine(ABC):
         if refusal:
             raise EngineError(f"engine {self.name!r} {refusal}")
         self.threads = threads
-        sources, result = [file.tensors[index] for index in file.inputs], file.tensors[file.outputs[0]]
+        sources, result = (
+            [file.tensors[index] for index in file.inputs],
+            file.tensors[file.outputs[0]],
+        )
         self.input_shape, self.input_dtype = sources[0].shape, sources[0].dtype
         self.output_shape = result.shape
         self._zeros = [np.zeros(source.shape, source.dtype) for source in sources]
@@ -55,7 +58,9 @@ class Engine(ABC):
             expected = ", ".join(str(side) for side in self.input_shape[1:])
             raise ValueError(f"the file takes a batch of shape (N, {expected}); got {batch.shape}.")
         if batch.dtype != self.input_dtype:
-            raise ValueError(f"the file takes {self.input_dtype.name} elements; got {batch.dtype.name}.")
+            raise ValueError(
+                f"the file takes {self.input_dtype.name} elements; got {batch.dtype.name}."
+            )
         if not len(batch):
             return np.empty((0, *self.output_shape[1:]), np.float32)
         return np.concatenate([self._run(image[np.newaxis]) for image in batch])
@@ -70,7 +75,7 @@ class Engine(ABC):
 
 
 class TFLiteEngine(Engine):
-    """TensorFlow Lite as it comes with TensorFlow, with XNNPACK; for files without 1-bit operators."""
+    """TensorFlow's own TensorFlow Lite with XNNPACK; for files without 1-bit operators."""
 
     name = "tflite"
 
@@ -90,7 +95,10 @@ class TFLiteEngine(Engine):
     @classmethod
     def refusal(cls, file: TFLiteFile) -> str | None:
         """Refuse files with 1-bit operators."""
-        needs = "has none of Larq Compute Engine's 1-bit operators, and this file needs them: use 'lce'."
+        needs = (
+            "has none of Larq Compute Engine's 1-bit operators, and this file needs them: use "
+            "'lce'."
+        )
         return needs if file.is_binary else None
 
     def _run(self, image: np.ndarray) -> np.ndarray:
@@ -108,7 +116,9 @@ def _tflite_interpreter(content: bytes, threads: int):
 
     from larq_igp.keras2 import tf
 
-    with warnings.catch_warnings():  # TensorFlow announces a successor of this class; it serves all releases in range
+    with (
+        warnings.catch_warnings()
+    ):  # TensorFlow announces a successor of this class; it serves all releases in range
         warnings.simplefilter("ignore")
         return tf.lite.Interpreter(model_content=content, num_threads=threads)
 
@@ -124,7 +134,11 @@ class LCEEngine(Engine):
         super().__init__(content, file, threads)
         from larq_compute_engine.tflite.python import interpreter_wrapper_lite as wrapper
 
-        options = {"use_reference_bconv": False, "use_indirect_bgemm": False, "use_xnnpack": False} | self.options
+        options = {
+            "use_reference_bconv": False,
+            "use_indirect_bgemm": False,
+            "use_xnnpack": False,
+        } | self.options
         try:
             self._interpreter = wrapper.LiteInterpreter(content, threads, *options.values())
         except RuntimeError as error:
@@ -136,7 +150,8 @@ class LCEEngine(Engine):
         if importlib.util.find_spec("larq_compute_engine"):
             return None
         return (
-            "needs larq-compute-engine: `pip install larq-compute-engine` on Python 3.10-3.12 for Linux x86-64, "
+            "needs larq-compute-engine: `pip install larq-compute-engine` on Python 3.10-3.12 for "
+            "Linux x86-64, "
             "macOS or Windows."
         )
 
@@ -144,19 +159,27 @@ class LCEEngine(Engine):
         return self._interpreter.predict([np.ascontiguousarray(image)])[0]
 
     def invoke(self) -> None:
-        """Run once on zeros: this interpreter copies its input in with every call, which takes microseconds."""
+        """Run once on zeros:
+
+        this interpreter copies its input in with every call, which takes microseconds.
+        """
         self._interpreter.predict(self._zeros)
 
 
 class LCEIndirectEngine(LCEEngine):
-    """Larq Compute Engine at its best on a host: indirect 1-bit kernels, and XNNPACK for the float operators."""
+    """Larq Compute Engine at its best on a host:
+
+    indirect 1-bit kernels, and XNNPACK for the float operators.
+    """
 
     name = "lce_indirect"
     options = {"use_indirect_bgemm": True, "use_xnnpack": True}  # noqa: RUF012  read only
 
 
 class RuntimeEngine(Engine):
-    """This project's own engine, the package in ``runtime/``; float operators go to LiteRT with XNNPACK."""
+    """This project's own engine, the package in ``runtime/``; float operators go to LiteRT with
+    XNNPACK.
+    """
 
     name = "larq_igp_runtime"
 
@@ -167,7 +190,9 @@ class RuntimeEngine(Engine):
 
         try:
             self._interpreter = Interpreter(content, num_threads=threads)
-            self._interpreter.predict(self._zeros)  # so that what is timed later has numbers to read
+            self._interpreter.predict(
+                self._zeros
+            )  # so that what is timed later has numbers to read
         except ModelError as error:
             raise EngineError(f"engine {self.name!r} cannot load the file: {error}") from error
 
@@ -209,7 +234,9 @@ def _engines_for(file: TFLiteFile) -> tuple[str, ...]:
     return tuple(name for name, engine in ENGINES.items() if engine.refusal(file) is None)
 
 
-def open_engine(source: str | Path | bytes, *, threads: int = 1, engine: str | None = None) -> Engine:
+def open_engine(
+    source: str | Path | bytes, *, threads: int = 1, engine: str | None = None
+) -> Engine:
     """Open a ``.tflite`` for inference.
 
     Args:
@@ -228,7 +255,9 @@ def open_engine(source: str | Path | bytes, *, threads: int = 1, engine: str | N
     return load_engine(content, file, threads=threads, engine=engine)
 
 
-def load_engine(content: bytes, file: TFLiteFile, *, threads: int = 1, engine: str | None = None) -> Engine:
+def load_engine(
+    content: bytes, file: TFLiteFile, *, threads: int = 1, engine: str | None = None
+) -> Engine:
     """Load a file that is already read and checked; see ``open_engine``."""
     if not 1 <= threads <= MOST_THREADS:
         raise EngineError(f"threads must be at least 1 and at most {MOST_THREADS}; got {threads}.")

@@ -1,4 +1,7 @@
-"""From a run, or from a name, to a verified ``.tflite`` with its card. What fails leaves nothing behind."""
+"""From a run, or from a name, to a verified ``.tflite`` with its card.
+
+What fails leaves nothing behind.
+"""
 
 import dataclasses
 import time
@@ -20,7 +23,7 @@ from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
 from larq_igp.models import build
 from larq_igp.training.recipe import check_seed
-from larq_igp.training.run import open_run
+from larq_igp.training.run.directory import open_run
 
 FEW_IMAGES, MANY_IMAGES = 24, 256
 SMALL_SIDE = 64
@@ -34,7 +37,8 @@ class Subject:
         model: with its weights.
         name: of the network in the registry.
         spec: of the network.
-        options: arguments of ``larq_igp.build`` beside the specification: ``bits``, ``pad_values``, ``stem``.
+        options: arguments of ``larq_igp.build`` beside the specification: ``bits``, ``pad_values``,
+            ``stem``.
         preprocessing: from stored image to input.
         class_names: in the order of the outputs.
         dataset: that it was trained on; None for random weights.
@@ -77,7 +81,9 @@ class Export:
         }
 
 
-def subject_from_run(folder: str | Path, *, weights: str = "best", data_dir: str | None = None) -> Subject:
+def subject_from_run(
+    folder: str | Path, *, weights: str = "best", data_dir: str | None = None
+) -> Subject:
     """Return a trained network.
 
     Raises:
@@ -108,7 +114,8 @@ def subject_from_name(
     seed: int,
     **options,
 ) -> Subject:
-    """Return a named network with random initial weights, for measuring what does not depend on them.
+    """Return a named network with random initial weights, for measuring what does not depend on
+    them.
 
     Raises:
         UserError: if the name or a parameter is not allowed.
@@ -117,7 +124,11 @@ def subject_from_name(
     check_seed(seed)
     tf.keras.utils.set_random_seed(seed)
     model = build(
-        name, input_shape=input_shape, num_classes=1000 if num_classes is None else num_classes, **options, **parameters
+        name,
+        input_shape=input_shape,
+        num_classes=1000 if num_classes is None else num_classes,
+        **options,
+        **parameters,
     )
     return Subject(
         model=model,
@@ -133,16 +144,23 @@ def subject_from_name(
 
 
 def verification_images(subject: Subject, count: int | None) -> np.ndarray:
-    """Return the first test images as inputs ``(N, H, W, C)``; by default 256 of up to 64 px, 24 of larger ones."""
-    default = MANY_IMAGES if max(subject.preprocessing.input_shape[:2]) <= SMALL_SIDE else FEW_IMAGES
-    return next(eval_arrays(subject.images_of, "test", subject.preprocessing, batch_size=count or default))[0]
+    """Return the first test images as inputs ``(N, H, W, C)``; by default 256 of up to 64 px, 24 of
+    larger ones.
+    """
+    default = (
+        MANY_IMAGES if max(subject.preprocessing.input_shape[:2]) <= SMALL_SIDE else FEW_IMAGES
+    )
+    return next(
+        eval_arrays(subject.images_of, "test", subject.preprocessing, batch_size=count or default)
+    )[0]
 
 
 def check_output(path: str | Path) -> Path:
     """Refuse an output that cannot be written, before the work is done.
 
     Raises:
-        UserError: if it does not end in ``.tflite``, its folder is missing, or it or its card is a folder.
+        UserError: if it does not end in ``.tflite``, its folder is missing, or it or its card is a
+            folder.
     """
     path = Path(path)
     if path.suffix != ".tflite":
@@ -156,7 +174,12 @@ def check_output(path: str | Path) -> Path:
 
 
 def export(
-    subject: Subject, path: str | Path, *, float_model: bool = False, images: int | None = None, threads: int = 1
+    subject: Subject,
+    path: str | Path,
+    *,
+    float_model: bool = False,
+    images: int | None = None,
+    threads: int = 1,
 ) -> Export:
     """Convert, audit, verify, and only then write the file and its card.
 
@@ -168,7 +191,8 @@ def export(
         threads: to verify with.
 
     Raises:
-        ConversionError: if the network cannot be converted, the converter degraded it, or the file computes something else.
+        ConversionError: if the network cannot be converted, the converter degraded it, or the file
+            computes something else.
         UserError: if the file cannot be written.
     """
     path = check_output(path)
@@ -180,7 +204,8 @@ def export(
     if not check.passed:
         hints = " ".join(findings.warnings)
         raise ConversionError(
-            f"the converted file does not compute what Keras computes, and was not written: {check.reason} {hints}".rstrip()
+            "the converted file does not compute what Keras computes, and was not written: "
+            f"{check.reason} {hints}".rstrip()
         )
     card = card_path(path)
     with atomic_path(path) as file:

@@ -46,6 +46,8 @@ def describe_host() -> Host:
 def _cpu_model() -> str:
     """Return the processor's name; what ARM boards call it differs from x86."""
     lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    values = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
+    }
     names = (values.get(key) for key in ("model name", "Model", "Hardware"))
     return next((name for name in names if name), platform.processor() or "unknown")

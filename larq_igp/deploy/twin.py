@@ -1,4 +1,7 @@
-"""The float twin of a converted network: the same architecture at 32 bits, what one would run without binarisation."""
+"""The float twin of a converted network:
+
+the same architecture at 32 bits, what one would run without binarisation.
+"""
 
 import dataclasses
 
@@ -9,7 +12,8 @@ from larq_igp.models import build
 
 
 def float_twin(card: Card) -> bytes:
-    """Build the network of a card at 32 bits, with random weights, and convert it with TensorFlow Lite.
+    """Build the network of a card at 32 bits, with random weights, and convert it with TensorFlow
+    Lite.
 
     Weights do not change the time that float operators take.
 
@@ -17,7 +21,10 @@ def float_twin(card: Card) -> bytes:
         UserError: if the card names a network or parameters that do not exist.
     """
     known = {field.name for field in dataclasses.fields(get_spec(card.variant))}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in card.parameters.items()}
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in card.parameters.items()
+    }
     parameters = {name: value for name, value in given.items() if name in known}
     network = build(
         card.variant,

@@ -39,13 +39,23 @@ def save(figure: Any, path: str | Path) -> None:
 
 
 def gradient_figure(report: Any, title: str) -> Any:
-    """Draw the signal-to-noise ratio against what the gradient paths predict, one point a layer; ``report`` is a ``GradientReport``."""
-    rho = {each.predictor: each.rho for each in report.correlations if each.measured == "signal_to_noise"}
+    """Draw the signal-to-noise ratio against what the gradient paths predict, one point a layer;
+    ``report`` is a ``GradientReport``.
+    """
+    rho = {
+        each.predictor: each.rho
+        for each in report.correlations
+        if each.measured == "signal_to_noise"
+    }
     columns = []
     for place, name in enumerate(("N_1st", "N_2nd", "N_3rd")):
         having = [layer for layer in report.layers if len(layer.costs) > place]
         columns.append(
-            (name, [(layer.costs[place], layer.signal_to_noise) for layer in having], "operations to the loss")
+            (
+                name,
+                [(layer.costs[place], layer.signal_to_noise) for layer in having],
+                "operations to the loss",
+            )
         )
     columns.append(
         (
@@ -100,12 +110,19 @@ def _draw(ax: Any, series: Any) -> None:
         case "line":
             ax.plot(series.x, series.y, marker=".", label=series.name)
         case "front":
-            ax.step(series.x, series.y, where="post", color="grey", linestyle=":", label=series.name)
+            ax.step(
+                series.x, series.y, where="post", color="grey", linestyle=":", label=series.name
+            )
         case "bars":
             ax.bar(series.x, series.y, label=series.name)
         case "edges":
             xs = [float("nan") if x is None else x for x in series.x]
-            ax.plot(xs, [float("nan") if y is None else y for y in series.y], color="lightgrey", zorder=1)
+            ax.plot(
+                xs,
+                [float("nan") if y is None else y for y in series.y],
+                color="lightgrey",
+                zorder=1,
+            )
         case "nodes":
             colours = ["black" if "operations" in label else "white" for label in series.labels]
             ax.scatter(series.x, series.y, c=colours, edgecolors="black", zorder=3)

@@ -11,7 +11,9 @@ from larq_igp.architectures.spec import (
 )
 
 
-@pytest.mark.parametrize("columns, depth, convolutions", [(1, 1, 1), (2, 2, 3), (3, 4, 7), (4, 8, 15), (5, 16, 31)])
+@pytest.mark.parametrize(
+    "columns, depth, convolutions", [(1, 1, 1), (2, 2, 3), (3, 4, 7), (4, 8, 15), (5, 16, 31)]
+)
 def test_fractal_sizes(columns, depth, convolutions):
     assert fractal_depth(columns) == depth
     assert fractal_convolutions(columns) == convolutions
@@ -20,14 +22,24 @@ def test_fractal_sizes(columns, depth, convolutions):
 @pytest.mark.parametrize(
     "filters, reduction, expected",
     # as larq-zoo and BMXNet round: floor of the quotient, then the nearest multiple of 32
-    [(448, 2.7, 160), (544, 2.7, 192), (576, 2.2, 256), (448, 3.3, 128), (640, 3.3, 192), (960, 4, 256), (10, 4, 32)],
+    [
+        (448, 2.7, 160),
+        (544, 2.7, 192),
+        (576, 2.2, 256),
+        (448, 3.3, 128),
+        (640, 3.3, 192),
+        (960, 4, 256),
+        (10, 4, 32),
+    ],
 )
 def test_reduced_filters(filters, reduction, expected):
     assert reduced_filters(filters, reduction) == expected
 
 
 def test_reduction_becomes_transition_filters():
-    spec = DenseNetSpec(family="binary_densenet", growth_rate=64, blocks=(6, 6, 6, 5), reduction=(2.7, 2.7, 2.2))
+    spec = DenseNetSpec(
+        family="binary_densenet", growth_rate=64, blocks=(6, 6, 6, 5), reduction=(2.7, 2.7, 2.2)
+    )
     assert spec.transition_filters == (160, 192, 256)
 
 
@@ -66,7 +78,9 @@ def test_resnet_spec_refuses(fields, message):
 
 
 def test_columns_belong_to_fractals():
-    with pytest.raises(SpecError, match="columns is a parameter of igp_resnet; bireal_resnet has none"):
+    with pytest.raises(
+        SpecError, match="columns is a parameter of igp_resnet; bireal_resnet has none"
+    ):
         ResNetSpec(family="bireal_resnet", filters=16, blocks=(1,), columns=3)
 
 

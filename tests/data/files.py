@@ -22,7 +22,10 @@ def jpeg(image: Image.Image, **options) -> bytes:
 
 
 def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize ``(h, w, C)``: sample at the centres of the new pixels, between the centres of the old ones."""
+    """Resize ``(h, w, C)``:
+
+    sample at the centres of the new pixels, between the centres of the old ones.
+    """
 
     def along(length: int, old: int):
         at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
@@ -37,7 +40,10 @@ def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def write_cifar100(folder: Path, train: int = 60, test: int = 20) -> dict[str, np.ndarray]:
-    """The binary archive; returns its records, ``(N, 3074)``: coarse label, fine label, red, green and blue plane."""
+    """The binary archive; returns its records, ``(N, 3074)``:
+
+    coarse label, fine label, red, green and blue plane.
+    """
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     records = {}
@@ -49,15 +55,22 @@ def write_cifar100(folder: Path, train: int = 60, test: int = 20) -> dict[str, n
     return records
 
 
-def write_class_folders(root: Path, parts: dict[str, int], classes: tuple[str, ...] = SYNSETS) -> None:
-    """JPEGs of several sizes: so many in every class folder of every part; the part "" is the root itself."""
+def write_class_folders(
+    root: Path, parts: dict[str, int], classes: tuple[str, ...] = SYNSETS
+) -> None:
+    """JPEGs of several sizes:
+
+    so many in every class folder of every part; the part "" is the root itself.
+    """
     number = 0
     for part, count in parts.items():
         for name in classes:
             folder = root / part / name
             folder.mkdir(parents=True)
             for index in range(count):
-                (folder / f"{name}_{index}.JPEG").write_bytes(jpeg(picture(number, 50 + number % 20, 70 - number % 30)))
+                (folder / f"{name}_{index}.JPEG").write_bytes(
+                    jpeg(picture(number, 50 + number % 20, 70 - number % 30))
+                )
                 number += 1
 
 
@@ -70,7 +83,17 @@ def write_prepared_imagenet(folder: Path, train: int, validation: int) -> None:
     def examples(count):
         for index in range(count):
             name = f"{index}.JPEG"
-            yield name, {"image": io.BytesIO(jpeg(picture(index))), "label": index % 1000, "file_name": name}
+            yield (
+                name,
+                {
+                    "image": io.BytesIO(jpeg(picture(index))),
+                    "label": index % 1000,
+                    "file_name": name,
+                },
+            )
 
-    builder._split_generators = lambda _: {"train": examples(train), "validation": examples(validation)}
+    builder._split_generators = lambda _: {
+        "train": examples(train),
+        "validation": examples(validation),
+    }
     builder.download_and_prepare()

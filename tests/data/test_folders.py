@@ -8,9 +8,16 @@ from larq_igp.data.augment import augment
 from larq_igp.data.check import check_dataset
 from larq_igp.data.images import decode_random_part
 from larq_igp.data.prepared import PLACES, find_records
+from larq_igp.inference.predict import read_image
 from larq_igp.keras2 import tf
-from larq_igp.training.predict import read_image
-from tests.data.files import SYNSETS, bilinear, jpeg, picture, write_class_folders, write_prepared_imagenet
+from tests.data.files import (
+    SYNSETS,
+    bilinear,
+    jpeg,
+    picture,
+    write_class_folders,
+    write_prepared_imagenet,
+)
 
 SHAPE = (32, 32, 3)
 
@@ -45,7 +52,10 @@ def test_imagenet_folders_have_sorted_synsets_and_every_image_once(imagenet):
 
 def test_held_out_images_do_not_depend_on_the_folder(imagenet, tmp_path):
     write_class_folders(tmp_path, {"train": 6, "val": 2})
-    both = [load_dataset("imagenet2012", data_dir=root).split("validation") for root in (imagenet, tmp_path)]
+    both = [
+        load_dataset("imagenet2012", data_dir=root).split("validation")
+        for root in (imagenet, tmp_path)
+    ]
     assert names(both[0]) == names(both[1])
 
 
@@ -54,14 +64,22 @@ def test_one_level_of_class_folders_is_split_by_name(tmp_path):
     (tmp_path / "cat" / "notes.txt").write_text("no image")
     dataset = load_dataset("folder", data_dir=tmp_path)
     assert dataset.class_names == ("cat", "dog")
-    assert {name: split.examples for name, split in dataset.splits.items()} == {"train": 34, "validation": 2, "test": 4}
+    assert {name: split.examples for name, split in dataset.splits.items()} == {
+        "train": 34,
+        "validation": 2,
+        "test": 4,
+    }
     assert len({name for split in dataset.splits.values() for name in names(split)}) == 40
 
 
 def test_three_parts_are_what_they_are_called(tmp_path):
     write_class_folders(tmp_path, {"train": 3, "val": 2, "test": 1}, ("cat", "dog"))
     dataset = load_dataset("folder", data_dir=tmp_path)
-    assert {name: split.examples for name, split in dataset.splits.items()} == {"train": 6, "validation": 4, "test": 2}
+    assert {name: split.examples for name, split in dataset.splits.items()} == {
+        "train": 6,
+        "validation": 4,
+        "test": 2,
+    }
     assert all(name.startswith("val/") for name in names(dataset.split("validation")))
 
 
@@ -70,10 +88,14 @@ def test_a_stream_of_files_can_be_entered_at_any_step(imagenet, first_step):
     dataset = load_dataset("imagenet2012", data_dir=imagenet)
 
     def take(step, count):
-        stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=step)
+        stream = train_batches(
+            dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=step
+        )
         return list(itertools.islice(stream.as_numpy_iterator(), count))
 
-    for (images, labels), (again, same) in zip(take(0, 7)[first_step:], take(first_step, 7 - first_step), strict=True):
+    for (images, labels), (again, same) in zip(
+        take(0, 7)[first_step:], take(first_step, 7 - first_step), strict=True
+    ):
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, same)
 
@@ -94,7 +116,9 @@ def test_workers_share_every_batch(imagenet):
     dataset = load_dataset("imagenet2012", data_dir=imagenet)
 
     def take(share):
-        stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=1, share=share)
+        stream = train_batches(
+            dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=1, share=share
+        )
         return list(itertools.islice(stream.as_numpy_iterator(), 4))
 
     for whole, first, second in zip(take((0, 1)), take((0, 2)), take((1, 2)), strict=True):
@@ -110,7 +134,9 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
         preprocessing, split = dataset.preprocessing(shape), dataset.split("test")
         images, _ = next(eval_batches(split, preprocessing, batch_size=12).as_numpy_iterator())
         for index, image in enumerate(images):
-            np.testing.assert_array_equal(image, read_image(imagenet / split.name(index), preprocessing))
+            np.testing.assert_array_equal(
+                image, read_image(imagenet / split.name(index), preprocessing)
+            )
 
 
 @pytest.mark.parametrize(
@@ -119,8 +145,18 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
         ("imagenet2012", {"train": 2}, None, "lacks val/"),
         ("imagenet2012", {"val": 2}, None, "was not found in .*image-net.org"),
         ("imagenet2012", {"train": 2, "val": 1, "test": 1}, None, "test/, which has no labels"),
-        ("imagenet2012", {"train": 2, "val": 1}, "train/cat", "a class 'cat', and ImageNet's are named"),
-        ("folder", {"train": 2, "val": 1}, "val/cat", "a class 'cat' that the training images do not have"),
+        (
+            "imagenet2012",
+            {"train": 2, "val": 1},
+            "train/cat",
+            "a class 'cat', and ImageNet's are named",
+        ),
+        (
+            "folder",
+            {"train": 2, "val": 1},
+            "val/cat",
+            "a class 'cat' that the training images do not have",
+        ),
         ("folder", {"train": 2}, "val", "val holds no images"),
         ("folder", {}, None, "0 class folders, and at least 2 are needed"),
         ("folder", {"train": 1, "val": 1}, None, "too few images to hold any out for validation"),
@@ -153,7 +189,8 @@ def test_corrupt_images_are_named_refused_or_left_out(tmp_path):
     assert [each.name for each in report.corrupt] == bad
     assert not report.is_usable
     with pytest.raises(
-        DatasetError, match=r"2 of 48 images of imagenet2012 are corrupt, the first is .*--corrupt skip"
+        DatasetError,
+        match=r"2 of 48 images of imagenet2012 are corrupt, the first is .*--corrupt skip",
     ):
         load_dataset("imagenet2012", data_dir=tmp_path)
 
@@ -182,12 +219,17 @@ def prepared(tmp_path_factory):
 def test_imagenet_through_tensorflow_datasets(prepared):
     import tensorflow_datasets as tfds
 
-    stored = tfds.load("imagenet2012", data_dir=prepared, split="train", decoders={"image": tfds.decode.SkipDecoding()})
+    stored = tfds.load(
+        "imagenet2012",
+        data_dir=prepared,
+        split="train",
+        decoders={"image": tfds.decode.SkipDecoding()},
+    )
     expected = [(each["image"], int(each["label"])) for each in stored.as_numpy_iterator()]
     kept = prepared / "imagenet2012" / "5.1.0" / PLACES
-    for turn in range(
-        3
-    ):  # the places of the records are found; read from where they were kept; found again, as those are torn
+    # the places of the records are found; read from where they were kept; found again, as those are
+    # torn
+    for turn in range(3):
         if turn == 2:
             kept.write_bytes(kept.read_bytes()[:-100])
         dataset = load_dataset("imagenet2012", data_dir=prepared)
@@ -205,9 +247,9 @@ def test_imagenet_through_tensorflow_datasets(prepared):
             "test": 12,
         }
     batches = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=9, seed=0).take(3)
-    assert sorted(int(label) for _, labels in batches.as_numpy_iterator() for label in labels) == sorted(
-        label for _, label in expected[:27]
-    )
+    assert sorted(
+        int(label) for _, labels in batches.as_numpy_iterator() for label in labels
+    ) == sorted(label for _, label in expected[:27])
 
 
 def test_truncated_records_are_refused(prepared, tmp_path):

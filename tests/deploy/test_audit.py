@@ -10,7 +10,9 @@ from larq_igp.deploy.matching import match_binary_convolutions, pack_signs
 
 def test_igp_resnet(binary):
     findings = audit(binary.model, binary.content)
-    assert findings.binary_convolutions == findings.lce_bconv2d == 2 * 3  # a fractal of 3 in each of 2 stages
+    assert (
+        findings.binary_convolutions == findings.lce_bconv2d == 2 * 3
+    )  # a fractal of 3 in each of 2 stages
     assert findings.lce_dequantize == 0
     assert findings.warnings == ()
     assert (findings.input.shape, findings.input.dtype) == ((1, 28, 28, 1), "float32")
@@ -28,8 +30,12 @@ def test_igp_resnet(binary):
 def test_batchnorm_before_sign_over_a_concatenation_is_explained(small_net):
     model = small_net("binary_densenet_tiny")
     counts = audit(model, convert(model)).unfused_counts()
-    reason = "BatchNorm before a sign, over a concatenation: no convolution stands directly before it"
-    assert counts[f"MUL: {reason}"] == counts[f"ADD: {reason}"] == 2  # the second layer of each of 2 stages
+    reason = (
+        "BatchNorm before a sign, over a concatenation: no convolution stands directly before it"
+    )
+    assert (
+        counts[f"MUL: {reason}"] == counts[f"ADD: {reason}"] == 2
+    )  # the second layer of each of 2 stages
 
 
 def test_float_file_of_a_binary_network_is_audited_when_asked_for(binary):
@@ -63,7 +69,9 @@ def test_file_of_other_weights_is_refused(binary, binary_net):
 
 
 def test_every_layer_finds_its_operator_where_filters_are_negated(binary_net):
-    """Between the two convolutions thresholds take BatchNorm's place, and filters with a negative factor are negated."""
+    """Between the two convolutions thresholds take BatchNorm's place, and filters with a negative
+    factor are negated.
+    """
     model = binary_net()
     norm = model.get_layer("first_bn")
     gamma, *others = norm.get_weights()

@@ -29,13 +29,24 @@ def test_round_trip(binary, path):
     check = verify(binary.model, binary.content, binary.images[:20])
     names = tuple(str(digit) for digit in range(10))
     written = write_card(
-        path, **FACTS, class_names=names, dataset="digits", accuracy=0.9, audit=findings, verification=check
+        path,
+        **FACTS,
+        class_names=names,
+        dataset="digits",
+        accuracy=0.9,
+        audit=findings,
+        verification=check,
     )
     assert written == path.with_suffix(".json")
     card = read_card(path)
     assert card.class_names == names
     assert card.input_shape == (28, 28, 1)
-    assert (card.dataset, card.accuracy, card.bits, card.variant) == ("digits", 0.9, 1, "igp_resnet_tiny")
+    assert (card.dataset, card.accuracy, card.bits, card.variant) == (
+        "digits",
+        0.9,
+        1,
+        "igp_resnet_tiny",
+    )
     assert card.file_bytes == len(binary.content)
     assert card.audit["lce_bconv2d"] == 6
     assert card.verification["examples"] == 20

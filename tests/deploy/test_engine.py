@@ -16,7 +16,9 @@ def test_binary_file_runs_in_both_kernels_and_with_threads(binary, tmp_path):
     assert plain.shape == (8, 10)
     np.testing.assert_allclose(plain.sum(axis=1), 1, rtol=1e-5)
     for options in ({"engine": "lce", "threads": 2}, {"engine": "lce_indirect"}, {}):
-        np.testing.assert_allclose(open_engine(path, **options).predict(images).sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_allclose(
+            open_engine(path, **options).predict(images).sum(axis=1), 1, rtol=1e-5
+        )
     np.testing.assert_array_equal(open_engine(path, engine="lce", threads=2).predict(images), plain)
 
 
@@ -24,7 +26,11 @@ def test_default_engine_is_the_first_that_can(binary, full_precision):
     own = ["larq_igp_runtime"] if importlib.util.find_spec("larq_igp_runtime") else []
     assert list(engines_for(binary.content)) == [*own, "lce_indirect", "lce"]
     assert open_engine(binary.content).name == engines_for(binary.content)[0]
-    assert engines_for(full_precision.content)[0] == open_engine(full_precision.content).name == "tflite"
+    assert (
+        engines_for(full_precision.content)[0]
+        == open_engine(full_precision.content).name
+        == "tflite"
+    )
     assert "tflite" not in engines_for(binary.content)
 
 
@@ -32,7 +38,10 @@ def test_float_file_runs_in_every_engine(full_precision):
     file = read_tflite(full_precision.content)
     names = [name for name, engine in ENGINES.items() if engine.refusal(file) is None]
     assert {"tflite", "lce", "lce_indirect"} <= set(names)
-    outputs = [open_engine(full_precision.content, engine=name).predict(full_precision.images[:8]) for name in names]
+    outputs = [
+        open_engine(full_precision.content, engine=name).predict(full_precision.images[:8])
+        for name in names
+    ]
     for output in outputs[1:]:
         np.testing.assert_allclose(output, outputs[0], atol=1e-5)
 
@@ -70,5 +79,7 @@ def test_wrong_engine_is_a_clear_error(binary):
 def test_missing_engine_says_how_to_install_it(binary, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert engines_for(binary.content) == ()
-    with pytest.raises(EngineError, match=f"{LCEEngine.name}' needs .*pip install larq-compute-engine"):
+    with pytest.raises(
+        EngineError, match=f"{LCEEngine.name}' needs .*pip install larq-compute-engine"
+    ):
         open_engine(binary.content)

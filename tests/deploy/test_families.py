@@ -20,13 +20,17 @@ SHAPE = (28, 28, 1)
 def images():
     digits = load_dataset("digits")
     preprocessing = Preprocessing(SHAPE, digits.mean, digits.deviation)
-    return next(eval_batches(digits.split("test"), preprocessing, batch_size=60).as_numpy_iterator())[0]
+    return next(
+        eval_batches(digits.split("test"), preprocessing, batch_size=60).as_numpy_iterator()
+    )[0]
 
 
 def random_network(family: str, images: np.ndarray, **options) -> "tf.keras.Model":
     """A small network with BatchNorm statistics of real images, and scales of both signs."""
     tf.keras.utils.set_random_seed(3)
-    width = {"growth_rate": 6, "stem_filters": 12} if family.endswith("densenet") else {"filters": 12}
+    width = (
+        {"growth_rate": 6, "stem_filters": 12} if family.endswith("densenet") else {"filters": 12}
+    )
     model = larq_igp.build(f"{family}_tiny", input_shape=SHAPE, num_classes=10, **width, **options)
     calibrate(model, images)
     return model
@@ -42,7 +46,9 @@ def test_a_binary_network_computes_what_keras_computes(family, images):
     check = verify(model, file, images)
     assert check.passed, check.reason
     assert check.conclusive
-    assert check.top1_agreement >= 0.95  # a flipped sign may turn an image whose best two classes are close
+    assert (
+        check.top1_agreement >= 0.95
+    )  # a flipped sign may turn an image whose best two classes are close
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -35,7 +35,9 @@ def test_every_variable_gets_a_finite_gradient(name, bits):
 
 @pytest.mark.parametrize("name", TINY)
 def test_names_are_unique_deterministic_and_end_in_a_known_suffix(name):
-    first, second = ([layer.name for layer in larq_igp.build(name, **SMALL).layers] for _ in range(2))
+    first, second = (
+        [layer.name for layer in larq_igp.build(name, **SMALL).layers] for _ in range(2)
+    )
     assert first == second
     assert len(set(first)) == len(first)
     assert {layer.rsplit("_", 1)[-1] for layer in first} - {"image"} <= SUFFIXES
@@ -43,7 +45,10 @@ def test_names_are_unique_deterministic_and_end_in_a_known_suffix(name):
 
 @pytest.mark.parametrize("name", TINY)
 def test_a_network_and_its_twins_share_the_names_of_their_weights(name):
-    weights = [[(w.name, w.shape) for w in larq_igp.build(name, bits=bits, **SMALL).weights] for bits in (1, 2, 32)]
+    weights = [
+        [(w.name, w.shape) for w in larq_igp.build(name, bits=bits, **SMALL).weights]
+        for bits in (1, 2, 32)
+    ]
     assert sorted(weights[0]) == sorted(weights[1]) == sorted(weights[2])
 
 
@@ -88,8 +93,13 @@ def test_pad_values(bits, pad_values, expected):
 
 def test_bits_decide_quantizers():
     def widths(bits):
-        layer = larq_igp.build("resnet_tiny", bits=bits, **SMALL).get_layer("stage1_block1_layer1_binconv")
-        return [getattr(quantizer, "precision", 32) for quantizer in (layer.input_quantizer, layer.kernel_quantizer)]
+        layer = larq_igp.build("resnet_tiny", bits=bits, **SMALL).get_layer(
+            "stage1_block1_layer1_binconv"
+        )
+        return [
+            getattr(quantizer, "precision", 32)
+            for quantizer in (layer.input_quantizer, layer.kernel_quantizer)
+        ]
 
     assert [widths(bits) for bits in (1, 2, 32)] == [[1, 1], [2, 2], [32, 32]]
 
@@ -97,7 +107,9 @@ def test_bits_decide_quantizers():
 def test_sign_of_zero_is_plus_one():
     layer = larq_igp.build("resnet_tiny", **SMALL).get_layer("stage1_block1_layer1_binconv")
     for quantizer in (layer.input_quantizer, layer.kernel_quantizer):
-        np.testing.assert_array_equal(quantizer(tf.constant([0.0, -0.0, -1e-30, 1e-30])), [1, 1, -1, 1])
+        np.testing.assert_array_equal(
+            quantizer(tf.constant([0.0, -0.0, -1e-30, 1e-30])), [1, 1, -1, 1]
+        )
 
 
 def test_quantizers_can_be_chosen_and_are_not_shared():
@@ -109,7 +121,9 @@ def test_quantizers_can_be_chosen_and_are_not_shared():
     )
     convolutions = [layer for layer in model.layers if isinstance(layer, lq.layers.QuantConv2D)]
     assert {type(layer.input_quantizer) for layer in convolutions} == {lq.quantizers.ApproxSign}
-    assert {type(layer.kernel_quantizer) for layer in convolutions} == {lq.quantizers.MagnitudeAwareSign}
+    assert {type(layer.kernel_quantizer) for layer in convolutions} == {
+        lq.quantizers.MagnitudeAwareSign
+    }
     assert len({id(layer.kernel_quantizer) for layer in convolutions}) == len(convolutions)
 
 
@@ -120,7 +134,10 @@ def test_without_top_the_output_is_the_last_feature_map():
 
 def test_input_tensor_is_built_upon():
     image = tf.keras.Input((40, 40, 2))
-    assert larq_igp.build("resnet_tiny", input_tensor=image * 2.0, num_classes=3).output_shape == (None, 3)
+    assert larq_igp.build("resnet_tiny", input_tensor=image * 2.0, num_classes=3).output_shape == (
+        None,
+        3,
+    )
     with pytest.raises(SpecError, match="differ"):
         larq_igp.build("resnet_tiny", input_tensor=image, input_shape=(32, 32, 3))
 
@@ -163,7 +180,9 @@ def test_weights_are_loaded_strictly(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         larq_igp.build("resnet_tiny", weights=tmp_path / "none.h5", **SMALL)
     larq_igp.build("igp_resnet_tiny", columns=3, **SMALL).save_weights(path)
-    with pytest.raises(UserError, match=r"it holds .*, and the network has"):  # Keras would drop the third column
+    with pytest.raises(
+        UserError, match=r"it holds .*, and the network has"
+    ):  # Keras would drop the third column
         larq_igp.build("igp_resnet_tiny", weights=path, **SMALL)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="does not hold the weights"):

@@ -21,7 +21,9 @@ def page(run_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     invoke = CliRunner().invoke
     assert invoke(main, ["convert", str(run_dir), "-o", str(folder / "net.tflite")]).exit_code == 0
-    timed = invoke(main, ["benchmark", str(folder / "net.tflite"), "--operators", "--runs", "5", "--json"])
+    timed = invoke(
+        main, ["benchmark", str(folder / "net.tflite"), "--operators", "--runs", "5", "--json"]
+    )
     (folder / "latency.json").write_text(timed.stdout)
     arguments = [
         "report",
@@ -70,9 +72,12 @@ def test_browser_draws_it_without_a_word(page, size):
     with chromium(*size) as window:
         assert open_page(window, folder / "report.html") == []
         assert window.execute_script("return document.documentElement.scrollWidth") <= size[0]
-        assert window.execute_script("return document.querySelectorAll('.chart').length") == len(document["charts"])
+        assert window.execute_script("return document.querySelectorAll('.chart').length") == len(
+            document["charts"]
+        )
         widths = window.execute_script(
-            "return [...document.querySelectorAll('.chart')].map(d => d.getBoundingClientRect().width)"
+            "return [...document.querySelectorAll('.chart')].map(d => "
+            "d.getBoundingClientRect().width)"
         )
         assert min(widths) > 300
         highlight = """
@@ -94,13 +99,17 @@ def test_no_run_at_all(igp, tmp_path):
 
 def test_pareto_front_by_hand():
     assert pareto_front([(3, 1), (1, 3), (2, 3), (2, 2), (4, 1)]) == [(1, 3), (2, 2), (3, 1)]
-    assert error_chart("a", "b", "c", {"one": [(1, 2, "x")]}).series[-1].style == "points"  # one point has no front
+    assert (
+        error_chart("a", "b", "c", {"one": [(1, 2, "x")]}).series[-1].style == "points"
+    )  # one point has no front
 
 
 def test_refusals(refused, tmp_path):
     assert "is not a run directory" in refused("report", tmp_path, "-o", tmp_path / "a.html")
     (tmp_path / "b.json").write_text("[{}]")
-    assert "is not what" in refused("report", "-o", tmp_path / "a.html", "--latency", tmp_path / "b.json")
+    assert "is not what" in refused(
+        "report", "-o", tmp_path / "a.html", "--latency", tmp_path / "b.json"
+    )
     with pytest.raises(Exception, match="does not exist"):
         read_latencies(tmp_path / "nothing.json")
 
@@ -109,7 +118,9 @@ def test_runs_of_one_name_are_told_apart(run_dir, igp, tmp_path):
     for folder in ("a", "b"):
         shutil.copytree(run_dir, tmp_path / folder / "run")
     (tmp_path / "b" / "run" / "metrics.json").unlink()
-    result = igp("report", tmp_path / "a/run", tmp_path / "b/run", "-o", tmp_path / "report.html", "--json")
+    result = igp(
+        "report", tmp_path / "a/run", tmp_path / "b/run", "-o", tmp_path / "report.html", "--json"
+    )
     charts = json.loads(result.stdout)["charts"]
     assert len(charts) == len(set(charts))
 
@@ -121,17 +132,33 @@ def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
     assert "history.csv is damaged" in refused("report", broken, "-o", tmp_path / "a.html")
     (broken / "metrics.json").write_text('{"top1": 0.9}')
     assert "metrics.json is damaged" in refused("reproduce", "table1", broken)
-    row = {"role": "converted", "engine": "lce", "latency_ms_median": 1.0, "host": {"cpu": "x"}, "operators": [1]}
+    row = {
+        "role": "converted",
+        "engine": "lce",
+        "latency_ms_median": 1.0,
+        "host": {"cpu": "x"},
+        "operators": [1],
+    }
     row["card"] = {"parameters": {}, "bits": 1, "input_shape": [1, 1, 1]}
     for damaged in ([row], {}, [{**row, "operators": [], "latency_ms_median": float("nan")}]):
         (tmp_path / "timings.json").write_text(json.dumps(damaged))
-        assert "is not what" in refused("report", "-o", tmp_path / "a.html", "--latency", tmp_path / "timings.json")
+        assert "is not what" in refused(
+            "report", "-o", tmp_path / "a.html", "--latency", tmp_path / "timings.json"
+        )
     assert not (tmp_path / "a.html").exists()
 
 
 def test_a_folder_for_pictures_that_cannot_be_leaves_nothing(refused, tmp_path):
     (tmp_path / "taken").write_text("")
-    refused("report", "-o", tmp_path / "a.html", "--network", "igp_resnet_tiny", "--png", tmp_path / "taken")
+    refused(
+        "report",
+        "-o",
+        tmp_path / "a.html",
+        "--network",
+        "igp_resnet_tiny",
+        "--png",
+        tmp_path / "taken",
+    )
     assert not (tmp_path / "a.html").exists()
 
 

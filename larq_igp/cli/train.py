@@ -1,0 +1,231 @@
+"""``train``."""
+
+from itertools import count
+from pathlib import Path
+
+import click
+
+from larq_igp.cli.evaluate import metrics_text
+from larq_igp.cli.options import complete_network, data_options, stack
+from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
+from larq_igp.cli.recipe_options import make_recipe, recipe_options, recipe_text, run_name
+
+
+def free_run_dir(network: str, dataset: str) -> Path:
+    """Return the first of ``runs/NETWORK-DATASET``, ``...-2``, ``...-3`` that does not exist."""
+    base = Path("runs") / f"{network}-{dataset}"
+    names = (
+        base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1)
+    )
+    return next(path for path in names if not path.exists())
+
+
+SAME_COMMAND = "(here)"
+"""What ``--resume`` without a folder stands for: that of the same command."""
+
+run_options = stack(
+    click.option(
+        "--run-dir", type=click.Path(), help="Where to write the run.  [default: runs/NAME-DATASET]"
+    ),
+    click.option(
+        "--resume",
+        metavar="[RUN_DIR]",
+        is_flag=False,
+        flag_value=SAME_COMMAND,
+        help="Go on with the run in RUN_DIR, by its own recipe. Without RUN_DIR: with "
+        "the run of this same command, or start it.",
+    ),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Build model and pipeline, run a few steps, say what they took, and write nothing.",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["auto", "none", "mirrored", "multiworker"]),
+        default="auto",
+        show_default=True,
+        help="mirrored: all GPUs of this machine; multiworker: the workers in TF_CONFIG "
+        "or Slurm; auto: what there is.",
+    ),
+    click.option(
+        "--worker-timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=300.0,
+        show_default=True,
+        help="Seconds to wait for other workers.",
+    ),
+    click.option(
+        "--checkpoint-seconds",
+        type=click.FloatRange(0),
+        default=120.0,
+        show_default=True,
+        help="Between two checkpoints; there is one after each epoch, too. 0: after each step.",
+    ),
+    click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar."),
+)
+RUN_OPTIONS = {
+    "network",
+    "model",
+    "run_dir",
+    "resume",
+    "dry_run",
+    "strategy",
+    "worker_timeout",
+    "checkpoint_seconds",
+    "quiet",
+    "download",
+    "as_json",
+}
+
+
+def given_recipe_options(ctx: click.Context) -> list[str]:
+    """Return the options of the recipe that were typed."""
+    typed = [
+        parameter
+        for parameter in ctx.command.params
+        if parameter.name not in RUN_OPTIONS
+        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    return [parameter.opts[0] for parameter in typed]
+
+
+def resumed_folder(
+    network: str | None, dataset: str | None, run_dir: str | None, resume: str
+) -> Path:
+    """Return the folder that ``--resume`` means."""
+    if resume != SAME_COMMAND:
+        if run_dir and Path(run_dir) != Path(resume):
+            raise Refusal(
+                f"--resume {resume} and --run-dir {run_dir} name two folders: give one of them."
+            )
+        return Path(resume)
+    if run_dir:
+        return Path(run_dir)
+    if network is None:
+        raise Refusal(
+            "--resume needs a run directory, or the command that started the run: `larq-igp train "
+            "--resume RUN_DIR`."
+        )
+    return Path("runs") / f"{network}-{dataset}"
+
+
+@click.command(short_help="Train a network and measure it; go on with a run.")
+@click.argument(
+    "network", metavar="[NAME-or-FILE]", required=False, shell_complete=complete_network
+)
+@click.option(
+    "--model",
+    metavar="NAME-or-FILE",
+    shell_complete=complete_network,
+    help="The network in place of the argument: --model larq_zoo:BinaryDenseNet28.",
+)
+@recipe_options
+@data_options
+@run_options
+@json_option
+@click.pass_context
+def train(
+    ctx: click.Context,
+    network: str | None,
+    model: str | None,
+    run_dir: str | None,
+    resume: str | None,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+    **options,
+) -> None:
+    """Train a network, by its name or by a recipe file (.toml), and measure the weights that
+    validation found best on the test split.
+
+    A run that was interrupted, by whatever, goes on where it was with
+
+    \b
+    larq-igp train --resume runs/igp_resnet_tiny-digits
+
+    and ends with the same weights and history as if nothing had happened. In a job that may be
+    started several times, give the same command each time, with --run-dir and --resume: it starts
+    the run, goes on with it, or says that it is finished. SIGTERM and Ctrl-C write a checkpoint
+    first.
+    """  # noqa: D301  click takes the escape as "do not wrap"
+    if network is not None and model is not None:
+        raise Refusal(f"{network} and --model {model} both name a network: give one of them.")
+    network = model if network is None else network
+    of_run = {
+        name: options.pop(name)
+        for name in ("strategy", "worker_timeout", "checkpoint_seconds", "download")
+    }
+    if network is None and resume is None:
+        raise Refusal(
+            "name a network, like `larq-igp train igp_resnet_tiny`, or a run to go on with: "
+            "--resume RUN_DIR."
+        )
+    if network is None and (typed := given_recipe_options(ctx)):
+        raise Refusal(
+            f"--resume takes the recipe from the run: leave out {', '.join(typed)}, or name the "
+            "network too."
+        )
+    with progress_on_stderr(as_json):
+        from larq_igp.training.fit.signals import StoppedError
+
+        if network is None:
+            from larq_igp.training.run.directory import open_run
+
+            folder = resumed_folder(None, None, run_dir, resume)
+            recipe = open_run(folder).recipe
+        else:
+            recipe = make_recipe(network, options)
+            if resume is not None:
+                folder = resumed_folder(run_name(network), recipe.dataset, run_dir, resume)
+            else:
+                folder = (
+                    Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
+                )
+        try:
+            if dry_run:
+                from larq_igp.training.fit.dry_run import dry_run as try_out
+
+                document = try_out(
+                    recipe,
+                    strategy=of_run["strategy"],
+                    worker_timeout=of_run["worker_timeout"],
+                    download=of_run["download"],
+                )
+                text = dry_run_text(document)
+            else:
+                from larq_igp.training.fit.train import train as train_network
+
+                of_run |= {
+                    "verbose": 2 if quiet else 1,
+                    "announce": lambda recipe: click.echo(recipe_text(recipe)),
+                }
+                metrics = train_network(recipe, folder, resume=resume is not None, **of_run)
+                document = {"run_dir": str(folder), **metrics}
+                text = train_text(folder, metrics)
+        except StoppedError as stopped:
+            click.echo(stopped, err=True)
+            ctx.exit(stopped.exit_code)
+    emit(as_json, document, text)
+
+
+def train_text(folder: Path, metrics: dict) -> str:
+    """Format the outcome of a run for a terminal."""
+    if not metrics:
+        return f"run directory: {folder} (written by the chief)"
+    return f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
+
+
+def dry_run_text(facts: dict) -> str:
+    """Format what a dry run found."""
+    return (
+        f"{facts['network']} at {facts['bits']} bit: {facts['parameters']:,} parameters, input "
+        f"{facts['input_shape']}\n"
+        f"{facts['dataset']}: {facts['train_images']:,} training images, "
+        f"{facts['steps_per_epoch']:,} steps an epoch, "
+        f"{facts['steps']:,} in all, batch {facts['batch_size']} on {facts['replicas']} "
+        f"device{'s' * (facts['replicas'] > 1)}\n"
+        f"loss {facts['loss']:.4f} after {facts['steps_run']} steps; "
+        f"{facts['images_per_second']:,.0f} images/s after the first, "
+        f"which took {facts['first_step_seconds']:.1f} s with its compilation; nothing was written"
+    )

@@ -1,0 +1,173 @@
+"""A run directory:
+
+what a training run leaves behind, and how it is read again. ``layout.py`` names the files.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from larq_igp.data import Dataset, Preprocessing
+from larq_igp.errors import UserError
+from larq_igp.files import read_json, write_json
+from larq_igp.keras2 import tf
+from larq_igp.models.build import load_weights
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.run.layout import (
+    CONFIG,
+    HISTORY,
+    LOCK,
+    METRICS,
+    resume_command,
+    weights_path,
+)
+from larq_igp.training.run.network import build_network
+from larq_igp.versions import tool_versions
+
+__all__ = [
+    "CONFIG",
+    "HISTORY",
+    "METRICS",
+    "Run",
+    "RunError",
+    "describe_run",
+    "open_run",
+    "weights_path",
+]
+
+
+class RunError(UserError):
+    """A folder is not a run directory, or cannot become one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory's configuration.
+
+    Attributes:
+        folder: the run directory.
+        recipe: that it was trained by.
+        class_names: of the data set.
+        preprocessing: from image to input.
+    """
+
+    folder: Path
+    recipe: Recipe
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def build_model(self, precision: str = "float32") -> "tf.keras.Model":
+        """Build the network with random initial weights; to train, with the recipe's precision."""
+        return build_network(
+            self.recipe, self.preprocessing.input_shape, len(self.class_names), precision=precision
+        )
+
+    def load_model(self, weights: str = "best") -> "tf.keras.Model":
+        """Build the network with the ``best`` or the ``last`` weights.
+
+        Raises:
+            RunError: if the run has not saved them.
+        """
+        path = self.weights(weights)
+        model = self.build_model()
+        load_weights(model, path)
+        return model
+
+    def weights(self, name: str) -> Path:
+        """Return the path of the ``best`` or the ``last`` weights.
+
+        Raises:
+            RunError: if the run has not saved them.
+        """
+        path = weights_path(self.folder, name)
+        if not path.is_file():
+            raise RunError(
+                f"{self.folder} holds no {path.name}: the run has not finished an epoch."
+            )
+        return path
+
+    def metrics(self) -> dict | None:
+        """Return the final measurements, or None if the run did not come to its end."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return None
+        metrics = read_json(path)
+        accuracies = (
+            [metrics.get(key) for key in ("top1", "top5")] if isinstance(metrics, dict) else [None]
+        )
+        if not all(isinstance(share, float | int) and 0 <= share <= 1 for share in accuracies):
+            raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go on without.")
+        return metrics
+
+
+def describe_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
+    """Return what a run will be; nothing is written."""
+    preprocessing = dataset.preprocessing(recipe.input_shape)
+    return Run(folder, recipe, dataset.class_names, preprocessing)
+
+
+def _holds_something(path: Path) -> bool:
+    """Not so what a process leaves that was killed before it wrote the configuration."""
+    return path.name != LOCK and not path.name.startswith(".config-")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        RunError: if it already holds something, or cannot be made.
+    """
+    try:
+        if folder.exists() and (
+            not folder.is_dir() or any(map(_holds_something, folder.iterdir()))
+        ):
+            hint = (
+                f", go on with it by {resume_command(folder)}"
+                if (folder / CONFIG).is_file()
+                else ""
+            )
+            raise RunError(
+                f"{folder} already exists and is not empty: name another with --run-dir{hint}, or "
+                "remove it."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"run directory {folder} cannot be made: {error.strerror}.") from error
+
+
+def write_config(run: Run) -> None:
+    """Write the configuration of a run into its folder."""
+    config = {
+        "recipe": run.recipe.to_json(),
+        "class_names": list(run.class_names),
+        "preprocessing": run.preprocessing.to_json(),
+        "versions": tool_versions(),
+    }
+    write_json(run.folder / CONFIG, config)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read the configuration of a run directory.
+
+    Raises:
+        RunError: if it is not one, or its configuration is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        raise RunError(f"{folder} is not a run directory: it holds no {CONFIG}.")
+    config = read_json(folder / CONFIG)
+    try:
+        recipe = Recipe.from_json(config["recipe"])
+        class_names = tuple(config["class_names"])
+        run = Run(folder, recipe, class_names, Preprocessing.from_json(config["preprocessing"]))
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:  # UserErrors of recipes among them
+        raise RunError(
+            f"{folder / CONFIG} is damaged: it does not describe a run ({error})."
+        ) from error
+    if not class_names or not all(isinstance(name, str) for name in class_names):
+        raise RunError(f"{folder / CONFIG} is damaged: class_names must be a list of names.")
+    return run

@@ -1,0 +1,241 @@
+import json
+
+import pytest
+
+from larq_igp.architectures import UnknownNetworkError
+from larq_igp.errors import UserError
+from larq_igp.training.fit.schedules import learning_rate_schedule, total_steps
+from larq_igp.training.recipe import Recipe, RecipeError, parse_settings
+from larq_igp.training.recipe.files import read_recipe_file
+
+
+def test_a_recipe_survives_json():
+    recipe = Recipe(
+        network="igp_resnet_tiny",
+        parameters={"blocks": (1, 2, 1), "filters": 8},
+        input_shape=(28, 28, 1),
+    )
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"epochs": 0}, "epochs must be a positive integer; got 0"),
+        ({"batch_size": -1}, "batch_size must be a positive integer; got -1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0; got 0.0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0; got nan"),
+        (
+            {"schedule": "step"},
+            "schedule must be one of constant, linear, cosine, steps; got 'step'",
+        ),
+        ({"epochs": 2.5}, "epochs must be an integer; got 2.5"),
+        ({"epochs": True}, "epochs must be an integer; got True"),
+        ({"network": 5}, "network must be a text; got 5"),
+        ({"input_shape": (28, 28)}, "input_shape must be 3 integers with commas between or none"),
+        ({"parameters": 3}, "parameters must be a table of values; got 3"),
+        ({"weight_decay": 1e-4}, "weight_decay is for adamw and sgd; the optimizer is adam"),
+        ({"optimizer": "radam"}, "optimizer must be one of adam, adamw, sgd, bop; got 'radam'"),
+        ({"optimizer": "bop", "bits": 2}, "bop flips weights that are -1 or"),
+        (
+            {"optimizer": "bop", "kernel_quantizer": "magnitude_aware_sign"},
+            "bop flips weights that are -1 or",
+        ),
+        ({"schedule": "steps"}, "boundaries of the schedule steps must be epochs that rise"),
+        (
+            {"schedule": "steps", "boundaries": (5, 5)},
+            "boundaries of the schedule steps must be epochs that rise",
+        ),
+        ({"boundaries": (5,)}, "boundaries are for the schedule steps; this one is cosine"),
+        ({"warmup_epochs": 30}, "warmup_epochs must be fewer than the 30 epochs"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be from 0 to below 1"),
+        ({"temperature": 0}, "temperature must be above 0"),
+        ({"distillation_weight": 1.5}, "distillation_weight must be from 0 to 1"),
+        ({"teacher": "twin", "bits": 32}, "is the network at 32 bits, which this one is already"),
+        ({"first_stage_epochs": 3, "bits": 32}, "it needs bits 1 or 2"),
+        ({"first_stage_epochs": 3, "initial_weights": "a.h5"}, "exclude each other"),
+        (
+            {"precision": "float16"},
+            "precision must be one of float32, mixed_float16, mixed_bfloat16",
+        ),
+        (
+            {"input_quantizer": "dorefa"},
+            "must be one of ste_sign, approx_sign, swish_sign; got 'dorefa' \\(dorefa is for 2 "
+            "bits\\)",
+        ),
+        ({"input_quantizer": "magnitude_aware_sign"}, "input_quantizer at 1 bit must be one of"),
+        ({"kernel_quantizer": "ste_sign", "bits": 32}, "a 32-bit network has no quantizers"),
+        ({"seed": -1}, "seed must be from 0"),
+        ({"parameters": {"growth_rate": 3}}, "growth_rate is not a parameter of igp_resnet"),
+    ],
+)
+def test_a_bad_recipe_is_refused(fields, message):
+    with pytest.raises(UserError, match=message):
+        Recipe(**{"network": "igp_resnet_tiny", **fields})
+
+
+def test_unknown_networks_and_fields_are_refused():
+    with pytest.raises(UnknownNetworkError):
+        Recipe(network="vgg")
+    with pytest.raises(RecipeError, match=r"unknown field epoch of a recipe. Did you mean epochs"):
+        Recipe.from_json({"network": "igp_resnet_tiny", "epoch": 3})
+    with pytest.raises(RecipeError, match="network is missing"):
+        Recipe.from_json({"epochs": 3})
+
+
+@pytest.mark.parametrize("epochs, steps_per_epoch", [(3, 19), (10, 7)])
+def test_schedules_start_at_the_rate_and_reach_their_end_with_the_run(epochs, steps_per_epoch):
+    steps = total_steps(epochs, steps_per_epoch)
+    assert steps == epochs * steps_per_epoch
+    assert learning_rate_schedule("constant", 0.01, steps) == 0.01
+    for name, halfway in (("linear", 0.5), ("cosine", 0.5)):
+        schedule = learning_rate_schedule(name, 0.01, steps)
+        assert float(schedule(0)) == pytest.approx(0.01)
+        assert float(schedule(steps / 2)) == pytest.approx(0.01 * halfway)
+        assert float(schedule(steps)) == pytest.approx(0, abs=1e-9)
+        assert float(schedule(steps - 1)) > 0
+
+
+def test_a_resolved_recipe_leaves_nothing_open():
+    recipe = Recipe(network="igp_resnet_tiny").resolved((32, 32, 3))
+    assert (recipe.input_shape, recipe.stem, recipe.pad_values) == ((32, 32, 3), "small", 1)
+    assert Recipe(network="igp_resnet_tiny", bits=32).resolved((32, 32, 3)).pad_values == 0
+    assert (
+        Recipe(network="igp_resnet_tiny", input_shape=(65, 32, 3)).resolved((32, 32, 3)).stem
+        == "imagenet"
+    )
+
+
+def test_warm_up_rises_in_a_line_and_joins_the_schedule():
+    schedule = learning_rate_schedule("cosine", 0.01, 100, warmup=20)
+    rates = [float(schedule(step)) for step in range(101)]
+    assert rates[:20] == pytest.approx([0.01 * (step + 1) / 20 for step in range(20)])
+    assert rates[20] == pytest.approx(0.01)
+    assert rates[60] == pytest.approx(0.005)
+    assert rates[100] == pytest.approx(0, abs=1e-9)
+    again = type(schedule).from_config(schedule.get_config())
+    assert [float(again(step)) for step in range(0, 101, 10)] == rates[::10]
+
+
+@pytest.mark.parametrize("warmup", [0, 2])
+def test_steps_change_the_rate_at_their_boundaries(warmup):
+    schedule = learning_rate_schedule(
+        "steps", 0.01, 30, warmup=warmup, boundaries=[10, 20], factor=0.1
+    )
+    rates = [float(schedule(step)) for step in (warmup, 9, 10, 19, 20, 29)]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.0001, 0.0001])
+
+
+def test_settings_are_read_by_the_type_of_their_field():
+    settings = (
+        "epochs=3",
+        "learning_rate=1e-2",
+        "boundaries=70,90",
+        "pad_values=none",
+        "input_shape=32,32,3",
+        "data_dir=2012",
+        "parameters.filters=31",
+        "parameters.blocks=1,2",
+        "parameters.join=sum",
+    )
+    assert parse_settings(settings) == {
+        "epochs": 3,
+        "learning_rate": 0.01,
+        "boundaries": (70, 90),
+        "pad_values": None,
+        "input_shape": (32, 32, 3),
+        "data_dir": "2012",
+        "parameters": {"filters": 31, "blocks": (1, 2), "join": "sum"},
+    }
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("epoch=3", "unknown field epoch of a recipe. Did you mean epochs"),
+        ("epochs=many", "epochs must be an integer; got 'many'"),
+        ("epochs=2.5", "epochs must be an integer; got '2.5'"),
+        (
+            "input_shape=28,28",
+            "input_shape must be 3 integers with commas between or none; got '28,28'",
+        ),
+        ("epochs", "--set takes key=value; got 'epochs'"),
+        ("parameters=3", "one parameter at a time"),
+    ],
+)
+def test_bad_settings_are_refused(setting, message):
+    with pytest.raises(RecipeError, match=message):
+        parse_settings((setting,))
+
+
+def test_files_extend_files(tmp_path):
+    (tmp_path / "common.toml").write_text(
+        'epochs = 3\nbits = 2\nboundaries = [1, 2]\nschedule = "steps"\n'
+    )
+    (tmp_path / "rows").mkdir()
+    path = tmp_path / "rows" / "a.toml"
+    path.write_text(
+        'extends = "../common.toml"\nnetwork = "igp_resnet_tiny"\nbits = 1\n[parameters]\nblocks '
+        "= [1, 2]\n"
+    )
+    recipe = Recipe.from_json(read_recipe_file(path))
+    assert (recipe.network, recipe.epochs, recipe.bits, recipe.boundaries) == (
+        "igp_resnet_tiny",
+        3,
+        1,
+        (1, 2),
+    )
+    assert recipe.parameters == {"blocks": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('extends = "a.toml"', "extends itself"),
+        ('extends = "none.toml"', r"none.toml does not exist \(.*a.toml extends it\)"),
+        ("extends = 3", "must be the name of a file; got 3"),
+        ("epochs = ", "is not readable TOML"),
+    ],
+)
+def test_bad_files_are_refused(text, message, tmp_path):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_recipe_file(tmp_path / "a.toml")
+    with pytest.raises(UserError, match="does not exist"):
+        read_recipe_file(tmp_path / "b.toml")
+
+
+def test_derived_recipes_differ_in_what_they_must():
+    recipe = Recipe(
+        network="igp_resnet_tiny",
+        teacher="twin",
+        first_stage_epochs=4,
+        warmup_epochs=5,
+        optimizer="bop",
+        epochs=8,
+    )
+    twin, first = recipe.teacher_recipe(), recipe.first_stage()
+    assert (twin.bits, twin.teacher, twin.first_stage_epochs, twin.epochs, twin.optimizer) == (
+        32,
+        None,
+        0,
+        8,
+        "adam",
+    )
+    assert (first.kernel_quantizer, first.epochs, first.warmup_epochs, first.teacher) == (
+        "float",
+        4,
+        3,
+        "twin",
+    )
+
+
+def test_larq_zoo_takes_no_options_of_ours():
+    recipe = Recipe(network="larq_zoo:BiRealNet").resolved((64, 64, 3))
+    assert recipe.stem == "auto"
+    with pytest.raises(RecipeError, match="is a model of larq-zoo"):
+        _ = recipe.spec
+    with pytest.raises(RecipeError, match="comes as larq-zoo made it: bits cannot be chosen"):
+        Recipe(network="larq_zoo:BiRealNet", bits=2)
+    with pytest.raises(RecipeError, match="teacher = twin is for this package's networks"):
+        Recipe(network="larq_zoo:BiRealNet", teacher="twin")
