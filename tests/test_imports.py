@@ -16,7 +16,7 @@ ALLOWED = {
     "data": COMMON,
     "analysis": COMMON | {"models", "training"},  # the tables take accuracies from runs
     "training": COMMON | {"models", "data", "deploy"},
-    "deploy": COMMON | {"models", "data", "training"},
+    "deploy": COMMON | {"models", "data", "graph"},
     "report": COMMON | {"models", "data", "training", "deploy", "analysis", "design"},
 }
 

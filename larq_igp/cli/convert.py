@@ -57,11 +57,14 @@ def convert(
         from larq_igp.deploy import export
 
         export.check_output(output)
+        subject = _subject(source, **options)
         result = export.export(
-            _subject(source, **options),
+            subject.model,
             output,
+            about=subject.about,
+            images=subject.images(images),
+            images_of=subject.images_of.name,
             float_model=float_model,
-            images=images,
             threads=threads,
         )
     if not result.verification.conclusive:
@@ -74,7 +77,7 @@ def convert(
 
 
 def _subject(source: str, *, weights: str | None, data_dir: str | None, **options):
-    from larq_igp.deploy.export import subject_from_name, subject_from_run
+    from larq_igp.inference.conversion import subject_from_name, subject_from_run
 
     parameters = pop_parameters(options)
     if not source or not Path(source).exists():

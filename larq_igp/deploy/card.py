@@ -5,11 +5,12 @@ a JSON file of the same name that says what the network is and how to feed it.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from larq_igp.deploy.about import About
 from larq_igp.deploy.audit import Audit
 from larq_igp.deploy.errors import CardError
 from larq_igp.deploy.flatbuffer import read_bytes
@@ -83,20 +84,12 @@ def card_path(tflite_path: str | Path) -> Path:
 
 def write_card(
     tflite_path: str | Path,
+    about: About,
     *,
-    variant: str,
-    parameters: dict[str, Any],
-    bits: int,
-    input_shape: Sequence[int],
-    preprocessing: dict[str, Any],
-    class_names: Sequence[str] = (),
-    dataset: str | None = None,
-    accuracy: float | None = None,
     audit: Audit | None = None,
     verification: Verification | None = None,
 ) -> Path:
-    """Write the card beside a ``.tflite`` that is already there; the arguments are the fields of
-    ``Card``.
+    """Write the card beside a ``.tflite`` that is already there.
 
     Returns:
         The path of the card.
@@ -111,14 +104,14 @@ def write_card(
         raise CardError(f"{tflite_path} would be overwritten by its own card: name it .tflite.")
     content = read_bytes(tflite_path)
     card = Card(
-        variant=variant,
-        parameters=parameters,
-        bits=bits,
-        input_shape=tuple(input_shape),
-        preprocessing=preprocessing,
-        class_names=tuple(class_names),
-        dataset=dataset,
-        accuracy=accuracy,
+        variant=about.network,
+        parameters=about.parameters or {},
+        bits=about.bits,
+        input_shape=about.preprocessing.input_shape,
+        preprocessing=about.preprocessing.to_json(),
+        class_names=about.class_names,
+        dataset=about.dataset,
+        accuracy=about.accuracy,
         audit=audit.to_dict() if audit else None,
         verification=verification.to_dict() if verification else None,
         sha256=hashlib.sha256(content).hexdigest(),
