@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.data.dataset import Dataset, DatasetError, in_memory_split
+from larq_igp.data.identity import ARCHIVE, PREPARED
 from larq_igp.data.prepared import tfds_arrays
 
 SIDE, PLANES = 32, 3
@@ -142,6 +143,8 @@ def _load(
         border="CONSTANT",
         flip=True,
         source=f"the binary archive in {folder}" if folder else "tensorflow-datasets",
+        source_kind=ARCHIVE if folder else PREPARED,
+        split_rule=f"the last of {VALIDATION_PART} parts of the training images is validation",
     )
 
 

@@ -6,12 +6,15 @@ and possible to enter at any place. What holds all images in memory and what dec
 index look the same from outside.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from larq_igp.data.fingerprint import fingerprint_of_arrays
+from larq_igp.data.identity import Identity
 from larq_igp.data.images import decode
 from larq_igp.data.preprocess import Preprocessing
 from larq_igp.errors import UserError
@@ -38,24 +41,35 @@ class Split:
             ``()``; None if the images are held decoded. Training reads this, and decodes no more
             than the part that it crops.
         name: of the example at an index, for messages.
+        fingerprint: returns a hash of what is stored, see ``larq_igp.data.fingerprint``; None if
+            that is not known.
     """
 
     examples: int
     load: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
     name: Callable[[int], str] = str
+    fingerprint: Callable[[], str] | None = None
 
     def without(self, indices: list[int]) -> "Split":
         """Return the split without some of its examples; the others keep their order."""
-        kept = np.delete(np.arange(self.examples), indices)
-        there = tf.constant(kept, tf.int64)
+        return self.only(np.delete(np.arange(self.examples), indices))
+
+    def only(self, indices: np.ndarray) -> "Split":
+        """Return a split of some of the examples, ``(N,)`` integers, in that order. Its fingerprint
+        stays that of all that is stored.
+        """
+        there = tf.constant(indices, tf.int64)
 
         def renumbered(load: Callable) -> Callable:
             return lambda index: load(tf.gather(there, index))
 
-        read = renumbered(self.read) if self.read else None
-        return Split(
-            len(kept), renumbered(self.load), read, lambda index: self.name(int(kept[index]))
+        return replace(
+            self,
+            examples=len(indices),
+            load=renumbered(self.load),
+            read=renumbered(self.read) if self.read else None,
+            name=lambda index: self.name(int(indices[index])),
         )
 
 
@@ -93,6 +107,8 @@ class Dataset:
         crop: side of the centre crop as a share of the resized image, see ``Preprocessing``; None
             for images that are of one size.
         source: where the images come from, in a few words.
+        source_kind: the same without the place, see ``larq_igp.data.identity``.
+        split_rule: how the images are divided into splits, a text that changes with the rule.
         store: of images that are kept encoded.
         left_out: how many corrupt images are left out by choice.
     """
@@ -108,6 +124,8 @@ class Dataset:
     flip: bool = False
     crop: float | None = None
     source: str = ""
+    source_kind: str | None = None
+    split_rule: str | None = None
     store: Store | None = field(default=None, compare=False)
     left_out: int = 0
 
@@ -133,20 +151,59 @@ class Dataset:
             mean, deviation = (float(np.mean(mean)),), (float(np.mean(deviation)),)
         return Preprocessing(shape, mean, deviation, self.crop)
 
+    def identity(
+        self, input_shape: tuple[int, int, int] | None = None, *, files: bool = True
+    ) -> Identity:
+        """Return what these data are, to be kept and compared.
+
+        Args:
+            input_shape: ``(H, W, C)`` of the network that is fed; by default the data set's own.
+            files: whether to read files for a fingerprint: half a second for ImageNet. Without it,
+                fingerprints are not compared.
+        """
+        return Identity(
+            dataset=self.name,
+            source=self.source_kind,
+            split_rule=self.split_rule,
+            class_names=self.class_names,
+            normalisation=self.preprocessing(input_shape).normalisation(),
+            augmentation={"shift": self.shift, "border": self.border, "flip": self.flip},
+            examples={name: split.examples for name, split in self.splits.items()},
+            fingerprint=self._fingerprint() if files else None,
+        )
+
+    def _fingerprint(self) -> str | None:
+        """Return a hash of what all splits have stored, or None if one is not known."""
+        digest = hashlib.sha256()
+        for name, split in self.splits.items():
+            if split.fingerprint is None:
+                return None
+            try:
+                digest.update(f"{name} {split.fingerprint()}\n".encode())
+            except OSError as error:
+                raise DatasetError(f"{error.filename} cannot be read: {error.strerror}.") from error
+        return digest.hexdigest()
+
 
 def in_memory_split(images: np.ndarray, labels: np.ndarray) -> Split:
     """Hold ``(N, H, W, C)`` uint8 images and ``(N,)`` labels as a split."""
-    images, labels = np.ascontiguousarray(images), labels.astype(np.int64)
     # Tensors outside the graph: constants inside would be copied into every saved function.
-    images, labels = tf.constant(images), tf.constant(labels)
-    return Split(len(labels), lambda index: (tf.gather(images, index), tf.gather(labels, index)))
+    pixels = tf.constant(np.ascontiguousarray(images))
+    classes = tf.constant(labels.astype(np.int64))
+    return Split(
+        len(labels),
+        lambda index: (tf.gather(pixels, index), tf.gather(classes, index)),
+        fingerprint=lambda: fingerprint_of_arrays(pixels.numpy(), classes.numpy()),
+    )
 
 
-def encoded_split(examples: int, read: Callable, name: Callable[[int], str]) -> Split:
-    """Return a split of image files in colour; ``read`` and ``name`` are those of ``Split``."""
+def encoded_split(
+    examples: int, read: Callable, name: Callable[[int], str], fingerprint: Callable[[], str]
+) -> Split:
+    """Return a split of image files in colour; arguments are those of ``Split``."""
 
     def load(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content, label = read(index)
         return decode(content, channels=3), label
 
-    return Split(examples, load, read, name)
+    return Split(examples, load, read, name, fingerprint)

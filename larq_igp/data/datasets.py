@@ -9,6 +9,7 @@ from larq_igp.architectures.zoo import closest
 from larq_igp.data.cifar import load_cifar10, load_cifar100
 from larq_igp.data.dataset import Dataset, DatasetError, Split, in_memory_split
 from larq_igp.data.folders import load_folder
+from larq_igp.data.identity import ARCHIVE, BUNDLED, PREPARED
 from larq_igp.data.idx import find_idx_folder, read_idx
 from larq_igp.data.imagenet import load_imagenet
 from larq_igp.data.prepared import tfds_arrays
@@ -58,6 +59,8 @@ def load_digits(data_dir: Path | None, download: bool) -> Dataset:
         deviation=(82.4,),
         shift=0.1,
         source="scikit-learn",
+        source_kind=BUNDLED,
+        split_rule="by class, scikit-learn's train_test_split with seed 0",
     )
 
 
@@ -115,6 +118,8 @@ def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
         shift=0.08,
         flip=True,
         source=f"the official files in {folder}" if folder else "tensorflow-datasets",
+        source_kind=ARCHIVE if folder else PREPARED,
+        split_rule=f"the last {FASHION_VALIDATION:,} training images are validation",
     )
 
 

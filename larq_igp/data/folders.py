@@ -7,6 +7,7 @@ and for every seed.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from larq_igp.data.dataset import (
     Store,
     encoded_split,
 )
+from larq_igp.data.fingerprint import fingerprint_of_files
+from larq_igp.data.identity import FOLDERS
 from larq_igp.keras2 import tf
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp"}
@@ -59,7 +62,24 @@ class Listing:
             path = tf.strings.join([root, tf.gather(files, index)], separator="/")
             return tf.io.read_file(path), tf.gather(labels, index)
 
-        return encoded_split(len(self.files), read, lambda index: self.files[index])
+        return encoded_split(
+            len(self.files),
+            read,
+            lambda index: self.files[index],
+            lambda: fingerprint_of_files(self.root, self.files),
+        )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Image files of many sizes; attributes as those of ``Dataset``."""
+
+    source: str
+    source_kind: str
+    split_rule: str
+    class_names: tuple[str, ...]
+    splits: dict[str, Split]
+    store: Store
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
@@ -92,11 +112,10 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
         if name not in found:
             continue
         prefix = f"{part}/{name}" if part else name
-        entries = sorted(path.name for path in (folder / name).iterdir())
         images = [
             f"{prefix}/{entry}"
-            for entry in entries
-            if Path(entry).suffix.lower() in SUFFIXES and not entry.startswith(".")
+            for entry in sorted(os.listdir(folder / name))
+            if os.path.splitext(entry)[1].lower() in SUFFIXES and not entry.startswith(".")
         ]
         files += images
         labels += [label] * len(images)
@@ -110,6 +129,12 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
             "GIF or BMP files in it."
         )
     return Listing(root, tuple(files), np.array(labels, np.int64))
+
+
+def held_out_by_name(limit: int | None) -> str:
+    """Return the name of the rule of ``hold_out``."""
+    most = f", at most {limit}," if limit else ""
+    return f"of each class one in {HELD_OUT_PART}{most} by the hash of its file name is validation"
 
 
 def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listing]:
@@ -131,10 +156,8 @@ def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listin
     return images.select(~out), images.select(out)
 
 
-def read_folders(
-    root: Path, *, held_out_limit: int | None = None
-) -> tuple[tuple[str, ...], dict[str, Split], Store]:
-    """Return the class names, the three splits and the store of a folder of images.
+def read_folders(root: Path, *, held_out_limit: int | None = None) -> Images:
+    """Return the images of a folder in three splits.
 
     ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test
     split, and validation is held out of the training images; with both, each is what it is called.
@@ -161,11 +184,14 @@ def read_folders(
         raise DatasetError(f"{root} holds {', '.join(beside)}: keep one of val and validation.")
     if len(others) == 2:
         validation, test = others
+        rule = "as the folders are named"
     else:
+        rule = held_out_by_name(held_out_limit)
         if others:
             test = others[0]
         else:
             train, test = hold_out(train, held_out_limit)
+            rule += ", first for test"
         train, validation = hold_out(train, held_out_limit)
     listings = {"train": train, "validation": validation, "test": test}
     for name, listing in listings.items():
@@ -175,7 +201,14 @@ def read_folders(
     for name, listing in listings.items():
         digest.update("\n".join((name, *listing.files, "")).encode(errors="surrogateescape"))
     splits = {name: listing.split() for name, listing in listings.items()}
-    return class_names, splits, Store(root, digest.hexdigest())
+    return Images(
+        source=f"class folders in {root}",
+        source_kind=FOLDERS,
+        split_rule=rule,
+        class_names=class_names,
+        splits=splits,
+        store=Store(root, digest.hexdigest()),
+    )
 
 
 def load_folder(data_dir: Path | None, download: bool) -> Dataset:
@@ -189,23 +222,17 @@ def load_folder(data_dir: Path | None, download: bool) -> Dataset:
             "the data set `folder` needs --data-dir: a folder with train/<class>/ and "
             "val/<class>/, or <class>/."
         )
-    class_names, splits, store = read_folders(data_dir)
-    return image_dataset("folder", class_names, splits, store, f"class folders in {data_dir}")
+    return image_dataset("folder", read_folders(data_dir))
 
 
-def image_dataset(
-    name: str, class_names: tuple[str, ...], splits: dict[str, Split], store: Store, source: str
-) -> Dataset:
+def image_dataset(name: str, images: Images) -> Dataset:
     """Return a data set of images of many sizes, preprocessed as is usual for ImageNet."""
     return Dataset(
-        name,
-        class_names,
-        splits,
-        (224, 224, 3),
-        IMAGENET_MEAN,
-        IMAGENET_DEVIATION,
+        name=name,
+        input_shape=(224, 224, 3),
+        mean=IMAGENET_MEAN,
+        deviation=IMAGENET_DEVIATION,
         flip=True,
         crop=0.875,
-        source=source,
-        store=store,
+        **vars(images),
     )

@@ -10,8 +10,11 @@ synset, as in tensorflow-datasets, Keras and torchvision.
 import re
 from pathlib import Path
 
-from larq_igp.data.dataset import Dataset, DatasetError, Split, Store
-from larq_igp.data.folders import HELD_OUT_PART, class_folders, image_dataset, read_folders
+import numpy as np
+
+from larq_igp.data.dataset import Dataset, DatasetError, Store
+from larq_igp.data.folders import HELD_OUT_PART, Images, class_folders, image_dataset, read_folders
+from larq_igp.data.identity import PREPARED
 from larq_igp.data.prepared import find_prepared, open_prepared, prepare
 
 NAME = "imagenet2012"
@@ -61,8 +64,7 @@ def _from_folders(root: Path) -> Dataset:
             f"{root} holds test/, which has no labels in ImageNet: move it away, or use --dataset "
             "folder."
         )
-    class_names, splits, store = read_folders(root, held_out_limit=HELD_OUT_OF_CLASS)
-    return image_dataset(NAME, class_names, splits, store, f"class folders in {root}")
+    return image_dataset(NAME, read_folders(root, held_out_limit=HELD_OUT_OF_CLASS))
 
 
 def _from_prepared(folder: Path) -> Dataset:
@@ -72,20 +74,16 @@ def _from_prepared(folder: Path) -> Dataset:
     held_out = min(HELD_OUT, max(1, train.examples // HELD_OUT_PART))
     first = train.examples - held_out
     splits = {
-        "train": _part(train, 0, first),
-        "validation": _part(train, first, held_out),
+        "train": train.only(np.arange(first)),
+        "validation": train.only(np.arange(first, train.examples)),
         "test": prepared.splits["validation"],
     }
-    store = Store(folder.parent.parent, prepared.fingerprint)
-    return image_dataset(
-        NAME, prepared.class_names, splits, store, f"tensorflow-datasets in {folder}"
+    images = Images(
+        source=f"tensorflow-datasets in {folder}",
+        source_kind=PREPARED,
+        split_rule=f"the last {held_out:,} records of the training images are validation",
+        class_names=prepared.class_names,
+        splits=splits,
+        store=Store(folder.parent.parent, prepared.fingerprint),
     )
-
-
-def _part(split: Split, first: int, examples: int) -> Split:
-    return Split(
-        examples,
-        lambda index: split.load(index + first),
-        lambda index: split.read(index + first),
-        lambda index: split.name(index + first),
-    )
+    return image_dataset(NAME, images)

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.data.dataset import DatasetError, Split, encoded_split
+from larq_igp.data.fingerprint import fingerprint_of_files
 from larq_igp.data.record import read_file_of, write_file_of
 from larq_igp.keras2 import tf
 
@@ -132,7 +133,7 @@ def open_prepared(folder: Path, split_names: tuple[str, ...]) -> Prepared:
     lengths = {name: list(info.splits[name].shard_lengths) for name in split_names}
     fingerprint = _fingerprint(files, lengths)
     places = _places(folder, files, lengths, fingerprint)
-    splits = {name: _record_split(name, files[name], *places[name]) for name in split_names}
+    splits = {name: _record_split(name, folder, files[name], *places[name]) for name in split_names}
     return Prepared(folder, class_names, splits, fingerprint)
 
 
@@ -216,7 +217,12 @@ def find_records(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _record_split(
-    name: str, paths: list[Path], numbers: np.ndarray, begins: np.ndarray, lengths: np.ndarray
+    name: str,
+    folder: Path,
+    paths: list[Path],
+    numbers: np.ndarray,
+    begins: np.ndarray,
+    lengths: np.ndarray,
 ) -> Split:
     features = {
         "image": tf.io.FixedLenFeature((), tf.string),
@@ -237,6 +243,7 @@ def _record_split(
         len(numbers),
         read,
         lambda index: f"{paths[numbers[index]].name}, record {int(index)} of {name}",
+        lambda: fingerprint_of_files(folder, [path.name for path in paths]),
     )
 
 

@@ -129,6 +129,10 @@ class Preprocessing:
             return tf.repeat(image, channels, axis=-1)
         raise ValueError(f"an image of {has} channels cannot feed a network of {channels}.")
 
+    def normalisation(self) -> dict:
+        """Return what an image's values become, as ``larq_igp.data.identity`` compares it."""
+        return {"mean": list(self.mean), "deviation": list(self.deviation), "crop": self.crop}
+
     def to_json(self) -> dict:
         """Return a dict for configuration files and model cards."""
         fields = {**asdict(self), "input_shape": list(self.input_shape), **FIXED}

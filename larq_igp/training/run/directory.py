@@ -5,13 +5,15 @@ what a training run leaves behind, and how it is read again. ``layout.py`` names
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from larq_igp.data import Dataset, Preprocessing
+from larq_igp.data import Dataset, Identity, Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
 from larq_igp.models.build import load_weights
 from larq_igp.training.recipe import Recipe
+from larq_igp.training.run.format import FORMAT, LaterFormatError, check_format
 from larq_igp.training.run.layout import (
     CONFIG,
     HISTORY,
@@ -46,14 +48,20 @@ class Run:
     Attributes:
         folder: the run directory.
         recipe: that it was trained by.
-        class_names: of the data set.
+        data: that it was trained on. For runs of version 0.1.0, which kept little of it, the rest
+            is None.
         preprocessing: from image to input.
     """
 
     folder: Path
     recipe: Recipe
-    class_names: tuple[str, ...]
+    data: Identity
     preprocessing: Preprocessing
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the data set: output ``i`` means ``class_names[i]``."""
+        return self.data.class_names or ()
 
     def build_model(self, precision: str = "float32") -> "tf.keras.Model":
         """Build the network with random initial weights; to train, with the recipe's precision."""
@@ -102,7 +110,7 @@ class Run:
 def describe_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     """Return what a run will be; nothing is written."""
     preprocessing = dataset.preprocessing(recipe.input_shape)
-    return Run(folder, recipe, dataset.class_names, preprocessing)
+    return Run(folder, recipe, dataset.identity(preprocessing.input_shape), preprocessing)
 
 
 def _holds_something(path: Path) -> bool:
@@ -137,8 +145,9 @@ def make_folder(folder: Path) -> None:
 def write_config(run: Run) -> None:
     """Write the configuration of a run into its folder."""
     config = {
+        "format": FORMAT,
         "recipe": run.recipe.to_json(),
-        "class_names": list(run.class_names),
+        "data": run.data.to_json(),
         "preprocessing": run.preprocessing.to_json(),
         "versions": tool_versions(),
     }
@@ -149,25 +158,36 @@ def open_run(folder: str | Path) -> Run:
     """Read the configuration of a run directory.
 
     Raises:
-        RunError: if it is not one, or its configuration is damaged.
+        RunError: if it is not one, was written by a later version, or its configuration is
+            damaged.
     """
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
         raise RunError(f"{folder} is not a run directory: it holds no {CONFIG}.")
     config = read_json(folder / CONFIG)
     try:
+        check_format(config.get("format", 1), folder / CONFIG)
         recipe = Recipe.from_json(config["recipe"])
-        class_names = tuple(config["class_names"])
-        run = Run(folder, recipe, class_names, Preprocessing.from_json(config["preprocessing"]))
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as error:  # UserErrors of recipes among them
+        preprocessing = Preprocessing.from_json(config["preprocessing"])
+        run = Run(folder, recipe, _read_identity(config, recipe, preprocessing), preprocessing)
+    except LaterFormatError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
         raise RunError(
             f"{folder / CONFIG} is damaged: it does not describe a run ({error})."
         ) from error
-    if not class_names or not all(isinstance(name, str) for name in class_names):
-        raise RunError(f"{folder / CONFIG} is damaged: class_names must be a list of names.")
     return run
+
+
+def _read_identity(
+    config: dict[str, Any], recipe: Recipe, preprocessing: Preprocessing
+) -> Identity:
+    """Return the identity of the data of a run; of version 0.1.0, what can be told of it."""
+    if "data" in config:
+        return Identity.from_json(config["data"])
+    known = {
+        "dataset": recipe.dataset,
+        "class_names": config["class_names"],
+        "normalisation": preprocessing.normalisation(),
+    }
+    return Identity.from_json(known)

@@ -37,7 +37,9 @@ def test_a_run_directory_holds_what_it_should(run_dir):
     }
     config = json.loads((run_dir / "config.json").read_text())
     assert config["recipe"]["network"] == "igp_resnet_tiny"
-    assert config["class_names"] == [str(digit) for digit in range(10)]
+    assert config["format"] == 2
+    assert config["data"] == load_dataset("digits").identity().to_json()
+    assert config["data"]["class_names"] == [str(digit) for digit in range(10)]
     assert config["versions"]["tensorflow"] == tf.__version__
     with (run_dir / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -137,7 +139,10 @@ def test_damaged_runs_are_refused(run_dir, tmp_path):
     for broken in (
         {"recipe": {"network": 5}},
         {"recipe": {"network": "resnet_tiny", "parameters": [1]}},
-        {"class_names": [1]},
+        {"data": {"class_names": [1]}},
+        {"data": {"class_names": []}},
+        {"data": []},
+        {"format": "x"},
     ):
         (tmp_path / "config.json").write_text(
             json.dumps({**json.loads((run_dir / "config.json").read_text()), **broken})
