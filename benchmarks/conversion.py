@@ -25,7 +25,7 @@ import numpy as np
 
 import larq_igp
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.host import describe_host
 from larq_igp.keras2 import tf

@@ -23,7 +23,7 @@ def stopwatch(
     from larq_igp.architectures import get_spec
     from larq_igp.deploy.benchmark import median_ms_in_turns
     from larq_igp.deploy.convert import convert
-    from larq_igp.deploy.engine import open_engine
+    from larq_igp.deploy.engines import open_engine
     from larq_igp.search.design import title_of
 
     def invocation(spec):

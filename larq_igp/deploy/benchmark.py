@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from larq_igp.deploy.engine import load_engine, open_engine
+from larq_igp.deploy.engines import load_engine, open_engine
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import parse, read_bytes, read_tflite
 from larq_igp.deploy.host import Host, describe_host

@@ -5,7 +5,7 @@ from typing import Any
 
 from larq_igp.deploy.benchmark import benchmark, benchmark_operators
 from larq_igp.deploy.card import card_path, read_card
-from larq_igp.deploy.engine import engines_for
+from larq_igp.deploy.engines import engines_for
 from larq_igp.deploy.twin import float_twin
 
 CARD_FIELDS = ("variant", "parameters", "bits", "input_shape", "dataset", "accuracy")

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.graph.binary import is_quantized, precisions
 from larq_igp.graph.calls import called_layers
 from larq_igp.keras2 import tf

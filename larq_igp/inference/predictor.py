@@ -101,7 +101,7 @@ def _open_run(folder: Path, weights: str) -> Predictor:
 
 def _open_tflite(path: Path, engine_name: str | None, threads: int) -> Predictor:
     from larq_igp.deploy.card import read_card
-    from larq_igp.deploy.engine import open_engine
+    from larq_igp.deploy.engines import open_engine
 
     engine = open_engine(path, threads=threads, engine=engine_name)
     card = read_card(path)

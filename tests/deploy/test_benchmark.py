@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from larq_igp.deploy.benchmark import benchmark, benchmark_operators, percentile, time_calls
-from larq_igp.deploy.engine import ENGINES, Engine, LCEEngine, open_engine
+from larq_igp.deploy.engines import ENGINES, Engine, open_engine
+from larq_igp.deploy.engines.lce import LCEEngine
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import parse, read_tflite
 from larq_igp.deploy.host import describe_host

@@ -6,7 +6,7 @@ import pytest
 
 import larq_igp
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.keras2 import tf

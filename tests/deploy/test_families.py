@@ -8,7 +8,7 @@ from larq_igp.architectures.spec import FAMILIES
 from larq_igp.data import Preprocessing, eval_batches, load_dataset
 from larq_igp.deploy.audit import audit
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.verify import verify
 from larq_igp.keras2 import tf
 from tests.deploy.conftest import calibrate

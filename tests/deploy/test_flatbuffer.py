@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.errors import EngineError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import parse, read_tflite
 

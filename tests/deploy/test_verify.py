@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.verify import MAX_FLIPS, moved_allowed, verify
 
