@@ -12,6 +12,8 @@ from larq_igp.data.idx import find_idx_folder
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out among the processes already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
 SMALL = {"input_shape": (32, 32, 3), "num_classes": 10}
 HANGS_SECONDS = 600
 """A process that takes so long hangs; on a busy machine the same work takes three times as long as

@@ -1,7 +1,6 @@
 """Every row of the paper's Tables 1 and 3 has a file; all of one table share one recipe."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,9 @@ from larq_igp.paper.table1 import TABLE1
 from larq_igp.paper.table3 import TABLE3
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.recipe.files import read_recipe_file
+from tests.conftest import ROOT
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+EXPERIMENTS = ROOT / "experiments"
 FILES = sorted(EXPERIMENTS.glob("table*/*.toml"))
 
 

@@ -33,9 +33,8 @@ from larq_igp.training.run.checkpoint import (
 )
 from larq_igp.training.run.directory import open_run
 from larq_igp.training.run.layout import resume_command, weights_path
-from tests.conftest import HANGS_SECONDS
+from tests.conftest import HANGS_SECONDS, ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 SMALL = ["--filters", "8", "--blocks", "1", "--input-shape", "28,28,1", "--batch-size", "100"]
 RECIPE = Recipe(
     network="resnet_tiny",
