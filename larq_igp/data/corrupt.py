@@ -12,6 +12,10 @@ from larq_igp.data.record import check_command
 from larq_igp.keras2 import tf
 
 
+class CorruptImageError(DatasetError):
+    """An image cannot be decoded; the message names it."""
+
+
 def why_corrupt(split: Split, index: int) -> str | None:
     """Return why an encoded example cannot be decoded, or None if it can."""
     try:
@@ -38,7 +42,7 @@ def corrupt_images_named(
             first that is corrupt.
 
     Raises:
-        DatasetError: if one of these images cannot be decoded.
+        CorruptImageError: if one of these images cannot be decoded.
     """
     try:
         yield
@@ -47,7 +51,7 @@ def corrupt_images_named(
         for index in indices if split.read is not None else ():
             reason = why_corrupt(split, index)
             if reason is not None:
-                raise DatasetError(
+                raise CorruptImageError(
                     f"{split.name(index)}, a {split_name} image of {dataset.name}, cannot be "
                     f"decoded ({reason}): find all such images "
                     f"with `{check_command(dataset)}`, and replace them, or leave them out with "

@@ -6,14 +6,13 @@ and possible to enter at any place. What holds all images in memory and what dec
 index look the same from outside.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from larq_igp.data.fingerprint import fingerprint_of_arrays
+from larq_igp.data.fingerprint import Fingerprint, fingerprint_of_arrays
 from larq_igp.data.identity import Identity
 from larq_igp.data.images import decode
 from larq_igp.data.preprocess import Preprocessing
@@ -41,7 +40,7 @@ class Split:
             ``()``; None if the images are held decoded. Training reads this, and decodes no more
             than the part that it crops.
         name: of the example at an index, for messages.
-        fingerprint: returns a hash of what is stored, see ``larq_igp.data.fingerprint``; None if
+        fingerprint: of what is stored, see ``larq_igp.data.fingerprint``; None if
             that is not known.
     """
 
@@ -49,7 +48,7 @@ class Split:
     load: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
     name: Callable[[int], str] = str
-    fingerprint: Callable[[], str] | None = None
+    fingerprint: Callable[[], Fingerprint] | None = None
 
     def without(self, indices: list[int]) -> "Split":
         """Return the split without some of its examples; the others keep their order."""
@@ -161,6 +160,11 @@ class Dataset:
             files: whether to read files for a fingerprint: half a second for ImageNet. Without it,
                 fingerprints are not compared.
         """
+        prints = {
+            name: split.fingerprint() if files and split.fingerprint else None
+            for name, split in self.splits.items()
+        }
+        stored = None if None in prints.values() else Fingerprint.of_splits(prints)
         return Identity(
             dataset=self.name,
             source=self.source_kind,
@@ -169,20 +173,9 @@ class Dataset:
             normalisation=self.preprocessing(input_shape).normalisation(),
             augmentation={"shift": self.shift, "border": self.border, "flip": self.flip},
             examples={name: split.examples for name, split in self.splits.items()},
-            fingerprint=self._fingerprint() if files else None,
+            file_names=stored.names if stored else None,
+            contents=stored.contents if stored else None,
         )
-
-    def _fingerprint(self) -> str | None:
-        """Return a hash of what all splits have stored, or None if one is not known."""
-        digest = hashlib.sha256()
-        for name, split in self.splits.items():
-            if split.fingerprint is None:
-                return None
-            try:
-                digest.update(f"{name} {split.fingerprint()}\n".encode())
-            except OSError as error:
-                raise DatasetError(f"{error.filename} cannot be read: {error.strerror}.") from error
-        return digest.hexdigest()
 
 
 def in_memory_split(images: np.ndarray, labels: np.ndarray) -> Split:
@@ -198,7 +191,10 @@ def in_memory_split(images: np.ndarray, labels: np.ndarray) -> Split:
 
 
 def encoded_split(
-    examples: int, read: Callable, name: Callable[[int], str], fingerprint: Callable[[], str]
+    examples: int,
+    read: Callable,
+    name: Callable[[int], str],
+    fingerprint: Callable[[], Fingerprint],
 ) -> Split:
     """Return a split of image files in colour; arguments are those of ``Split``."""
 

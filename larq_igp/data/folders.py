@@ -23,15 +23,13 @@ from larq_igp.data.dataset import (
     encoded_split,
 )
 from larq_igp.data.fingerprint import fingerprint_of_files
+from larq_igp.data.hold_out import hash_of_name, held_out
+from larq_igp.data.hold_out import rule as rule_by_name
 from larq_igp.data.identity import FOLDERS
 from larq_igp.keras2 import tf
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp"}
 VALIDATION_NAMES = ("val", "validation")
-HELD_OUT_PART = 10
-"""One image of so many is held out of a class for a split that is not there, at least one where
-there are two.
-"""
 
 
 @dataclass(frozen=True)
@@ -131,28 +129,11 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
     return Listing(root, tuple(files), np.array(labels, np.int64))
 
 
-def held_out_by_name(limit: int | None) -> str:
-    """Return the name of the rule of ``hold_out``."""
-    most = f", at most {limit}," if limit else ""
-    return f"of each class one in {HELD_OUT_PART}{most} by the hash of its file name is validation"
-
-
 def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listing]:
-    """Part images into those that stay and a tenth of each class, at most ``limit``:
-
-    those whose names have the smallest hashes.
-    """
-    names = np.array(
-        [
-            hashlib.blake2b(Path(file).name.encode(), digest_size=8).digest().hex()
-            for file in images.files
-        ]
-    )
-    out = np.zeros(len(names), bool)
-    for label in np.unique(images.labels):
-        members = np.flatnonzero(images.labels == label)
-        count = max(len(members) // HELD_OUT_PART, 1 if len(members) > 1 else 0)
-        out[members[np.argsort(names[members], kind="stable")][: min(count, limit or count)]] = True
+    """Part images into those that stay and those that are held out."""
+    names = (file.rpartition("/")[2] for file in images.files)
+    hashes = np.array([hash_of_name(os.fsencode(name)) for name in names], np.uint64)
+    out = held_out(hashes, images.labels, limit)
     return images.select(~out), images.select(out)
 
 
@@ -186,7 +167,7 @@ def read_folders(root: Path, *, held_out_limit: int | None = None) -> Images:
         validation, test = others
         rule = "as the folders are named"
     else:
-        rule = held_out_by_name(held_out_limit)
+        rule = rule_by_name(held_out_limit)
         if others:
             test = others[0]
         else:

@@ -31,7 +31,8 @@ class Identity:
             ``Preprocessing`` has them.
         augmentation: ``shift``, ``border`` and ``flip`` of training images, see ``Dataset``.
         examples: images of each split, without those that are left out as corrupt.
-        fingerprint: SHA-256 of the files, see ``larq_igp.data.fingerprint``.
+        file_names: SHA-256 of the names of its files, see ``larq_igp.data.fingerprint``.
+        contents: SHA-256 of what they hold.
     """
 
     dataset: str | None = None
@@ -41,7 +42,8 @@ class Identity:
     normalisation: Mapping[str, Any] | None = None
     augmentation: Mapping[str, Any] | None = None
     examples: Mapping[str, int] | None = None
-    fingerprint: str | None = None
+    file_names: str | None = None
+    contents: str | None = None
 
     def differences(self, other: "Identity", aspects: Iterable[str] | None = None) -> list[str]:
         """Return a phrase for each aspect in which this differs from another, like
@@ -158,7 +160,10 @@ _PHRASES = {
     "normalisation": _fields("{name} is {ours}, not {theirs}"),
     "augmentation": _fields("{name} is {ours}, not {theirs}"),
     "examples": _fields("{name} has {ours} images, not {theirs}"),
-    "fingerprint": lambda ours, theirs: [
-        f"the files hold other images (fingerprint {ours[:12]}, not {theirs[:12]})"
+    "file_names": lambda ours, theirs: [
+        f"the files have other names (SHA-256 {ours[:12]}, not {theirs[:12]})"
+    ],
+    "contents": lambda ours, theirs: [
+        f"the files hold other images (SHA-256 {ours[:12]}, not {theirs[:12]})"
     ],
 }

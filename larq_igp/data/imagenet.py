@@ -3,7 +3,8 @@ classes.
 
 The official test images have no public labels, and published accuracies are of the official
 validation images. So those are our ``test`` split, measured once at the end; what chooses the best
-weights, ``validation``, is 10,000 training images that are held out. Classes are sorted by their
+weights, ``validation``, is 10,000 training images, ten of each class, that are held out by their
+file names: the same from folders and from tensorflow-datasets. Classes are sorted by their
 synset, as in tensorflow-datasets, Keras and torchvision.
 """
 
@@ -13,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.data.dataset import Dataset, DatasetError, Store
-from larq_igp.data.folders import HELD_OUT_PART, Images, class_folders, image_dataset, read_folders
+from larq_igp.data.folders import Images, class_folders, image_dataset, read_folders
+from larq_igp.data.hold_out import held_out, rule
 from larq_igp.data.identity import PREPARED
 from larq_igp.data.prepared import find_prepared, open_prepared, prepare
 
 NAME = "imagenet2012"
-HELD_OUT, HELD_OUT_OF_CLASS = 10_000, 10
+HELD_OUT_OF_CLASS = 10
 SYNSET = re.compile(r"n\d{8}")
 ADVICE = (
     "give --data-dir with train/<synset>/*.JPEG and val/<synset>/*.JPEG, or with what "
@@ -70,18 +72,17 @@ def _from_folders(root: Path) -> Dataset:
 def _from_prepared(folder: Path) -> Dataset:
     prepared = open_prepared(folder, ("train", "validation"))
     train = prepared.splits["train"]
-    # The records of tensorflow-datasets are in an order that was shuffled once and for all.
-    held_out = min(HELD_OUT, max(1, train.examples // HELD_OUT_PART))
-    first = train.examples - held_out
+    records = prepared.records["train"]
+    out = held_out(records.name_hash, records.label, HELD_OUT_OF_CLASS)
     splits = {
-        "train": train.only(np.arange(first)),
-        "validation": train.only(np.arange(first, train.examples)),
+        "train": train.only(np.flatnonzero(~out)),
+        "validation": train.only(np.flatnonzero(out)),
         "test": prepared.splits["validation"],
     }
     images = Images(
         source=f"tensorflow-datasets in {folder}",
         source_kind=PREPARED,
-        split_rule=f"the last {held_out:,} records of the training images are validation",
+        split_rule=rule(HELD_OUT_OF_CLASS),
         class_names=prepared.class_names,
         splits=splits,
         store=Store(folder.parent.parent, prepared.fingerprint),

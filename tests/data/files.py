@@ -75,19 +75,19 @@ def write_class_folders(
 
 
 def write_prepared_imagenet(folder: Path, train: int, validation: int) -> None:
-    """ImageNet as tensorflow-datasets prepares it, from so many JPEGs."""
+    """ImageNet as tensorflow-datasets prepares it, from so many JPEGs of six classes."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder("imagenet2012", data_dir=folder)
 
     def examples(count):
         for index in range(count):
-            name = f"{index}.JPEG"
+            name = f"{SYNSETS[index % len(SYNSETS)]}_{index}.JPEG"
             yield (
                 name,
                 {
                     "image": io.BytesIO(jpeg(picture(index))),
-                    "label": index % 1000,
+                    "label": index % len(SYNSETS),
                     "file_name": name,
                 },
             )

@@ -6,8 +6,10 @@ import pytest
 from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches, train_indices
 from larq_igp.data.augment import augment
 from larq_igp.data.check import check_dataset
+from larq_igp.data.hold_out import held_out
 from larq_igp.data.images import decode_random_part
-from larq_igp.data.prepared import PLACES, find_records
+from larq_igp.data.prepared import PLACES
+from larq_igp.data.tfrecord import find_records, small_features
 from larq_igp.inference.predict import read_image
 from larq_igp.keras2 import tf
 from tests.data.files import (
@@ -57,6 +59,17 @@ def test_held_out_images_do_not_depend_on_the_folder(imagenet, tmp_path):
         for root in (imagenet, tmp_path)
     ]
     assert names(both[0]) == names(both[1])
+
+
+def test_a_tenth_of_each_class_is_held_out_by_the_smallest_hashes():
+    hashes = np.random.default_rng(0).permutation(60).astype(np.uint64)
+    labels = np.array([0] * 25 + [2] * 33 + [3] * 2)
+    out = held_out(hashes, labels)
+    for label, count in ((0, 2), (2, 3), (3, 1)):
+        of_class = hashes[labels == label]
+        assert set(hashes[out & (labels == label)]) == set(sorted(of_class)[:count])
+    assert held_out(hashes, labels, limit=1).sum() == 3
+    assert not held_out(hashes[:2], np.array([0, 1])).any()  # one image of a class stays
 
 
 def test_one_level_of_class_folders_is_split_by_name(tmp_path):
@@ -240,16 +253,63 @@ def test_imagenet_through_tensorflow_datasets(prepared):
             split = dataset.split(name)
             pairs = [split.read(index) for index in range(split.examples)]
             found += [(content.numpy(), int(label)) for content, label in pairs]
-        assert found == expected
+        assert sorted(found) == sorted(expected)
         assert {name: split.examples for name, split in dataset.splits.items()} == {
-            "train": 27,
-            "validation": 3,
+            "train": 24,
+            "validation": 6,  # one of the five in each of six classes
             "test": 12,
         }
-    batches = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=9, seed=0).take(3)
+    batches = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=8, seed=0).take(3)
     assert sorted(
         int(label) for _, labels in batches.as_numpy_iterator() for label in labels
-    ) == sorted(label for _, label in expected[:27])
+    ) == sorted([*range(6)] * 4)
+
+
+def test_the_same_images_are_held_out_of_folders_and_of_tensorflow_datasets(prepared, tmp_path):
+    for part, count in (("train", 30), ("val", 12)):
+        for index in range(count):
+            synset = SYNSETS[index % len(SYNSETS)]
+            path = tmp_path / part / synset / f"{synset}_{index}.JPEG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(jpeg(picture(index)))
+    both = [load_dataset("imagenet2012", data_dir=root) for root in (prepared, tmp_path)]
+    for name in ("train", "validation", "test"):
+        splits = [dataset.split(name) for dataset in both]
+        contents = [
+            {split.read(index)[0].numpy() for index in range(split.examples)} for split in splits
+        ]
+        assert contents[0] == contents[1]
+    found = both[0].identity().differences(both[1].identity())
+    assert found[0] == "the source is tensorflow-datasets, not class folders"
+    assert not any("rule" in phrase for phrase in found)
+
+
+def test_small_features_are_those_that_tensorflow_reads(prepared, tmp_path):
+    """Also where they stand behind an image, and where a feature is longer than what is read."""
+    path = tmp_path / "records"
+    long = b"a name " * 400
+    examples = [{"image": bytes(900), "label": 300}, {"z": b"", "image": b"", "name": long}]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for values in [*examples, dict(reversed(examples[1].items())), {"image": b"x"}]:
+            example = tf.train.Example()
+            for name, value in values.items():
+                feature = example.features.feature[name]
+                if isinstance(value, bytes):
+                    feature.bytes_list.value.append(value)
+                else:
+                    feature.int64_list.value.append(value)
+            writer.write(example.SerializeToString())
+    places = find_records(path)
+    first, *both, last = small_features(path, places, {"label", "name"})
+    assert first["label"].int64_list.value == [300]
+    for found in both:
+        assert found["name"].bytes_list.value == [long]
+    assert last == {}
+    content = bytearray(path.read_bytes())
+    content[places.begins[0]] = 0
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="record 0 is no example"):
+        list(small_features(path, places, {"label"}))
 
 
 def test_truncated_records_are_refused(prepared, tmp_path):

@@ -27,7 +27,8 @@ KNOWN = Identity(
     normalisation={"mean": [1.0], "deviation": [2.0], "crop": None},
     augmentation={"shift": 0.0, "border": "CONSTANT", "flip": True},
     examples={"train": 1000, "test": 8},
-    fingerprint="0123456789abcdef",
+    file_names="fedcba9876543210",
+    contents="0123456789abcdef",
 )
 
 
@@ -67,8 +68,12 @@ def test_what_is_no_description_of_data_is_refused(damaged):
         ({"augmentation": {"flip": False}}, "flip is False, not True"),
         ({"examples": {"train": 1001, "test": 8}}, "train has 1,001 images, not 1,000"),
         (
-            {"fingerprint": "f" * 64},
-            "the files hold other images (fingerprint ffffffffffff, not 0123456789ab)",
+            {"file_names": "f" * 64},
+            "the files have other names (SHA-256 ffffffffffff, not fedcba987654)",
+        ),
+        (
+            {"contents": "f" * 64},
+            "the files hold other images (SHA-256 ffffffffffff, not 0123456789ab)",
         ),
     ],
 )
@@ -83,7 +88,7 @@ def test_each_difference_is_a_phrase(values, phrase):
 
 
 def test_equal_classes_are_enough_where_only_they_matter():
-    require_same_data(changed(dataset="bees", fingerprint="f"), KNOWN, what="", aspects=CLASSES)
+    require_same_data(changed(dataset="bees", contents="f"), KNOWN, what="", aspects=CLASSES)
 
 
 def test_one_value_or_label_of_many_changes_the_fingerprint():
@@ -93,7 +98,17 @@ def test_one_value_or_label_of_many_changes_the_fingerprint():
     images[49, 3, 3] = 1
     changed = in_memory_split(images, labels).fingerprint()
     labels[7] = 1
-    assert len({before, changed, in_memory_split(images, labels).fingerprint()}) == 3
+    assert before.names == changed.names == ""
+    assert (
+        len(
+            {
+                before.contents,
+                changed.contents,
+                in_memory_split(images, labels).fingerprint().contents,
+            }
+        )
+        == 3
+    )
 
 
 def test_the_digits_are_the_same_everywhere():
@@ -165,4 +180,8 @@ def test_all_of_few_small_files_is_read_and_parts_of_many(tmp_path):
     assert after(names[-1], 3 * PART_BYTES - 1) != before
     assert after(names[0], PART_BYTES) == before  # between beginning and end
     (tmp_path / names[1]).write_bytes(bytes(3 * PART_BYTES - 1))  # a size that is always counted
-    assert fingerprint_of_files(tmp_path, names) != before
+    shorter = fingerprint_of_files(tmp_path, names)
+    assert (shorter.names, shorter.contents != before.contents) == (before.names, True)
+    (tmp_path / names[1]).unlink()
+    assert fingerprint_of_files(tmp_path, names) not in (before, shorter)
+    assert fingerprint_of_files(tmp_path, names[1:]).names != before.names

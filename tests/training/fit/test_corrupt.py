@@ -5,7 +5,7 @@ import json
 import pytest
 
 from larq_igp.data import load_dataset, train_indices
-from larq_igp.data.prepared import find_records
+from larq_igp.data.tfrecord import find_records
 from larq_igp.training.fit.train import train
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.checkpoint import list_checkpoints, read_checkpoint
@@ -93,9 +93,10 @@ def test_a_corrupt_image_is_named_where_a_run_is_measured(refused, images, tmp_p
 def test_a_corrupt_record_is_named(refused, tmp_path):
     write_prepared_imagenet(tmp_path, train=30, validation=2)
     path = next(tmp_path.rglob("*train*tfrecord*"))
-    begins, lengths = find_records(path)
+    places = find_records(path)
     content = bytearray(path.read_bytes())
-    place = content.index(b"\xff\xd8\xff", int(begins[6]), int(begins[6] + lengths[6]))
+    begin = int(places.begins[6])
+    place = content.index(b"\xff\xd8\xff", begin, begin + int(places.lengths[6]))
     content[place : place + 100] = bytes(100)
     path.write_bytes(content)
     errors = refused(*start("imagenet2012", tmp_path, tmp_path / "run"))

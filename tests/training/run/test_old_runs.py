@@ -17,7 +17,7 @@ DIGITS = tuple("0123456789")
 def test_a_finished_run_of_version_0_1_0_opens_and_evaluates(igp):
     run = open_run(OLD / "finished")
     assert run.class_names == run.data.class_names == DIGITS
-    assert (run.data.dataset, run.data.fingerprint, run.data.split_rule) == ("digits", None, None)
+    assert (run.data.dataset, run.data.contents, run.data.split_rule) == ("digits", None, None)
     metrics = json.loads((OLD / "finished" / "metrics.json").read_text())
     result = igp("evaluate", OLD / "finished", "--json")
     assert result.exit_code == 0, result.stderr
