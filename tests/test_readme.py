@@ -14,11 +14,6 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_table_is_what_the_command_prints(igp):
-    block = re.search(r"<!-- table3 -->\n(.*?)\n<!-- /table3 -->", README, re.DOTALL)
-    assert block[1] == igp("list", "--table3").stdout.rstrip("\n")
-
-
 def commands() -> list[str]:
     return sorted(
         {

@@ -4,9 +4,8 @@ import sys
 
 import click
 
-from larq_igp.cli.options import data_options
+from larq_igp.cli.options import data_options, dataset_help
 from larq_igp.cli.output import Group, Refusal, emit, json_option, progress_on_stderr
-from larq_igp.cli.recipe_options import dataset_help
 
 
 @click.group(cls=Group, short_help="Check the files of a data set.")

@@ -2,9 +2,8 @@
 
 import click
 
-from larq_igp.cli.options import data_options
+from larq_igp.cli.options import data_options, dataset_help
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
-from larq_igp.cli.recipe_options import dataset_help
 
 
 def metrics_text(metrics: dict) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from larq_igp.architectures.zoo import ZOO
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.recipe.fields import Field, RecipeError, require
 
 
 class Numbers(click.ParamType):
@@ -72,6 +75,58 @@ def stack(*options: Callable) -> Callable:
     return decorate
 
 
+class FieldValue(click.ParamType):
+    """The value of a recipe's field, as text."""
+
+    def __init__(self, field: Field):
+        self.field, self.name = field, field.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value."""
+        field = self.field
+        if not isinstance(value, str) or (str in field.kinds and value):
+            return value
+        try:
+            parsed = field.parse(value)
+            require(parsed is not None, f"--set {field.name}=none takes back what a file says.")
+            return parsed
+        except RecipeError as error:
+            raise RecipeError(f"{field.option}: {error}", field.name) from error
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the values that are allowed, if they can be listed."""
+        choices = map(str, self.field.choices)
+        return [CompletionItem(each) for each in choices if each.startswith(incomplete)]
+
+
+def field_option(name: str, **replaced: Any) -> Callable:
+    """Return the option of a recipe's field. It is None where it is not typed, so that the default
+    stays the recipe's.
+    """
+    field = Recipe.fields()[name]
+    no_default = field.default in (None, ()) or field.kind is bool
+    default = "" if no_default else f"  [default: {field.default}]"
+    options = {"help": field.meta.description + default, "default": None} | replaced
+    if field.kind is bool:
+        return click.option(f"{field.option}/--no-{field.option[2:]}", **options)
+    return click.option(field.option, type=FieldValue(field), metavar=field.metavar, **options)
+
+
+def typed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were typed. The others are None, or empty if they may be repeated.
+
+    This is the one place that decides it: an option that counts as typed has no default in click.
+    """
+    return {name: value for name, value in options.items() if value not in (None, ())}
+
+
+def option_names(names: Any) -> str:
+    """Return names of arguments as they are typed: ``--batch-size, --bits``."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
 bits_option = click.option(
     "--bits",
     type=click.Choice(["1", "2", "32"]),
@@ -103,14 +158,13 @@ network_options = stack(
     *PARAMETERS.values(),
 )
 
-data_options = stack(
-    click.option("--data-dir", type=click.Path(), help="Folder of the data set's files."),
-    click.option(
-        "--download",
-        is_flag=True,
-        help="Fetch the data set through tensorflow-datasets if it is not there.",
-    ),
+download_option = click.option(
+    "--download",
+    is_flag=True,
+    help="Fetch the data set through tensorflow-datasets if it is not there.",
 )
+data_options = stack(field_option("data_dir"), download_option)
+dataset_help = Recipe.fields()["dataset"].meta.description
 
 subject_dataset_option = click.option(
     "--dataset", help="Data set.  [default: the run's; digits for a name]"

@@ -2,14 +2,17 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import click
+import tabulate
 
 from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
+
+tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, and no wider
 
 
 class Refusal(click.ClickException):
@@ -72,25 +75,18 @@ def emit(as_json: bool, document: Any, text: str) -> None:
     click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else text)
 
 
-def table(rows: list[tuple], header: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple], header: Sequence[str]) -> str:
     """Align columns for a terminal: the first to the left, the others to the right."""
-    cells = [header, *[tuple(str(cell) for cell in row) for row in rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = [
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)],
-            ]
-        )
-        for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return _tabulated(rows, header, "plain")
 
 
-def markdown_table(rows: list[tuple], header: tuple[str, ...]) -> str:
+def markdown_table(rows: Sequence[tuple], header: Sequence[str]) -> str:
     """Return a Markdown table, the first column to the left, the others to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(
-        "| " + " | ".join(str(cell) for cell in row) + " |" for row in [header, rule, *rows]
+    return _tabulated(rows, header, "pipe")
+
+
+def _tabulated(rows: Sequence[tuple], header: Sequence[str], form: str) -> str:
+    align = ("left", *["right"] * (len(header) - 1))
+    return tabulate.tabulate(  # cells are formatted already
+        rows, header, tablefmt=form, disable_numparse=True, colalign=align if rows else None
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.evaluate import metrics_text
-from larq_igp.cli.options import complete_network, data_options, stack
+from larq_igp.cli.options import complete_network, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
-from larq_igp.cli.recipe_options import make_recipe, recipe_options, recipe_text, run_name
+from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
 
 
 def free_run_dir(network: str, dataset: str) -> Path:
@@ -64,30 +64,14 @@ run_options = stack(
     ),
     click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar."),
 )
-RUN_OPTIONS = {
-    "network",
-    "model",
-    "run_dir",
-    "resume",
-    "dry_run",
-    "strategy",
-    "worker_timeout",
-    "checkpoint_seconds",
-    "quiet",
-    "download",
-    "as_json",
-}
 
 
-def given_recipe_options(ctx: click.Context) -> list[str]:
-    """Return the options of the recipe that were typed."""
-    typed = [
-        parameter
-        for parameter in ctx.command.params
-        if parameter.name not in RUN_OPTIONS
-        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    return [parameter.opts[0] for parameter in typed]
+def run_name(network: str) -> str:
+    """Return what a run of this network, or of this recipe file, is called:
+
+    a name that can be a folder's.
+    """
+    return Path(network).stem if network.endswith(".toml") else network.replace(":", "_")
 
 
 def resumed_folder(
@@ -121,7 +105,7 @@ def resumed_folder(
     help="The network in place of the argument: --model larq_zoo:BinaryDenseNet28.",
 )
 @recipe_options
-@data_options
+@download_option
 @run_options
 @json_option
 @click.pass_context
@@ -161,9 +145,9 @@ def train(
             "name a network, like `larq-igp train igp_resnet_tiny`, or a run to go on with: "
             "--resume RUN_DIR."
         )
-    if network is None and (typed := given_recipe_options(ctx)):
+    if network is None and (given := typed(options)):
         raise Refusal(
-            f"--resume takes the recipe from the run: leave out {', '.join(typed)}, or name the "
+            f"--resume takes the recipe from the run: leave out {option_names(given)}, or name the "
             "network too."
         )
     with progress_on_stderr(as_json):
@@ -175,7 +159,7 @@ def train(
             folder = resumed_folder(None, None, run_dir, resume)
             recipe = open_run(folder).recipe
         else:
-            recipe = make_recipe(network, options)
+            recipe = typed_recipe(network, options)
             if resume is not None:
                 folder = resumed_folder(run_name(network), recipe.dataset, run_dir, resume)
             else:

@@ -12,7 +12,7 @@ from larq_igp.data import Dataset, Preprocessing, eval_arrays, load_dataset
 from larq_igp.deploy.about import About
 from larq_igp.keras2 import tf
 from larq_igp.models import build
-from larq_igp.training.recipe import check_seed
+from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import open_run
 
 FEW_IMAGES, MANY_IMAGES = 24, 256
@@ -77,7 +77,7 @@ def subject_from_name(
         UserError: if the name or a parameter is not allowed.
     """
     digits = load_dataset("digits")
-    check_seed(seed)
+    Recipe.fields()["seed"].convert(seed)
     tf.keras.utils.set_random_seed(seed)
     model = build(
         name,

@@ -15,7 +15,7 @@ from larq_igp.cli.options import pop_parameters
 from larq_igp.data import Dataset, Preprocessing, load_dataset
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
-from larq_igp.training.recipe import check_seed
+from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import open_run
 
 
@@ -73,7 +73,7 @@ def open_subject(
     Raises:
         UserError: if the run, the network or the data set cannot be had, or do not belong together.
     """
-    check_seed(seed)
+    Recipe.fields()["seed"].convert(seed)
     is_run = Path(source).is_dir()
     if not is_run and len(Path(source).parts) > 1:
         raise UserError(

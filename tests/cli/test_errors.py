@@ -46,7 +46,10 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
             ["convert", "igp_resnet_tiny", "-o", "net.tflite", "--num-classes", 0],
             "num_classes must be a positive integer",
         ),
-        (["convert", "igp_resnet_tiny", "-o", "net.tflite", "--seed", -1], "seed must be from 0"),
+        (
+            ["convert", "igp_resnet_tiny", "-o", "net.tflite", "--seed", -1],
+            "seed must be an integer from 0",
+        ),
         (
             ["summary", "igp_resnet_tiny", "--num-classes", -1],
             "num_classes must be a positive integer; got -1",
@@ -55,7 +58,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
             ["train", "igp_resnet_tiny", "--dataset", "digit"],
             "no data set is named 'digit'. Did you mean digits?",
         ),
-        (["train", "igp_resnet_tiny", "--data-dir", "none"], "--data-dir none is not a folder"),
+        (["train", "igp_resnet_tiny", "--data-dir", "none"], "/none is not a folder"),
         (
             ["train", "igp_resnet_tiny", "--dataset", "fashion_mnist", "--data-dir", "."],
             "fashion_mnist was not found",
@@ -66,7 +69,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
         ),
         (
             ["train", "igp_resnet_tiny", "--learning-rate", 0],
-            "learning_rate must be above 0; got 0",
+            "--learning-rate: learning_rate must be a number above 0; got 0",
         ),
         (["train", "igp_resnet_tiny", "--input-shape", "20,20,3"], "at least 28 px on each side"),
         (["train", "igp_resnet_tiny", "--run-dir", "/proc/none/run"], "cannot be made"),
@@ -92,7 +95,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
         ),
         (["gradients", "runs/none"], "runs/none does not exist"),
         (["benchmark", "none.tflite"], "none.tflite"),
-        (["train", "igp_resnet_tiny", "--epochs", 0], "0 is not in the range"),
+        (["train", "igp_resnet_tiny", "--epochs", 0], "--epochs: epochs must be a positive"),
         (["predict", "none"], "Missing argument 'IMAGE...'"),
     ],
 )

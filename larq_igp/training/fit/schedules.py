@@ -33,7 +33,7 @@ def learning_rate_schedule(
         factor: see ``boundaries``.
 
     Raises:
-        KeyError: if the name is none of ``larq_igp.training.recipe.SCHEDULES``.
+        KeyError: if a recipe has no such schedule.
     """
     rest = steps - warmup
     values = [learning_rate * factor**power for power in range(len(boundaries) + 1)]

@@ -1,126 +1,232 @@
-"""Values of a recipe's fields: checked against the declared type, and read from text.
+"""The fields of a recipe: what each takes, in words and as a type.
 
-A type is what the recipe's annotations can say: ``int``, ``float``, ``str``, ``bool``,
-``dict[...]``, ``tuple[T, ...]``, ``tuple[T, T]``, and any of these ``| None``.
+A field is declared once, with its default, description and range. From that come its check, the
+option of ``larq-igp train`` and its row in ``docs/recipes.md``.
+
+msgspec converts a value and checks its type and range. Added here are sentences: msgspec says
+``Expected `int` >= 1``, and not which value it got, which names are near to a mistyped one, or
+that ``none`` stands for no value.
 """
 
+import dataclasses
+import sys
 import types
-from typing import Any, get_args, get_origin
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-NAMES = {
+import msgspec
+
+from larq_igp.architectures.zoo import closest
+from larq_igp.errors import UserError
+
+WORDS = {
     int: "an integer",
     float: "a number",
     str: "a text",
     bool: "true or false",
     dict: "a table of values",
 }
-NOTHING, YES, NO = ("", "none", "null"), ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+NOTHING = ("", "none", "null")
+FINITE = {"le": sys.float_info.max}
+POSITIVE = {"gt": 0.0} | FINITE
+NOT_NEGATIVE = {"ge": 0.0} | FINITE
+GROUPS = ("network", "data", "training", "start")
 
 
-def _alternatives(hint: Any) -> tuple:
-    return get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+class RecipeError(UserError, ValueError):
+    """A recipe asks for something that cannot be.
+
+    Attributes:
+        fields: those that the sentence is about; ``parameters.filters`` is one of the network.
+    """
+
+    def __init__(self, message: str, *fields: str):
+        super().__init__(message)
+        self.fields = fields
 
 
-def describe(hint: Any) -> str:
-    """Say in words what a field takes, like ``an integer or none``."""
-    words = []
-    for kind in _alternatives(hint):
+def require(condition: bool, message: str, *fields: str) -> None:
+    """Raise a ``RecipeError`` about some fields if a condition does not hold."""
+    if not condition:
+        raise RecipeError(message, *fields)
+
+
+def stated(
+    group: str,
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    used_by: dict[str, tuple] | None = None,
+    **limits: Any,
+) -> Any:
+    """Return a field of a dataclass, with all that is known of it.
+
+    Args:
+        group: one of ``GROUPS``.
+        default: if nothing is said; a type stands for what it makes, ``MISSING`` for no default.
+        description: a sentence or two.
+        unit: of its value.
+        used_by: another field and those of its values under which this one is read; no values are
+            all but None.
+        **limits: of a number: ``ge``, ``gt``, ``le``, ``lt``.
+    """
+    metadata = {
+        "group": group,
+        "unit": unit,
+        "used_by": used_by or {},
+        "meta": msgspec.Meta(description=description, **limits),
+    }
+    if isinstance(default, type):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a recipe.
+
+    Attributes:
+        name: of the field.
+        kind: its type.
+        default: its value if nothing is said; ``dataclasses.MISSING`` if something must be.
+        meta: description and range.
+        group: one of ``GROUPS``.
+        unit: of its value, or ''.
+        used_by: as of ``stated``.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    meta: msgspec.Meta
+    group: str
+    unit: str
+    used_by: dict[str, tuple]
+
+    @property
+    def kinds(self) -> tuple:
+        """The types that a value may have."""
+        is_union = get_origin(self.kind) in (Union, types.UnionType)
+        return get_args(self.kind) if is_union else (self.kind,)
+
+    @property
+    def choices(self) -> tuple:
+        """The values that are allowed, if they can be listed."""
+        return tuple(
+            value for kind in self.kinds if get_origin(kind) is Literal for value in get_args(kind)
+        )
+
+    @property
+    def option(self) -> str:
+        """Name of its option on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def metavar(self) -> str:
+        """What stands for its value in help: ``INTEGER``, ``N,N,N``."""
+        kind = self.kinds[0]
+        if self.choices:
+            return f"[{'|'.join(map(str, self.choices))}]"
+        if get_origin(kind) is tuple:
+            return (
+                "N,N,..." if Ellipsis in get_args(kind) else ",".join("N" for _ in get_args(kind))
+            )
+        return {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
+
+    @property
+    def words(self) -> str:
+        """What the field takes, like ``a positive integer`` or ``a number from 0 to 1``."""
+        return " or ".join(self._kind_words(kind) for kind in self.kinds)
+
+    def _kind_words(self, kind: Any) -> str:
         if kind is types.NoneType:
-            words.append("none")
-        elif get_origin(kind) is tuple:
+            return "none"
+        if get_origin(kind) is Literal:
+            several = "one of " if len(get_args(kind)) > 1 else ""
+            return several + ", ".join(map(str, get_args(kind)))
+        if get_origin(kind) is tuple:
             inner = [part for part in get_args(kind) if part is not Ellipsis]
             count = "" if Ellipsis in get_args(kind) else f"{len(inner)} "
-            words.append(
-                f"{count}{'integers' if inner[0] is int else 'numbers'} with commas between"
-            )
-        else:
-            words.append(NAMES[get_origin(kind) or kind])
-    return " or ".join(words)
+            return f"{count}{'integers' if inner[0] is int else 'numbers'} with commas between"
+        word = WORDS[get_origin(kind) or kind]
+        return word if kind not in (int, float) else self._range_words(word)
 
+    def _range_words(self, word: str) -> str:
+        meta = self.meta
+        if meta.ge == 1 and meta.le is None:
+            return word.replace("an ", "a positive ")
+        if meta.gt is not None:
+            return f"{word} above {meta.gt:g}"
+        if meta.lt is not None:
+            return f"{word} from {meta.ge:g} to below {meta.lt:g}"
+        if meta.le not in (None, FINITE["le"]):
+            limit = meta.le if isinstance(meta.le, int) else f"{meta.le:g}"
+            return f"{word} from {meta.ge:g} to {limit}"
+        return f"{word} of {meta.ge:g} or more" if meta.ge is not None else word
 
-def matches(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of the type; an integer is a number too, a truth value is not."""
-    for kind in _alternatives(hint):
-        if get_origin(kind) is tuple:
-            inner = get_args(kind)
-            wanted = (
-                inner[:1] * len(value) if isinstance(value, tuple) and Ellipsis in inner else inner
-            )
-            if (
-                isinstance(value, tuple)
-                and len(value) == len(wanted)
-                and all(map(matches, value, wanted))
-            ):
-                return True
-        elif kind is float:
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return True
-        elif type(value) is (get_origin(kind) or kind):
-            return True
-    return False
+    def convert(self, value: Any) -> Any:
+        """Return a value as a recipe keeps it: a tuple for a list, a float for an integer where a
+        number is meant.
 
+        Raises:
+            RecipeError: if it is of another type, or out of range.
+        """
+        return self._convert(value, strict=True)
 
-def plain(value: Any, hint: Any) -> Any:
-    """Return the value as the recipe keeps it:
+    def parse(self, text: str) -> Any:
+        """Return the value that a text stands for.
 
-    a tuple for a list of a file, a float for an integer where a number is meant.
-    """
-    if isinstance(value, list | tuple):
-        inner = next(
-            (get_args(kind) for kind in _alternatives(hint) if get_origin(kind) is tuple), (None,)
-        )
-        return tuple(plain(part, inner[0]) for part in value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if is_number and float in _alternatives(hint) else value
+        Raises:
+            RecipeError: if it stands for none, or for one that is out of range.
+        """
+        plain: Any = text.strip()
+        is_tuple = any(get_origin(kind) is tuple for kind in self.kinds)
+        if plain.lower() in NOTHING:
+            plain = [] if is_tuple and types.NoneType not in self.kinds else None
+        elif is_tuple:
+            plain = [part.strip() for part in plain.strip("()[]").replace("x", ",").split(",")]
+        return self._convert(plain, strict=False, got=parse_any(text))
 
-
-def parse(text: str, hint: Any) -> Any:
-    """Read a value of the type from text.
-
-    Raises:
-        ValueError: if the text is not such a value.
-    """
-    for kind in _alternatives(hint):
+    def _convert(self, value: Any, *, strict: bool, got: Any = None) -> Any:
         try:
-            return _parse_one(text.strip(), kind)
-        except ValueError:
-            continue
-    raise ValueError(text)
+            return msgspec.convert(value, Annotated[self.kind, self.meta], strict=strict)
+        except msgspec.ValidationError as error:
+            shown = value if got is None else got
+            message = f"{self.name} must be {self.words}; got {shown!r}."
+            raise RecipeError(message, self.name) from error
 
 
-def _parse_one(text: str, kind: Any) -> Any:
-    if kind is types.NoneType:
-        if text.lower() in NOTHING:
-            return None
-    elif kind is bool:
-        if text.lower() in YES + NO:
-            return text.lower() in YES
-    elif get_origin(kind) is tuple:
-        inner = get_args(kind)
-        parts = [part for part in text.strip("()[] ").split(",") if part.strip()]
-        if Ellipsis in inner or len(parts) == len(inner):
-            return tuple(_parse_one(part.strip(), inner[0]) for part in parts)
-    elif kind is str:
-        if text.lower() not in NOTHING:
-            return text
-    elif kind in (int, float):
-        return kind(text)
-    raise ValueError(text)
+@cache
+def fields_of(record: type) -> dict[str, Field]:
+    """Return the fields of a record by name."""
+    kinds, fields = get_type_hints(record), {}
+    for each in dataclasses.fields(record):
+        has_factory = each.default_factory is not MISSING
+        default = each.default_factory() if has_factory else each.default
+        fields[each.name] = Field(each.name, kinds[each.name], default, **each.metadata)
+    return fields
+
+
+def unknown_field(name: str, known: Iterable[str]) -> str:
+    """Return the sentence about a field that does not exist."""
+    return f"unknown field {name} of a recipe. {closest(name, list(known))}".rstrip()
 
 
 def parse_any(text: str) -> Any:
-    """Read a value of unknown type:
-
-    an integer, a number, ``true``/``false``, ``none``, numbers with commas between, or else the
-    text.
+    """Return the value that a text stands for where its type is unknown: an integer, a number,
+    ``true``, ``false``, ``none``, several with commas between, or else the text.
     """
     if "," in text:
         return tuple(parse_any(part) for part in text.strip("()[] ").split(",") if part.strip())
-    kinds = [int, float]
-    for kind in kinds:
+    plain = text.strip()
+    if plain.lower() in NOTHING:
+        return None
+    for kind in (int, float, bool, str):
         try:
-            return kind(text)
-        except ValueError:
+            return msgspec.convert(plain, kind, strict=False)
+        except msgspec.ValidationError:
             continue
-    words = {"true": True, "false": False, "none": None}
-    return words.get(text.strip().lower(), text.strip())
+    return plain

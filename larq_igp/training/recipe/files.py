@@ -8,6 +8,7 @@ TOML, because it has comments, typed values and a reader in Python's standard li
     bits = 1
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,8 @@ def is_recipe_file(name: str) -> bool:
     return name.endswith(SUFFIX)
 
 
-def read_recipe_file(path: str | Path) -> dict[str, Any]:
-    """Return the fields that a file and those it extends set; the file itself comes before what it
-    extends.
+def read_recipe_files(path: str | Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the fields that a file sets, and before it those of each file that it extends.
 
     Raises:
         UserError: if a file is missing, is not TOML, or extends itself.
@@ -37,7 +37,7 @@ def read_recipe_file(path: str | Path) -> dict[str, Any]:
     return _read(Path(path), ())
 
 
-def _read(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
+def _read(path: Path, readers: tuple[Path, ...]) -> list[tuple[Path, dict[str, Any]]]:
     if path.resolve() in readers:
         raise UserError(f"{path} extends itself.")
     try:
@@ -49,8 +49,8 @@ def _read(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
         raise UserError(f"{path} is not readable TOML: {error}.") from error
     base = values.pop("extends", None)
     if base is None:
-        return values
+        return [(path, values)]
     if not isinstance(base, str) or "\0" in base:
         raise UserError(f"extends in {path} must be the name of a file; got {base!r}.")
-    inherited = _read(path.parent / base, (*readers, path.resolve()))
-    return inherited | values
+    extended = Path(os.path.normpath(path.parent / base))
+    return [*_read(extended, (*readers, path.resolve())), (path, values)]

@@ -6,8 +6,8 @@ import pytest
 
 from larq_igp.paper.table1 import TABLE1
 from larq_igp.paper.table3 import TABLE3
-from larq_igp.training.recipe import Recipe
-from larq_igp.training.recipe.files import read_recipe_file
+from larq_igp.training.recipe import Recipe, make_recipe
+from larq_igp.training.recipe.sources import named
 from tests.conftest import ROOT
 
 EXPERIMENTS = ROOT / "experiments"
@@ -16,15 +16,14 @@ FILES = sorted(EXPERIMENTS.glob("table*/*.toml"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_each_file_is_a_recipe_and_names_its_command(path):
-    recipe = Recipe.from_json(read_recipe_file(path))
+    recipe = make_recipe(*named(str(path)))
     assert recipe.spec.depth > 17
     assert f"larq-igp train {path.relative_to(EXPERIMENTS.parent)}" in path.read_text()
 
 
 def test_table_1_is_complete_and_names_its_figures():
     recipes = {
-        path: Recipe.from_json(read_recipe_file(path))
-        for path in (EXPERIMENTS / "table1").glob("*.toml")
+        path: make_recipe(*named(str(path))) for path in (EXPERIMENTS / "table1").glob("*.toml")
     }
     by_row = {(recipe.network, recipe.bits): path for path, recipe in recipes.items()}
     assert by_row.keys() == {(row.network, row.bits) for row in TABLE1}
@@ -36,8 +35,7 @@ def test_table_1_is_complete_and_names_its_figures():
 
 def test_table_3_is_complete_and_names_its_figures():
     recipes = {
-        path: Recipe.from_json(read_recipe_file(path))
-        for path in (EXPERIMENTS / "table3").glob("*.toml")
+        path: make_recipe(*named(str(path))) for path in (EXPERIMENTS / "table3").glob("*.toml")
     }
     assert sorted(recipe.network for recipe in recipes.values()) == sorted(TABLE3)
     for path, recipe in recipes.items():
@@ -49,9 +47,7 @@ def test_table_3_is_complete_and_names_its_figures():
 
 @pytest.mark.parametrize("table, dataset", [("table1", "cifar100"), ("table3", "imagenet2012")])
 def test_what_is_compared_shares_one_recipe(table, dataset):
-    recipes = [
-        Recipe.from_json(read_recipe_file(path)) for path in (EXPERIMENTS / table).glob("*.toml")
-    ]
+    recipes = [make_recipe(*named(str(path))) for path in (EXPERIMENTS / table).glob("*.toml")]
     assert {recipe.dataset for recipe in recipes} == {dataset}
     for field in fields(Recipe):
         if field.name not in ("network", "bits", "parameters"):
