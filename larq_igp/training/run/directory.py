@@ -12,7 +12,7 @@ from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
 from larq_igp.models.build import load_weights
-from larq_igp.training.recipe import Recipe
+from larq_igp.training.recipe import NewerRecipeError, Recipe
 from larq_igp.training.run.format import FORMAT, LaterFormatError, check_format
 from larq_igp.training.run.layout import (
     CONFIG,
@@ -172,6 +172,8 @@ def open_run(folder: str | Path) -> Run:
         run = Run(folder, recipe, _read_identity(config, recipe, preprocessing), preprocessing)
     except LaterFormatError:
         raise
+    except NewerRecipeError as error:
+        raise RunError(f"{folder / CONFIG}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
         raise RunError(
             f"{folder / CONFIG} is damaged: it does not describe a run ({error})."
