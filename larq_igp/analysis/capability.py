@@ -17,7 +17,8 @@ from math import log2, prod
 import larq as lq
 import numpy as np
 
-from larq_igp.graph.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.graph import Call, Graph, GraphError, read_graph
+from larq_igp.graph.values import call_values
 from larq_igp.keras2 import tf
 
 
@@ -129,29 +130,38 @@ def layer_capabilities(
     Raises:
         GraphError: if the model has no binary convolution.
     """
-    graph = tensor_graph(model)
+    graph = read_graph(model)
     found = []
-    for index, place in enumerate(graph.places):
-        if place.cost is None or not isinstance(place.layer, lq.layers.QuantConv2D):
+    for index, call in enumerate(graph.calls):
+        if not _is_binary_convolution(call):
             continue
-        read = graph.places[place.inputs[0]].shape
-        theory = capability(*read, place.layer.kernel_size, output_shape=place.shape)
+        read = graph.calls[call.inputs[0]].output_shape
+        theory = capability(*read, _kernel_size(call), output_shape=call.output_shape)
         is_added = _behind(graph, index)[2] is not None
-        values = None if images is None else distinct_values(model, images, place.name)
-        found.append(LayerCapability(place.name, read, place.shape, theory, is_added, values))
+        values = None if images is None else _count_values(graph, images, index)
+        found.append(LayerCapability(call.name, read, call.output_shape, theory, is_added, values))
     if not found:
-        raise GraphError(f"{model.name} has no binary convolution, so there is nothing to count.")
+        raise GraphError("the model has no binary convolution, so there is nothing to count.")
     return found
 
 
-def _behind(graph: TensorGraph, index: int) -> tuple[int | None, int | None, int | None]:
-    """Return the places of BatchNorm behind a convolution, of what the addition behind it brings
+def _is_binary_convolution(call: Call) -> bool:
+    return call.is_binary and isinstance(call.kernels[0].owner, lq.layers.QuantConv2D)
+
+
+def _kernel_size(call: Call) -> tuple[int, int]:
+    height, width, *_ = call.kernels[0].weights.shape
+    return height, width
+
+
+def _behind(graph: Graph, index: int) -> tuple[int | None, int | None, int | None]:
+    """Return the calls of BatchNorm behind a convolution, of what the addition behind it brings
     in, and of the addition.
     """
 
     def reader(of: int, kind: type) -> int | None:
         return next(
-            (i for i, p in enumerate(graph.places) if of in p.inputs and isinstance(p.layer, kind)),
+            (i for i, c in enumerate(graph.calls) if of in c.inputs and isinstance(c.layer, kind)),
             None,
         )
 
@@ -159,12 +169,14 @@ def _behind(graph: TensorGraph, index: int) -> tuple[int | None, int | None, int
     last = index if norm is None else norm
     added = reader(last, tf.keras.layers.Add)
     other = (
-        None if added is None else next((i for i in graph.places[added].inputs if i != last), None)
+        None if added is None else next((i for i in graph.calls[added].inputs if i != last), None)
     )
     return norm, other, added
 
 
-def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> DistinctValues:
+def distinct_values(
+    model: "tf.keras.Model | Graph", images: np.ndarray, layer: str
+) -> DistinctValues:
     """Count the values that a binary layer's tensors really take.
 
     Args:
@@ -175,27 +187,24 @@ def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> 
     Raises:
         GraphError: if the model has no binary convolution of this name.
     """
-    graph = tensor_graph(model)
+    graph = read_graph(model)
     index, *others = graph.find(layer)
     if others:
         raise GraphError(
             f"layer {layer!r} is used {1 + len(others)} times: its values cannot be told apart."
         )
-    if graph.places[index].cost is None:
+    if not _is_binary_convolution(graph.calls[index]):
         raise GraphError(f"layer {layer!r} is no binary convolution.")
-    conv = graph.places[index].layer
+    return _count_values(graph, images, index)
+
+
+def _count_values(graph: Graph, images: np.ndarray, index: int) -> DistinctValues:
     asked = (index, *_behind(graph, index))
     wanted = [i for i in asked if i is not None]
-    try:
-        tensors = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])(
-            images, training=False
-        )
-    except ValueError as error:
-        raise GraphError(
-            f"layer {layer!r} is inside a nested model: give that model by itself."
-        ) from error
-    values = {i: tensor.numpy() for i, tensor in zip(wanted, tf.nest.flatten(tensors), strict=True)}
+    tensors = call_values(graph, images, wanted)
+    values = {i: tensor.numpy() for i, tensor in zip(wanted, tensors, strict=True)}
     counted = [None if i is None else _most_values(values[i]) for i in asked]
-    height, width, channels, _ = conv.kernel.shape
+    call = graph.calls[index]
+    height, width, channels, _ = call.kernels[0].weights.shape
     samples = int(np.prod(values[index].shape[:-1]))
-    return DistinctValues(layer, height * width * channels + 1, *counted, samples)
+    return DistinctValues(call.name, height * width * channels + 1, *counted, samples)

@@ -1,41 +1,34 @@
-"""Count a built Keras model: one walk over its layers, with one handler for each kind of layer that
-has a kernel.
+"""What a built Keras model costs: three views of one reading of its graph.
 
-A layer that is neither in ``HANDLERS`` nor in ``FREE`` raises; it never counts as zero.
+A layer whose class is not registered in ``larq_igp.graph`` raises; it never counts as zero.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from math import prod
-
-import larq as lq
+from typing import Any
 
 from larq_igp.architectures.accounting import FLOAT32_BYTES, MEMORY_BATCH, Counts
 from larq_igp.architectures.spec import Spec
-from larq_igp.errors import UserError
-from larq_igp.graph.calls import called_layers
+from larq_igp.graph import Call, Graph, Kernel, UnknownLayerError, read_graph
+from larq_igp.graph.bits import FLOAT_BITS
+from larq_igp.graph.layers import unknown_layer
 from larq_igp.keras2 import tf
-
-FLOAT_BITS = 32
-
-
-class UnknownLayerError(UserError, TypeError):
-    """A graph holds a layer that nobody has said how to count."""
 
 
 @dataclass(frozen=True)
 class LayerCount:
-    """One layer of a graph, in base units.
+    """One layer of a graph, all its calls together, in base units.
 
     Attributes:
-        name: of the layer.
+        name: of the layer, behind those of the nested models around it.
         kind: the name of its class.
-        output_shape: ``(H, W, C)`` or ``(C,)``, without the batch.
+        output_shape: ``(H, W, C)`` or ``(C,)``, without the batch; of its first call.
         parameters: all its weights, as Keras counts them.
-        kernel_weights: weights of its kernel.
-        kernel_bits: width of each.
+        kernel_weights: weights of its kernels.
+        kernel_bits: width of the widest.
+        storage_bits: kernels at their width.
         macs: multiply-accumulates for one image.
-        mac_bits: width of the wider operand.
+        mac_bits: width of the widest operand.
     """
 
     name: str
@@ -44,184 +37,144 @@ class LayerCount:
     parameters: int
     kernel_weights: int = 0
     kernel_bits: int = FLOAT_BITS
+    storage_bits: int = 0
     macs: int = 0
     mac_bits: int = FLOAT_BITS
 
 
-KERNELS: dict[type, str] = {
-    tf.keras.layers.Conv2D: "kernel",
-    tf.keras.layers.DepthwiseConv2D: "depthwise_kernel",
-    tf.keras.layers.Dense: "kernel",
-    lq.layers.QuantConv2D: "kernel",
-    lq.layers.QuantDepthwiseConv2D: "depthwise_kernel",
-    lq.layers.QuantDense: "kernel",
-}
-"""Layers that multiply and accumulate, and the attribute that holds the kernel; its shape has
-groups divided out.
-"""
+@dataclass(frozen=True)
+class PrecisionCount:
+    """What a graph has of one width.
 
-FREE: set[type] = {
-    tf.keras.layers.InputLayer,
-    tf.keras.layers.BatchNormalization,
-    tf.keras.layers.Activation,
-    tf.keras.layers.ReLU,
-    tf.keras.layers.LeakyReLU,
-    tf.keras.layers.PReLU,
-    tf.keras.layers.Softmax,
-    tf.keras.layers.Add,
-    tf.keras.layers.Average,
-    tf.keras.layers.Multiply,
-    tf.keras.layers.Concatenate,
-    tf.keras.layers.MaxPooling2D,
-    tf.keras.layers.AveragePooling2D,
-    tf.keras.layers.GlobalAveragePooling2D,
-    tf.keras.layers.GlobalMaxPooling2D,
-    tf.keras.layers.ZeroPadding2D,
-    tf.keras.layers.UpSampling2D,
-    tf.keras.layers.Flatten,
-    tf.keras.layers.Reshape,
-    tf.keras.layers.Permute,
-    tf.keras.layers.Dropout,
-}
-"""Layers without a kernel:
-
-what they do is element-wise, pools, or moves data. The paper's accounting leaves them out.
-"""
-
-
-def _precision(quantizer: object) -> int:
-    """Return the width in bits of what a quantizer puts out; values that pass through none are
-    32-bit.
+    Attributes:
+        kernel_weights: weights of this width.
+        macs: multiply-accumulates for one image whose wider operand has this width.
     """
-    return getattr(quantizer, "precision", FLOAT_BITS) if quantizer is not None else FLOAT_BITS
+
+    kernel_weights: int
+    macs: int
 
 
-def _single_output_shape(layer: "tf.keras.layers.Layer") -> tuple[int | None, ...]:
-    try:
-        shape = layer.output_shape
-    except AttributeError as error:  # Keras' word for "called on inputs of different shapes"
-        raise UnknownLayerError(
-            f"layer {layer.name!r} is called on inputs of different shapes, which cannot be "
-            "counted."
-        ) from error
-    shape = shape[0] if isinstance(shape, list) else shape
-    return tuple(shape[1:])
+class CostAnalysis:
+    """The costs of a model, read once.
 
+    Args:
+        model: any built Keras functional model, nested models included, or its graph.
 
-def _count_layer(layer: "tf.keras.layers.Layer", calls: int) -> LayerCount:
-    kind = type(layer)
-    output_shape = _single_output_shape(layer)
-    if kind in FREE:
-        return LayerCount(layer.name, kind.__name__, output_shape, layer.count_params())
-    if kind not in KERNELS:
-        raise UnknownLayerError(
-            f"layer {layer.name!r} is of class {kind.__name__}, which cannot be counted: "
-            "add it to KERNELS or FREE in larq_igp/analysis/count.py."
+    Raises:
+        GraphError: if the model is not functional, or a layer with a kernel has an open shape.
+        UnknownLayerError: naming a layer whose class is not registered.
+    """
+
+    def __init__(self, model: "tf.keras.Model | Graph"):
+        self.graph = read_graph(model)
+        for call in self.graph.calls:
+            if not call.is_known:
+                raise UnknownLayerError(unknown_layer(call.layer, call.name, "cannot be counted"))
+        self._kernels = self.graph.kernels()
+
+    def total(self, spec: Spec | None = None) -> Counts:
+        """Return the sums, and for a network of this package its run-time memory.
+
+        Args:
+            spec: the specification that the model was built from; without it
+                ``runtime_memory_bytes`` is 0, as the paper's model of memory is defined for its
+                families only.
+        """
+        precisions = self.by_precision()
+        weights = {bits: count.kernel_weights for bits, count in precisions.items()}
+        macs = {bits: count.macs for bits, count in precisions.items()}
+        variables = {id(v): v for layer in self.graph.layers().values() for v in layer.weights}
+        return Counts(
+            sum(_size(variable) for variable in variables.values()),
+            Counter(weights),
+            Counter(macs),
+            runtime_memory_bytes(self.graph, spec) if spec else 0,
         )
-    if None in output_shape:
-        raise UnknownLayerError(
-            f"layer {layer.name!r} has the output shape {output_shape}, which is open: build the "
-            "model with a full input_shape."
-        )
-    kernel_shape = getattr(layer, KERNELS[kind]).shape
-    quantizer_name = (
-        "depthwise_quantizer" if KERNELS[kind] == "depthwise_kernel" else "kernel_quantizer"
-    )
-    kernel_bits = _precision(getattr(layer, quantizer_name, None))
-    places = prod(output_shape[:-1])  # every weight is used once at each output place
+
+    def by_layer(self) -> dict[str, LayerCount]:
+        """Return what each layer costs, by its name, in the order of the graph."""
+        calls: dict[int, list[Call]] = {}
+        for call in self.graph.calls:
+            calls.setdefault(id(call.layer), []).append(call)
+        counts = [_count_layer(each) for each in calls.values() if each[0].layer is not None]
+        return {count.name: count for count in counts}
+
+    def by_precision(self) -> dict[int, PrecisionCount]:
+        """Return what there is of each width, by bits, the narrowest first."""
+        weights, macs = Counter(), Counter()
+        for kernel in self._kernels.values():
+            weights[kernel.bits] += _size(kernel.weights)
+        for call in self.graph.calls:
+            if call.macs:  # raises for an open shape
+                for kernel in call.kernels:
+                    macs[kernel.mac_bits] += kernel.macs
+        return {
+            bits: PrecisionCount(weights[bits], macs[bits]) for bits in sorted({*weights, *macs})
+        }
+
+
+def count(model: "tf.keras.Model | Graph", spec: Spec | None = None) -> Counts:
+    """Return ``CostAnalysis(model).total(spec)``: what a model costs, in base units."""
+    return CostAnalysis(model).total(spec)
+
+
+def _size(variable: Any) -> int:
+    return int(variable.shape.num_elements())
+
+
+def _count_layer(calls: list[Call]) -> LayerCount:
+    first = calls[0]
+    kernels: dict[int, Kernel] = {id(kernel.weights): kernel for kernel in first.kernels}
+    sizes = [(_size(kernel.weights), kernel.bits) for kernel in kernels.values()]
     return LayerCount(
-        name=layer.name,
-        kind=kind.__name__,
-        output_shape=output_shape,
-        parameters=layer.count_params(),
-        kernel_weights=prod(kernel_shape),
-        kernel_bits=kernel_bits,
-        macs=prod(kernel_shape) * places * calls,
-        mac_bits=max(kernel_bits, _precision(getattr(layer, "input_quantizer", None))),
+        name=first.name,
+        kind=type(first.layer).__name__,
+        output_shape=first.output_shape,
+        parameters=first.layer.count_params(),
+        kernel_weights=sum(size for size, _ in sizes),
+        kernel_bits=first.kernel_bits,
+        storage_bits=sum(size * bits for size, bits in sizes),
+        macs=sum(call.macs for call in calls),
+        mac_bits=max(call.mac_bits for call in calls),
     )
 
 
-def count_layers(model: "tf.keras.Model") -> list[LayerCount]:
-    """Count every layer of a functional model, nested models included.
-
-    Args:
-        model: any built Keras functional model of layers in ``KERNELS`` and ``FREE``.
-
-    Raises:
-        UnknownLayerError: naming a layer of any other class, or one whose output shape is open.
-    """
-    return [_count_layer(layer, calls) for layer, calls in called_layers(model)]
+def runtime_memory_bytes(graph: Graph, spec: Spec) -> int:
+    """Return the bytes of the feature maps that live together in stage 1, float32 and batch 64."""
+    height, width, _ = _stage1(graph, "_binconv")[0].output_shape
+    return stage1_channels(graph, spec) * height * width * FLOAT32_BYTES * MEMORY_BATCH
 
 
-def count(model: "tf.keras.Model", spec: Spec | None = None) -> Counts:
-    """Count a functional model: the sum of ``count_layers`` and, for a network of this package, its
-    run-time memory.
-
-    Args:
-        model: a built Keras functional model.
-        spec: the specification that it was built from; without it ``runtime_memory_bytes`` is 0, as
-            the paper's model of memory is defined for its families only.
-
-    Raises:
-        UnknownLayerError: as ``count_layers``.
-    """
-    kernel_weights, macs, parameters = Counter(), Counter(), 0
-    for layer in count_layers(model):
-        parameters += layer.parameters
-        if layer.kernel_weights:
-            kernel_weights[layer.kernel_bits] += layer.kernel_weights
-            macs[layer.mac_bits] += layer.macs
-    memory = (
-        stage1_channels(model, spec) * _stage1_pixels(model) * FLOAT32_BYTES * MEMORY_BATCH
-        if spec
-        else 0
-    )
-    return Counts(parameters, kernel_weights, macs, memory)
-
-
-def _stage1_layers(model: "tf.keras.Model", kind: type) -> list["tf.keras.layers.Layer"]:
-    return [
-        layer
-        for layer in model.layers
-        if layer.name.startswith("stage1_") and isinstance(layer, kind)
-    ]
-
-
-def _stage1_pixels(model: "tf.keras.Model") -> int:
-    height, width, _ = _single_output_shape(_stage1_layers(model, lq.layers.QuantConv2D)[0])
-    return height * width
-
-
-def stage1_channels(model: "tf.keras.Model", spec: Spec) -> int:
+def stage1_channels(model: "tf.keras.Model | Graph", spec: Spec) -> int:
     """Return the channels of the feature maps that live together in stage 1, read from the graph.
 
     DenseNets: the widest concatenation. IGP-ResNet: the block's input and one map for each
-    convolution that reads it. The families of
-    pairs: the maps between additions of a block, and for binary ResNet, which has one addition, the
-    map between its two convolutions.
+    convolution that reads it. The families of pairs: the maps between additions of a block, and
+    for binary ResNet, which has one addition, the map between its two convolutions.
     """
+    graph = read_graph(model)
     if spec.family.endswith("densenet"):
-        return max(
-            _single_output_shape(layer)[-1]
-            for layer in _stage1_layers(model, tf.keras.layers.Concatenate)
-        )
-    convolutions = [
-        conv for conv in _stage1_layers(model, lq.layers.QuantConv2D) if "_block1_" in conv.name
-    ]
-    filters = convolutions[0].filters
+        return max(call.output_shape[-1] for call in _stage1(graph, "_concat"))
+    convolutions = [call for call in _stage1(graph, "_binconv") if "_block1_" in call.name]
+    filters = convolutions[0].output_shape[-1]
     if spec.family == "igp_resnet":
-        readers = Counter(id(_without_relu(conv.input)) for conv in convolutions)
+        readers = Counter(_before_relu(graph, call.inputs[0]) for call in convolutions)
         return (1 + max(readers.values())) * filters
-    additions = [
-        layer
-        for layer in _stage1_layers(model, tf.keras.layers.Add)
-        if "_block1_" in f"{layer.name}_"
-    ]
+    additions = [call for call in _stage1(graph, "_add") if "_block1_" in call.name]
     inner_maps = len(convolutions) - len(additions) if len(additions) < len(convolutions) else 0
     return (1 + len(additions) + inner_maps) * filters
 
 
-def _without_relu(tensor):
+def _stage1(graph: Graph, suffix: str) -> list[Call]:
+    return [
+        call
+        for call in graph.calls
+        if call.name.startswith("stage1_") and call.name.endswith(suffix)
+    ]
+
+
+def _before_relu(graph: Graph, index: int) -> int:
     """Return what stands before a ReLU, the form that a quantizer takes at 32 bits."""
-    layer = tensor._keras_history.layer
-    return layer.input if isinstance(layer, tf.keras.layers.Activation) else tensor
+    is_relu = isinstance(graph.calls[index].layer, tf.keras.layers.Activation)
+    return graph.calls[index].inputs[0] if is_relu else index

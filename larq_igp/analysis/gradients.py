@@ -6,14 +6,15 @@ batch as in training.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from larq_igp.analysis.paths import distances_to_target, gradient_paths
-from larq_igp.graph.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.analysis.paths import distances_to_target, gradient_paths, path_cost
+from larq_igp.graph import Graph, GraphError, read_graph
 from larq_igp.keras2 import tf
 
 
@@ -80,12 +81,26 @@ class GradientReport:
         return document
 
 
-def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
-    found = {
-        p.name: (i, p.layer)
-        for i, p in enumerate(graph.places)
-        if p.cost is not None and hasattr(p.layer, "kernel")
-    }
+@contextmanager
+def _weights_kept(*models: "tf.keras.Model | None") -> Iterator[None]:
+    """Set all weights back at the end, the statistics of BatchNorm among them."""
+    before = [(model, model.get_weights()) for model in models if model is not None]
+    try:
+        yield
+    finally:
+        for model, weights in before:
+            model.set_weights(weights)
+
+
+def _measured(graph: Graph, bits: int) -> dict[str, tuple[Any, list[int]]]:
+    """Return the kernels of all binary convolutions and the calls that multiply with them."""
+    found: dict[str, tuple[Any, list[int]]] = {}
+    names = {id(kernel.weights): name for name, kernel in graph.kernels().items()}
+    for index, call in enumerate(graph.calls):
+        if path_cost(call, bits) is not None:
+            for kernel in call.kernels:
+                name = names[id(kernel.weights)]
+                found.setdefault(name, (kernel.weights, []))[1].append(index)
     if not found:
         raise GraphError("the model holds no binary convolution whose gradient could be measured.")
     return found
@@ -101,7 +116,8 @@ def _gradients(model: "tf.keras.Model", kernels: list, batches: Sequence[tuple])
     def step(images, labels):
         with tf.GradientTape() as tape:
             loss = loss_of(labels, model(images, training=True))
-        return tape.gradient(loss, kernels)
+        zero = tf.UnconnectedGradients.ZERO  # behind a layer that stops gradients
+        return tape.gradient(loss, kernels, unconnected_gradients=zero)
 
     rows = np.empty((len(batches), len(kernels)), dtype=object)
     for number, (images, labels) in enumerate(batches):
@@ -140,11 +156,12 @@ def measure_gradients(
 ) -> GradientReport:
     """Measure the kernel gradients of every binary convolution of a classifier.
 
+    Both models are as before afterwards.
+
     Args:
-        model: maps images to probabilities. BatchNorm's moving statistics change; the weights do
-            not.
+        model: maps images to probabilities.
         batches: ``(images, labels)``, at least two.
-        twin: the 32-bit twin; it takes over the model's weights, layer by layer.
+        twin: the 32-bit twin; it is measured with the model's weights, layer by layer.
         bits: as of ``gradient_paths``.
 
     Raises:
@@ -153,18 +170,20 @@ def measure_gradients(
     """
     if len(batches) < 2:
         raise GraphError(f"noise needs at least 2 mini-batches; got {len(batches)}.")
-    graph = tensor_graph(model, bits=bits)
-    found = _binary_layers(graph)
+    graph = read_graph(model)
+    found = _measured(graph, bits)
     twin_rows = None
-    if twin is not None:
-        twin_rows = _gradients(twin, _take_over(model, twin, list(found)), batches)
-    rows = _gradients(model, [layer.kernel for _, layer in found.values()], batches)
-    costs = distances_to_target(graph)
+    with _weights_kept(model, twin):
+        if twin is not None:
+            twin_rows = _gradients(twin, _take_over(graph, twin, list(found)), batches)
+        rows = _gradients(model, [kernel for kernel, _ in found.values()], batches)
+    costs = distances_to_target(graph, bits=bits)
     layers = []
-    for column, (name, (index, _)) in enumerate(found.items()):
+    for column, (name, (_, calls)) in enumerate(found.items()):
         gradients = list(rows[:, column])
         full = np.mean(gradients, axis=0)
-        ahead = gradient_paths(graph, index, k=1)
+        ahead = gradient_paths(graph, calls, k=1, bits=bits)
+        steps = sum(length * count for length, count in ahead.lengths.items())
         layers.append(
             LayerGradient(
                 layer=name,
@@ -173,24 +192,25 @@ def measure_gradients(
                 cosine_to_twin=None
                 if twin_rows is None
                 else _cosine(full, np.mean(list(twin_rows[:, column]), axis=0)),
-                costs=costs[index],
-                convolutions_ahead=max(ahead.lengths),
-                mean_length=sum(length * count for length, count in ahead.lengths.items())
-                / ahead.total,
+                costs=tuple(sorted({cost for call in calls for cost in costs[call]})[:3]),
+                convolutions_ahead=max(ahead.lengths, default=0),
+                mean_length=steps / max(1, ahead.total),
             )
         )
     return GradientReport(tuple(layers), tuple(correlate(layers)), len(batches), len(batches[0][1]))
 
 
-def _take_over(model: "tf.keras.Model", twin: "tf.keras.Model", names: list[str]) -> list:
-    """Copy all weights to the twin by the layers' names; return the kernels of the named layers."""
-    theirs = {layer.name: layer for layer in twin.layers}
-    for layer in model.layers:
+def _take_over(graph: Graph, twin: "tf.keras.Model", names: list[str]) -> list:
+    """Copy all weights to the twin by the layers' names; return the kernels of the given names."""
+    theirs = read_graph(twin)
+    layers = theirs.layers()
+    for name, layer in graph.layers().items():
         if layer.weights:
-            if layer.name not in theirs or len(theirs[layer.name].weights) != len(layer.weights):
-                raise GraphError(f"the twin has no layer {layer.name!r} with the same weights.")
-            theirs[layer.name].set_weights(layer.get_weights())
-    return [theirs[name].kernel for name in names]
+            if name not in layers or len(layers[name].weights) != len(layer.weights):
+                raise GraphError(f"the twin has no layer {name!r} with the same weights.")
+            layers[name].set_weights(layer.get_weights())
+    kernels = theirs.kernels()
+    return [kernels[name].weights for name in names]
 
 
 def correlate(layers: Sequence[LayerGradient]) -> list[Correlation]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import larq as lq
 
-from larq_igp.analysis.count import count, count_layers
+from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures import Spec
 from larq_igp.architectures.accounting import Counts, closed_form
 from larq_igp.architectures.zoo import ZOO
@@ -48,7 +48,7 @@ class Summary:
         """Return every layer's counts."""
         return [
             {**asdict(layer), "output_shape": list(layer.output_shape)}
-            for layer in count_layers(self.model)
+            for layer in CostAnalysis(self.model).by_layer().values()
         ]
 
     def text(self, *, layers: bool, notes: tuple[str, ...] = ()) -> str:
@@ -82,7 +82,7 @@ class Summary:
         ]
         if layers:
             lines.append("")
-            for row in count_layers(self.model):
+            for row in CostAnalysis(self.model).by_layer().values():
                 shape = "x".join(map(str, row.output_shape))
                 kernel = f"{row.kernel_weights:>10,} x {row.kernel_bits:2}-bit"
                 lines.append(f"  {row.name:45} {shape:>14} {kernel} {row.macs:>14,} MACs")
@@ -114,7 +114,7 @@ def summarise(
         stem=stem,
         pad_values=pad_values,
     )
-    from_graph = count(model, spec)
+    from_graph = CostAnalysis(model).total(spec)
     from_parameters = closed_form(
         spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem
     )

@@ -198,7 +198,7 @@ def stage1_channels(spec: Spec) -> int:
 
 
 @dataclass(frozen=True)
-class BinaryConvolution:
+class ConvolutionShape:
     """A 3x3 binary convolution, or several alike: channels in and out, output places, how many."""
 
     cin: int
@@ -217,17 +217,17 @@ class _Recorder(_Ledger):
 
     def __init__(self):
         super().__init__(1)
-        self.convolutions: list[BinaryConvolution] = []
+        self.convolutions: list[ConvolutionShape] = []
 
     def binary_conv(self, cin: int, cout: int, pixels: int, times: int = 1) -> None:
         super().binary_conv(cin, cout, pixels, times)
-        self.convolutions.append(BinaryConvolution(cin, cout, pixels, times))
+        self.convolutions.append(ConvolutionShape(cin, cout, pixels, times))
 
 
-def binary_convolutions(
+def binary_conv_shapes(
     spec: Spec, *, input_shape: tuple[int, int, int] = (224, 224, 3), stem: str = "auto"
-) -> list[BinaryConvolution]:
-    """Return the binary convolutions of a network; arguments and errors are those of
+) -> list[ConvolutionShape]:
+    """Return the shapes of the binary convolutions of a network; arguments and errors are those of
     ``closed_form``.
     """
     height, width, _ = check_input_shape(input_shape)

@@ -78,17 +78,17 @@ def paths(
         import larq_igp
         from larq_igp.analysis.blocks import find_blocks
         from larq_igp.analysis.paths import gradient_paths
-        from larq_igp.graph.tensor_graph import tensor_graph
+        from larq_igp.graph import read_graph
 
         model = larq_igp.build(network, **options, **parameters)
-        graph = tensor_graph(model, bits=options["bits"])
+        graph, bits = read_graph(model), options["bits"]
         if by_block:
             found = {
-                block.name: gradient_paths(graph, block.source, block.target, k)
+                block.name: gradient_paths(graph, block.source, block.target, k, bits=bits)
                 for block in find_blocks(graph)
             }
         else:
-            found = {network: gradient_paths(graph, source, target, k)}
+            found = {network: gradient_paths(graph, source, target, k, bits=bits)}
     document = [{"name": name, **result.to_json()} for name, result in found.items()]
     texts = []
     for name, result in found.items():

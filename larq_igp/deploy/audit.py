@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
 from larq_igp.deploy.fusion import Unfused, unfused_operators
+from larq_igp.deploy.lce_kernels import is_lce_convolution, lce_convolutions, read_model
 from larq_igp.deploy.matching import (
     BINARY_CONV,
     WORD_BITS,
@@ -16,8 +17,7 @@ from larq_igp.deploy.matching import (
     match_binary_convolutions,
     require_known_operators,
 )
-from larq_igp.graph.binary import binary_convolutions, is_binary_convolution
-from larq_igp.graph.calls import called_layers
+from larq_igp.graph import Graph
 from larq_igp.keras2 import tf
 
 FLOAT_BYTES = 4
@@ -95,17 +95,18 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
             ones.
 
     Raises:
-        ConversionError: naming the Keras layer, if a binary convolution was left in float or pads
-            with another value; or naming an operator that no interpreter has.
+        ConversionError: naming the Keras layer, if it may hide binary convolutions, or one was left
+            in float or pads with another value; or naming an operator that no interpreter has.
         TFLiteFileError: if the file is damaged.
     """
     file = read_tflite(flatbuffer)
     require_known_operators(file)
-    matches = [] if float_model else match_binary_convolutions(model, file)
-    _require_same_padding(model, file, matches)
+    graph = read_model(model)
+    matches = [] if float_model else match_binary_convolutions(graph, file)
+    _require_same_padding(file, matches)
     operators = file.histogram()
     return Audit(
-        binary_convolutions=sum(convolution.calls for convolution in binary_convolutions(model)),
+        binary_convolutions=len(lce_convolutions(graph)),
         lce_bconv2d=operators.get(BINARY_CONV, 0),
         lce_dequantize=operators.get("LceDequantize", 0),
         unfused=unfused_operators(file),
@@ -113,7 +114,7 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
         output=_port(file.tensors[file.outputs[0]]),
         file_bytes=file.size_bytes,
         constant_bytes=file.constant_bytes,
-        theory_bytes=theory_bytes(model, float_model=float_model),
+        theory_bytes=theory_bytes(graph, float_model=float_model),
         operators=operators,
         warnings=tuple(_warnings(file, matches)),
     )
@@ -127,11 +128,10 @@ def _is_same(operator: Operator) -> bool:
     return operator.options["padding"] == SAME_PADDING
 
 
-def _require_same_padding(model: "tf.keras.Model", file: TFLiteFile, matches: list[Match]) -> None:
-    layers = {convolution.name: convolution.layer for convolution in binary_convolutions(model)}
+def _require_same_padding(file: TFLiteFile, matches: list[Match]) -> None:
     for match in matches:
         operator = file.operators[match.operator]
-        expected, found = layers[match.layer].pad_values, operator.options["pad_values"]
+        expected, found = match.kernel.owner.pad_values, operator.options["pad_values"]
         if _is_same(operator) and expected != found:
             raise ConversionError(
                 f"binary convolution {match.layer!r} pads with {expected:g}, but the file pads "
@@ -167,21 +167,22 @@ def _warnings(file: TFLiteFile, matches: list[Match]) -> list[str]:
     return warnings
 
 
-def theory_bytes(model: "tf.keras.Model", *, float_model: bool = False) -> int:
+def theory_bytes(model: "tf.keras.Model | Graph", *, float_model: bool = False) -> int:
     """Return the bytes that the weights need on a device.
 
     A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All
     other weights are float32; the four vectors of a BatchNorm become two, a factor and an offset.
     """
+    graph = read_model(model)
     total = 0
-    for layer, _ in called_layers(model):
+    for layer in graph.layers().values():
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             total += 2 * FLOAT_BYTES * int(layer.moving_mean.shape[0])
-            continue
-        floats = layer.count_params()
-        if is_binary_convolution(layer) and not float_model:
-            height, width, channels, filters = (int(side) for side in layer.kernel.shape)
-            floats -= height * width * channels * filters
-            total += filters * height * width * -(-channels // WORD_BITS) * WORD_BYTES
-        total += floats * FLOAT_BYTES
+        else:
+            total += FLOAT_BYTES * layer.count_params()
+    for kernel in graph.kernels().values():
+        if is_lce_convolution(kernel) and not float_model:
+            height, width, channels, filters = (int(side) for side in kernel.weights.shape)
+            total -= FLOAT_BYTES * height * width * channels * filters
+            total += WORD_BYTES * height * width * filters * -(-channels // WORD_BITS)
     return total

@@ -15,9 +15,8 @@ from absl import logging
 
 from larq_igp.deploy.errors import ConversionError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
+from larq_igp.deploy.lce_kernels import is_quantized, read_model, why_no_kernel
 from larq_igp.deploy.matching import match_binary_convolutions, require_known_operators
-from larq_igp.graph.binary import is_quantized, why_no_kernel
-from larq_igp.graph.calls import called_layers
 from larq_igp.keras2 import tf
 
 READ_VARIABLE = "ReadVariableOp"
@@ -43,10 +42,13 @@ def convert(model: "tf.keras.Model", *, float_model: bool = False) -> bytes:
             fails, or it left a binary convolution in float.
     """
     _check(model)
-    if float_model or not is_quantized(model):
+    if float_model:
         return _convert_float(model)
-    for layer, _ in called_layers(model):
-        reason = why_no_kernel(layer)
+    graph = read_model(model)
+    if not is_quantized(graph):
+        return _convert_float(model)
+    for kernel in graph.kernels().values():
+        reason = why_no_kernel(kernel)
         if reason:
             raise ConversionError(
                 f"{reason}, for which Larq Compute Engine has no kernel: ask for a float file, or "
@@ -55,7 +57,7 @@ def convert(model: "tf.keras.Model", *, float_model: bool = False) -> bytes:
     flatbuffer = _convert_binary(model)
     file = _read(flatbuffer, model)
     require_known_operators(file)
-    match_binary_convolutions(model, file)  # raises for a layer that was left in float
+    match_binary_convolutions(graph, file)  # raises for a layer that was left in float
     return flatbuffer
 
 
@@ -83,7 +85,7 @@ def _check(model: object) -> None:
         raise ConversionError(
             f"{model.name!r} takes {model.inputs[0].dtype.name}; a float32 input can be converted."
         )
-    for layer, _ in called_layers(model):
+    for layer in model._flatten_layers(include_self=False):
         if layer.compute_dtype != "float32":
             raise ConversionError(
                 f"layer {layer.name!r} computes in {layer.compute_dtype}: "

@@ -9,7 +9,8 @@ import numpy as np
 
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
-from larq_igp.graph.binary import BinaryConvolution, binary_convolutions
+from larq_igp.deploy.lce_kernels import lce_convolutions, read_model
+from larq_igp.graph import Graph, Kernel
 from larq_igp.keras2 import tf
 
 BINARY_CONV = "LceBconv2d"
@@ -24,10 +25,20 @@ channel.
 
 @dataclass(frozen=True)
 class Match:
-    """A Keras layer and the operator that computes it."""
+    """A kernel that a Keras graph multiplies with, and the operator that computes it.
 
-    layer: str
+    Attributes:
+        kernel: of one call; a layer that is called twice has two operators.
+        operator: index in the file.
+    """
+
+    kernel: Kernel
     operator: int
+
+    @property
+    def layer(self) -> str:
+        """Name of the Keras layer."""
+        return self.kernel.name
 
 
 def pack_signs(kernel: np.ndarray) -> np.ndarray:
@@ -71,33 +82,32 @@ def require_known_operators(file: TFLiteFile) -> None:
             )
 
 
-def match_binary_convolutions(model: "tf.keras.Model", file: TFLiteFile) -> list[Match]:
-    """Find the operator of every binary convolution, in the order of the layers.
+def match_binary_convolutions(model: "tf.keras.Model | Graph", file: TFLiteFile) -> list[Match]:
+    """Find the operator of every binary convolution, in the order of the calls.
 
     Raises:
-        ConversionError: naming the layer, if the converter left it in float or changed its weights,
-            or if the file has binary convolutions that the model has not.
+        ConversionError: naming the layer, if it may hide binary convolutions, or the converter left
+            it in float or changed its weights; or if the file has binary convolutions that the
+            model has not.
     """
     operators = defaultdict(list)
     for operator in file.operators:
         if operator.name == BINARY_CONV:
             operators[_operator_key(file, operator)].append(operator.index)
     matches = []
-    for convolution in binary_convolutions(model):
-        kernel = convolution.quantized_kernel()
-        key = _unsigned_key(pack_signs(kernel), kernel.shape[2])
-        for _ in range(convolution.calls):
-            if not operators[key]:
-                raise ConversionError(_why_missing(convolution, kernel, file))
-            match = Match(convolution.name, operators[key].pop(0))
-            _require_channel_scale(file, match)
-            matches.append(match)
+    for kernel in lce_convolutions(read_model(model)):
+        weights = kernel.quantized()
+        key = _unsigned_key(pack_signs(weights), weights.shape[2])
+        if not operators[key]:
+            raise ConversionError(_why_missing(kernel, weights, file))
+        match = Match(kernel, operators[key].pop(0))
+        _require_channel_scale(file, match)
+        matches.append(match)
     strangers = sorted(index for indices in operators.values() for index in indices)
     if strangers:
         raise ConversionError(
             f"operator {strangers[0]} of the file is a binary convolution with weights that no "
-            f"layer of {model.name!r} "
-            "has: the file was converted from other weights."
+            "layer of the model has: the file was converted from other weights."
         )
     return matches
 
@@ -124,19 +134,17 @@ def _operator_key(file: TFLiteFile, operator: Operator) -> tuple:
     return _unsigned_key(words, operator.options["channels_in"] // groups)
 
 
-def _why_missing(convolution: BinaryConvolution, kernel: np.ndarray, file: TFLiteFile) -> str:
+def _why_missing(kernel: Kernel, weights: np.ndarray, file: TFLiteFile) -> str:
     found = next(
-        (op for op in file.operators if op.name in FLOAT_CONVS and _holds(file, op, kernel)), None
+        (op for op in file.operators if op.name in FLOAT_CONVS and _holds(file, op, weights)), None
     )
-    reason = (
-        _why_not_binary(kernel, convolution.layer.groups) or "the weights differ from the model."
-    )
+    reason = _why_not_binary(weights, kernel.owner.groups) or "the weights differ from the model."
     fate = (
         f"was left as a float {found.name}"
         if found
         else "has no LceBconv2d with its weights in the file"
     )
-    return f"binary convolution {convolution.name!r} {fate}: {reason}"
+    return f"binary convolution {kernel.name!r} {fate}: {reason}"
 
 
 def _why_not_binary(kernel: np.ndarray, groups: int) -> str | None:

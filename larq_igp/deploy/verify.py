@@ -28,8 +28,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from larq_igp.deploy.engines import open_engine
-from larq_igp.graph.binary import is_quantized, precisions
-from larq_igp.graph.calls import called_layers
+from larq_igp.deploy.lce_kernels import is_quantized, read_model
 from larq_igp.keras2 import tf
 
 TOLERANCE = 1e-4
@@ -120,7 +119,7 @@ def verify(
     differences = _differences(expected, found)
     moved = float(np.mean(_moved(expected, differences)))
     moved_by_noise, noise_differences = None, None
-    if is_quantized(model):
+    if is_quantized(read_model(model)):
         few, outputs = images[:NOISE_IMAGES], expected[:NOISE_IMAGES]
         noise_differences = _differences(
             outputs, _predict_with_noise(model, few, np.random.default_rng(seed))
@@ -178,7 +177,10 @@ def _predict_with_noise(
 @contextmanager
 def _noise_on_weights(model: "tf.keras.Model", generator: np.random.Generator) -> Iterator[None]:
     """Put noise on all weights but those of quantized layers, for as long as the context lasts."""
-    layers = [layer for layer, _ in called_layers(model) if layer.weights and not precisions(layer)]
+    graph = read_model(model)
+    quantized = [k for k in graph.kernels().values() if k.quantizer or k.input_quantizer]
+    spared = {id(kernel.owner) for kernel in quantized}
+    layers = [each for each in graph.layers().values() if each.weights and id(each) not in spared]
     before = [layer.get_weights() for layer in layers]
     try:
         for layer, weights in zip(layers, before, strict=True):

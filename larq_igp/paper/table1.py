@@ -62,14 +62,14 @@ def compute(runs: Sequence[str | Path] = ()) -> Table:
     """Return Table 1: shortcuts and depths read from graphs built at CIFAR-100's size."""
     import larq_igp
     from larq_igp.analysis.shortcuts import count_shortcuts, graph_depth
-    from larq_igp.graph.tensor_graph import tensor_graph
+    from larq_igp.graph import read_graph
 
     measured, structure = Measured(runs), {}
     for row in TABLE1:
         if (
             row.network not in structure
         ):  # the width in bits changes no edge; the tests build all three
-            graph = tensor_graph(larq_igp.build(row.network, **CIFAR))
+            graph = read_graph(larq_igp.build(row.network, **CIFAR))
             structure[row.network] = (graph_depth(graph), count_shortcuts(graph))
     rows = []
     for row in TABLE1:

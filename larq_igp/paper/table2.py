@@ -14,7 +14,7 @@ from larq_igp.analysis.blocks import find_blocks
 from larq_igp.analysis.paths import PathClass, gradient_paths
 from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec
 from larq_igp.errors import UserError
-from larq_igp.graph.tensor_graph import TensorGraph, tensor_graph
+from larq_igp.graph import Graph, read_graph
 from larq_igp.paper.table import Table
 
 WIDTH, GROWTH, STEM = 64, 32, 64
@@ -72,20 +72,20 @@ ROWS = (
 )
 
 
-def _symbols(graph: TensorGraph, symbol: str) -> dict[int, str]:
+def _symbols(graph: Graph, symbol: str) -> dict[int, str]:
     """Name each distinct cost of a convolution, in the order in which they stand in the block."""
-    costs = list(dict.fromkeys(place.cost for place in graph.places if place.cost is not None))
+    costs = list(dict.fromkeys(call.macs for call in graph.calls if call.is_binary))
     if len(costs) == 1:
         return {costs[0]: f"N^{symbol}"}
     return {cost: f"N{number}^{symbol}" for number, cost in enumerate(costs, start=1)}
 
 
-def symbolic(path: PathClass, graph: TensorGraph, symbol: str) -> str:
+def symbolic(path: PathClass, graph: Graph, symbol: str) -> str:
     """Write a path's cost as a sum of the costs of its convolutions:
 
     ``2 N^R``, ``N1^ID + N2^ID``, ``0``.
     """
-    cost_of = {place.name: place.cost for place in graph.places}
+    cost_of = {call.name: call.binary_macs for call in graph.calls}
     names = _symbols(graph, symbol)
     terms = Counter(names[cost_of[layer]] for layer in path.convolutions)
     return (
@@ -99,7 +99,7 @@ def symbolic(path: PathClass, graph: TensorGraph, symbol: str) -> str:
 def table2_rows() -> Iterator[tuple]:
     """Build each block and yield its row."""
     for row in ROWS:
-        graph = tensor_graph(larq_igp.build(row.spec))
+        graph = read_graph(larq_igp.build(row.spec))
         blocks = find_blocks(graph)
         paths = gradient_paths(graph, blocks[0].source, blocks[-1].target, k=8)
         by_length: dict[int, list[str]] = {}
@@ -110,7 +110,7 @@ def table2_rows() -> Iterator[tuple]:
             for length, terms in sorted(by_length.items())
         ]
         entries = (entries + ["-"] * 3)[:3]
-        convolutions = sum(place.cost is not None for place in graph.places)
+        convolutions = sum(call.is_binary for call in graph.calls)
         width = (
             f"w={row.spec.filters}"
             if isinstance(row.spec, ResNetSpec)

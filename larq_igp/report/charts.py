@@ -102,7 +102,7 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
     """Draw a block, inputs left, with one gradient path of each of its smallest costs.
 
     Args:
-        graph: a ``TensorGraph``.
+        graph: of a model, a ``Graph``.
         block: a ``Block`` of it.
         name: of the chart.
         title: of the chart.
@@ -116,14 +116,14 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
         (stands_for[before], i)
         for i in shown
         if i != block.source
-        for before in graph.places[i].inputs
+        for before in graph.calls[i].inputs
         if before in stands_for
     ]
     curves = {edge: _curve(*(position[i] for i in edge), list(position.values())) for edge in edges}
     flat_x = tuple(x for curve in curves.values() for x, _ in (*curve, (None, None)))
     flat_y = tuple(y for curve in curves.values() for _, y in (*curve, (None, None)))
     series = [Series("layers", flat_x, flat_y, "edges")]
-    names = {graph.places[i].name: i for i in sorted(stands_for)}
+    names = {graph.calls[i].name: i for i in sorted(stands_for)}
     for number, path in enumerate(paths.smallest):
         indices = list(dict.fromkeys(stands_for[names[layer]] for layer in path.witness))
         points = [_beside(curves[edge], 0.07 * (number - 1)) for edge in pairwise(indices)]
@@ -163,9 +163,9 @@ def _lay_out(
     lane = {block.source: 0}
     is_continued: set[int] = set()
     for index in shown[1:]:
-        before = [stands_for[i] for i in graph.places[index].inputs if i in stands_for]
+        before = [stands_for[i] for i in graph.calls[index].inputs if i in stands_for]
         deepest = max(before, key=lambda i: (depth[i], -lane[i]))
-        if graph.places[index].cost is not None and deepest in is_continued:
+        if graph.calls[index].is_binary and deepest in is_continued:
             lane[index] = 1 + max(lane.values())  # another branch from the same tensor
         else:
             lane[index] = min(lane[i] for i in before) if index == block.target else lane[deepest]
@@ -200,11 +200,11 @@ def _contract(graph: Any, block: Any) -> tuple[list[int], dict[int, int], dict[i
     """
     stands_for, shown, depth = {block.source: block.source}, [block.source], {block.source: 0}
     for index in range(block.source + 1, block.target + 1):
-        place = graph.places[index]
-        before = [stands_for[i] for i in place.inputs if i in stands_for]
+        call = graph.calls[index]
+        before = [stands_for[i] for i in call.inputs if i in stands_for]
         if not before:
             continue
-        if place.cost is None and len(place.inputs) == 1 and index != block.target:
+        if not call.is_binary and len(call.inputs) == 1 and index != block.target:
             stands_for[index] = before[0]
             continue
         stands_for[index] = index
@@ -214,7 +214,7 @@ def _contract(graph: Any, block: Any) -> tuple[list[int], dict[int, int], dict[i
 
 
 def _said(graph: Any, index: int, block: Any) -> str:
-    place = graph.places[index]
+    call = graph.calls[index]
     if index == block.source:
         return "input"
-    return f"{place.name}<br>{place.cost:,} operations" if place.cost is not None else place.name
+    return f"{call.name}<br>{call.macs:,} operations" if call.is_binary else call.name

@@ -15,13 +15,13 @@ import numpy as np
 
 import larq_igp
 from larq_igp.analysis.blocks import find_blocks
-from larq_igp.analysis.count import count_layers
+from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import Counts, closed_form
 from larq_igp.data import eval_arrays, load_dataset
 from larq_igp.errors import UserError
 from larq_igp.files import read_json
-from larq_igp.graph.tensor_graph import tensor_graph
+from larq_igp.graph import read_graph
 from larq_igp.keras2 import tf
 from larq_igp.models.build import IMAGENET_SHAPE
 from larq_igp.paper.table3 import TABLE3
@@ -242,7 +242,7 @@ def blocks_section() -> Section:
     """The blocks of four families with their gradient paths."""
     charts = []
     for name in BLOCKS:
-        graph = tensor_graph(larq_igp.build(name, input_shape=(32, 32, 3)))
+        graph = read_graph(larq_igp.build(name, input_shape=(32, 32, 3)))
         title = name.removesuffix("_tiny").replace("_", " ")
         charts.append(
             block_chart(graph, find_blocks(graph)[0], f"block-{title.replace(' ', '-')}", title)
@@ -256,11 +256,11 @@ def blocks_section() -> Section:
 
 def layers_section(name: str, model: Any, timing: Timing | None = None) -> Section:
     """Storage, multiply-accumulates and, where measured, latency of each layer with a kernel."""
-    layers = [layer for layer in count_layers(model) if layer.kernel_weights]
+    layers = [layer for layer in CostAnalysis(model).by_layer().values() if layer.kernel_weights]
     slug = "".join(letter if letter.isalnum() else "-" for letter in name)
     charts = []
     for bits_name, value, label in (
-        ("storage", lambda layer: layer.kernel_weights * layer.kernel_bits / 1e3, "storage, kbit"),
+        ("storage", lambda layer: layer.storage_bits / 1e3, "storage, kbit"),
         ("macs", lambda layer: layer.macs / 1e6, "multiply-accumulates, 1e6"),
     ):
         series = []

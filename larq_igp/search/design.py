@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from larq_igp.architectures import ZOO, DenseNetSpec, ResNetSpec, Spec, get_spec
-from larq_igp.architectures.accounting import Counts, binary_convolutions, closed_form
+from larq_igp.architectures.accounting import Counts, binary_conv_shapes, closed_form
 from larq_igp.architectures.spec import FAMILIES, SpecError
 from larq_igp.errors import UserError
 
@@ -104,7 +104,7 @@ def unfilled(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[float, floa
         return -(-value // unit) * unit
 
     used = in_words = in_tiles = 0
-    for conv in binary_convolutions(spec, input_shape=input_shape):
+    for conv in binary_conv_shapes(spec, input_shape=input_shape):
         words = 9 * up(conv.cin, WORD_CHANNELS) // WORD_CHANNELS
         used += conv.macs
         in_words += words * WORD_CHANNELS * conv.cout * conv.pixels * conv.times
@@ -175,7 +175,7 @@ def block_paths(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[int, ...
     import larq_igp
     from larq_igp.analysis.blocks import find_blocks
     from larq_igp.analysis.paths import gradient_paths
-    from larq_igp.graph.tensor_graph import tensor_graph
+    from larq_igp.graph import read_graph
 
     is_plain_dense = isinstance(spec, DenseNetSpec) and spec.columns == 1
     blocks = (min(spec.blocks[0], 1 + is_plain_dense),)
@@ -184,9 +184,7 @@ def block_paths(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[int, ...
         if isinstance(spec, DenseNetSpec)
         else {"blocks": blocks}
     )
-    graph = tensor_graph(
-        larq_igp.build(dataclasses.replace(spec, **first), input_shape=input_shape)
-    )
+    graph = read_graph(larq_igp.build(dataclasses.replace(spec, **first), input_shape=input_shape))
     found = find_blocks(graph)
     return gradient_paths(graph, found[0].source, found[-1].target).costs
 
@@ -324,7 +322,7 @@ def _fast_enough(specs: list[Spec], measure: Measure, reference: Candidate) -> l
     to grow with the width.
     """
     macs = [
-        sum(conv.macs for conv in binary_convolutions(spec, input_shape=reference.input_shape))
+        sum(conv.macs for conv in binary_conv_shapes(spec, input_shape=reference.input_shape))
         for spec in specs
     ]
     low, high = -1, len(specs)  # low is fast enough, high is not

@@ -7,7 +7,7 @@ import pytest
 import larq_igp
 from larq_igp.analysis.capability import capability, distinct_values, layer_capabilities
 from larq_igp.data import Preprocessing, eval_batches, load_dataset
-from larq_igp.graph.tensor_graph import GraphError
+from larq_igp.graph import GraphError
 
 
 def test_capability_is_the_papers():

@@ -3,9 +3,10 @@ import larq_zoo as lqz
 import pytest
 
 import larq_igp
-from larq_igp.analysis import UnknownLayerError, count, count_layers
+from larq_igp.analysis import CostAnalysis, UnknownLayerError, count
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
+from larq_igp.graph import GraphError
 from larq_igp.keras2 import tf
 from larq_igp.paper.table3 import TABLE3
 
@@ -64,8 +65,8 @@ def test_binary_densenets_are_larq_zoos(number, name):
 
 def test_unknown_layer_raises_and_names_it():
     image = tf.keras.Input((32, 32, 3))
-    model = tf.keras.Model(image, tf.keras.layers.Conv2DTranspose(4, 3, name="upward")(image))
-    with pytest.raises(UnknownLayerError, match="layer 'upward' is of class Conv2DTranspose"):
+    model = tf.keras.Model(image, tf.keras.layers.ConvLSTM1D(4, 3, name="upward")(image))
+    with pytest.raises(UnknownLayerError, match="layer 'upward' is of class ConvLSTM1D"):
         count(model)
 
 
@@ -80,7 +81,7 @@ def test_subclass_of_a_known_layer_is_unknown():
 
 def test_open_shapes_are_refused():
     image = tf.keras.Input((None, None, 3))
-    with pytest.raises(UnknownLayerError, match="which is open"):
+    with pytest.raises(GraphError, match="open output shape"):
         count(tf.keras.Model(image, tf.keras.layers.Conv2D(4, 3)(image)))
 
 
@@ -95,7 +96,7 @@ def test_kernels_are_counted_by_arithmetic():
     x = lq.layers.QuantConv2D(5, 1, input_quantizer="ste_sign", use_bias=False, name="half_binary")(
         x
     )
-    counts = {layer.name: layer for layer in count_layers(tf.keras.Model(image, x))}
+    counts = CostAnalysis(tf.keras.Model(image, x)).by_layer()
     assert counts["grouped"].macs == 8 * 10 * (3 * 3 * 3 * 8)
     assert counts["grouped"].parameters == 3 * 3 * 3 * 8 + 8
     assert counts["depthwise"].macs == 6 * 8 * (3 * 3 * 8 * 2)

@@ -6,7 +6,7 @@ import pytest
 import larq_igp
 from larq_igp.analysis.paths import gradient_paths
 from larq_igp.architectures import ZOO, get_spec
-from larq_igp.architectures.accounting import binary_convolutions, closed_form
+from larq_igp.architectures.accounting import binary_conv_shapes, closed_form
 from larq_igp.search.design import DesignError, design, unfilled
 
 LIKE_TINY = ["design", "--like", "bireal_resnet_tiny", "--family", "igp_resnet", "--columns", "2"]
@@ -69,7 +69,7 @@ def test_unfilled_words_by_arithmetic():
 
 @pytest.mark.parametrize("name", [name for name in ZOO if name.endswith("_tiny")])
 def test_binary_convolutions_add_up(name):
-    macs = sum(conv.macs for conv in binary_convolutions(ZOO[name], input_shape=(33, 40, 3)))
+    macs = sum(conv.macs for conv in binary_conv_shapes(ZOO[name], input_shape=(33, 40, 3)))
     assert macs == closed_form(ZOO[name], input_shape=(33, 40, 3)).binary_macs
 
 

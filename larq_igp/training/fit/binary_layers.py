@@ -3,12 +3,16 @@
 the share of weights whose sign flips in an epoch, and of activations that pass no gradient.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import larq as lq
 import numpy as np
 
+from larq_igp.graph import Call, read_graph
+from larq_igp.graph.bits import output_quantizer
+from larq_igp.graph.values import call_values
 from larq_igp.keras2 import tf
 
 ROW = ("epoch", "layer", "flip_ratio", "saturated")
@@ -43,22 +47,19 @@ class LayerWatch:
             network: whose layers are watched; it is run in inference mode.
             images: ``(N, H, W, C)`` on which activations are measured, the same in each epoch.
         """
-        layers = [
-            layer
-            for layer in network.layers
-            if isinstance(layer, lq.layers.QuantConv2D | lq.layers.QuantDense)
-        ]
+        self._graph = read_graph(network)
         self.kernels = {
-            layer.name: layer.kernel
-            for layer in layers
-            if getattr(layer.kernel_quantizer, "precision", None) == 1
+            name: kernel.weights
+            for name, kernel in self._graph.kernels().items()
+            if kernel.bits == 1
         }
         self._images = tf.constant(images)
-        self._probed = {
-            layer.name: mark for layer in layers if (mark := clipped(layer.input_quantizer))
-        }
-        inputs = [layer.get_input_at(0) for layer in layers if layer.name in self._probed]
-        self._probe = tf.keras.Model(network.inputs, inputs) if inputs else None
+        self._marks = [
+            (call.name, call.inputs[0], mark)
+            for call in self._graph.calls
+            for quantizer in _reads_through(call)
+            if (mark := clipped(quantizer))
+        ]
         self._shares = tf.function(self._saturated_shares)
 
     def signs(self) -> dict[str, np.ndarray]:
@@ -88,19 +89,25 @@ class LayerWatch:
 
     def saturated(self) -> dict[str, float]:
         """Return the share of activations, by layer, where the quantizer of the layer passes no
-        gradient.
+        gradient; over all its calls.
         """
-        if self._probe is None:
+        if not self._marks:
             return {}
-        shares = self._shares(self._images).numpy()
-        return {name: float(share) for name, share in zip(self._probed, shares, strict=True)}
+        shares: dict[str, list[float]] = defaultdict(list)
+        for (name, _, _), share in zip(self._marks, self._shares(self._images), strict=True):
+            shares[name].append(float(share))
+        return {name: sum(found) / len(found) for name, found in shares.items()}
 
     def _saturated_shares(self, images):
-        features = tf.nest.flatten(self._probe(images, training=False))
-        marks = self._probed.values()
-        return tf.stack(
-            [
-                tf.reduce_mean(tf.cast(mark(x), tf.float32))
-                for mark, x in zip(marks, features, strict=True)
-            ]
-        )
+        features = call_values(self._graph, images, [read for _, read, _ in self._marks])
+        return [
+            tf.reduce_mean(tf.cast(mark(x), tf.float32))
+            for (_, _, mark), x in zip(self._marks, features, strict=True)
+        ]
+
+
+def _reads_through(call: Call) -> list[Any]:
+    """Return the quantizers that a call's input passes: of its kernels, or the call itself."""
+    if call.kernels:
+        return list(dict.fromkeys(k.input_quantizer for k in call.kernels if k.input_quantizer))
+    return [output_quantizer(call.layer)] if call.inputs else []

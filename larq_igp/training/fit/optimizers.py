@@ -4,6 +4,7 @@ from typing import Any
 
 import larq as lq
 
+from larq_igp.graph import read_graph
 from larq_igp.keras2 import tf
 from larq_igp.training.recipe import Recipe
 
@@ -72,13 +73,5 @@ def exempt_from_decay(model: "tf.keras.Model") -> list["tf.Variable"]:
     The network sees a latent weight's sign, not its size: shrinking it would only make it flip more
     easily.
     """
-    kernels = {
-        id(layer.kernel)
-        for layer in model.layers
-        if getattr(layer, "kernel", None) is not None and not _is_quantized(layer)
-    }
-    return [variable for variable in model.trainable_variables if id(variable) not in kernels]
-
-
-def _is_quantized(layer: "tf.keras.layers.Layer") -> bool:
-    return getattr(layer, "kernel_quantizer", None) is not None
+    decaying = {id(k.weights) for k in read_graph(model).kernels().values() if not k.quantizer}
+    return [variable for variable in model.trainable_variables if id(variable) not in decaying]
