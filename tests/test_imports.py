@@ -14,7 +14,8 @@ ALLOWED = {
     "architectures": {"errors"},
     "models": COMMON,
     "data": COMMON,
-    "analysis": COMMON | {"models", "training"},  # the tables take accuracies from runs
+    "graph": {"errors", "keras2"},
+    "analysis": COMMON | {"models", "graph"},
     "training": COMMON | {"models", "data", "deploy"},
     "deploy": COMMON | {"models", "data", "graph"},
     "report": COMMON | {"models", "data", "training", "deploy", "analysis", "design"},
