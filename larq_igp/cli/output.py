@@ -1,6 +1,7 @@
 """What all commands share: how they fail, and how they print."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -43,6 +44,8 @@ class Group(click.Group):
         """Run a command; what the user can mend becomes one sentence."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.exceptions.Exit(128 + signal.SIGINT) from error
         except UserError as error:
             raise Refusal(str(error)) from error
         except OSError as error:

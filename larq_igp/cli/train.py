@@ -9,6 +9,7 @@ from larq_igp.cli.evaluate import metrics_text
 from larq_igp.cli.options import complete_network, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
+from larq_igp.terminal import long_command
 
 
 def free_run_dir(network: str, dataset: str) -> Path:
@@ -130,8 +131,8 @@ def train(
 
     and ends with the same weights and history as if nothing had happened. In a job that may be
     started several times, give the same command each time, with --run-dir and --resume: it starts
-    the run, goes on with it, or says that it is finished. SIGTERM and Ctrl-C write a checkpoint
-    first.
+    the run, goes on with it, or says that it is finished. SIGTERM, Ctrl-C and a closed terminal
+    write a checkpoint first; a second Ctrl-C ends at once.
     """  # noqa: D301  click takes the escape as "do not wrap"
     if network is not None and model is not None:
         raise Refusal(f"{network} and --model {model} both name a network: give one of them.")
@@ -150,7 +151,7 @@ def train(
             f"--resume takes the recipe from the run: leave out {option_names(given)}, or name the "
             "network too."
         )
-    with progress_on_stderr(as_json):
+    with long_command(), progress_on_stderr(as_json):
         from larq_igp.training.fit.signals import StoppedError
 
         if network is None:

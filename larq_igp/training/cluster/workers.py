@@ -1,7 +1,4 @@
-"""The workers of a job on several machines:
-
-from ``TF_CONFIG`` or Slurm, and whether they are there.
-"""
+"""The workers of a job, from ``TF_CONFIG`` or Slurm, and whether they are there."""
 
 import json
 import os
@@ -13,6 +10,8 @@ from larq_igp.errors import UserError
 
 RETRY_SECONDS = 0.2
 SLURM_PORT_BASE = 12_000
+LAUNCHED = "LARQ_IGP_LAUNCHED"
+"""Environment variable that ``launch`` sets for its workers, which it ends itself."""
 
 
 class ClusterError(UserError):

@@ -1,14 +1,19 @@
-"""SIGTERM and Ctrl-C: a wish that the loop grants at its next step, and a clear exit code."""
+"""SIGTERM, Ctrl-C and a closed terminal: the loop stops after its next step, with a checkpoint."""
 
+import os
 import signal
 import threading
 from types import FrameType
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+from larq_igp.training.cluster.workers import LAUNCHED
+
+STOPPING = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
+]
 
 
 class StoppedError(Exception):
-    """A run was asked to stop, and can go on from where it stands.
+    """A run was asked to stop, and can be resumed.
 
     Attributes:
         exit_code: 128 and the number of the signal, as shells count.
@@ -20,9 +25,12 @@ class StoppedError(Exception):
 
 
 class StopRequest:
-    """Remembers the first signal; the second does at once what it always does.
+    """Remembers the first signal; a second one acts as if this class did not exist.
 
-    Outside the main thread nothing changes.
+    In a worker of ``launch`` later signals do nothing: the terminal or the scheduler signals each
+    worker, then ``launch`` signals it again, and a second Ctrl-C makes ``launch`` kill it. Signals
+    that are ignored, as SIGHUP is under ``nohup``, stay ignored. Outside the main thread nothing
+    changes.
     """
 
     def __init__(self):
@@ -31,17 +39,21 @@ class StopRequest:
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._remember) for number in STOPPING}
+            for number in STOPPING:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._remember)
         return self
 
     def __exit__(self, *exc_info) -> None:
         self._restore()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self.signal = signal.Signals(number)
-        self._restore()
+        self.signal = self.signal or signal.Signals(number)
+        if LAUNCHED not in os.environ:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # None is a handler that C set, which Python cannot set again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._before = {}

@@ -213,16 +213,13 @@ def test_a_worker_reads_its_own_part_of_every_batch():
 
 
 def test_a_worker_that_never_comes_is_one_sentence():
-    config = {
-        "cluster": {"worker": ["127.0.0.1:42017", "127.0.0.1:42018"]},
-        "task": {"type": "worker", "index": 0},
-    }
+    own, other = (f"127.0.0.1:{port}" for port in free_ports(2))
+    config = {"cluster": {"worker": [own, other]}, "task": {"type": "worker", "index": 0}}
     job = command("train", "resnet_tiny", "--worker-timeout", 1, TF_CONFIG=json.dumps(config))
     _, errors = job.communicate(timeout=HANGS_SECONDS)
     assert job.returncode == 2
     assert errors.strip().splitlines()[-1] == (
-        "Error: worker 1 at 127.0.0.1:42018 did not come within 1 s: start it, or raise "
-        "--worker-timeout."
+        f"Error: worker 1 at {other} did not come within 1 s: start it, or raise --worker-timeout."
     )
 
 
