@@ -13,9 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from larq_igp.errors import (
-    UserError,  # importing larq_igp sets TF_USE_LEGACY_KERAS before TensorFlow comes in
-)
+from larq_igp.errors import UserError
+from larq_igp.packages import BY_MODULE
 
 
 @contextmanager
@@ -50,19 +49,15 @@ class Keras3Error(UserError, ImportError):
 
 
 def _require_keras2() -> None:
-    release = ".".join(tf.__version__.split(".")[:2])
     try:
         version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
     except ImportError as error:
-        raise Keras3Error(
-            f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install "
-            f"'tf-keras~={release}.0'`."
-        ) from error
+        raise Keras3Error(BY_MODULE["tf_keras"].absence) from error
     if version.startswith("3."):
         raise Keras3Error(
             f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before "
-            "tensorflow, "
-            "or set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is imported."
+            "tensorflow, or set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow "
+            "is imported."
         )
 
 

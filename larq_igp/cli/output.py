@@ -12,6 +12,7 @@ import tabulate
 
 from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
+from larq_igp.packages import absence
 
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, and no wider
 
@@ -48,6 +49,8 @@ class Group(click.Group):
             raise click.exceptions.Exit(128 + signal.SIGINT) from error
         except UserError as error:
             raise Refusal(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise Refusal(absence(error)) from error
         except OSError as error:
             if error.filename is None and error.strerror is None:
                 raise

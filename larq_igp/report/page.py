@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from larq_igp.errors import UserError
 from larq_igp.report.charts import Chart
 
 COLOURS = ("#0b6e99", "#d9542b", "#5b8c3a", "#8a4fbe", "#b8860b", "#c2185b", "#455a64")
@@ -126,12 +125,10 @@ def plotly_figure(chart: Chart) -> dict:
     """Return a chart as plotly's data and layout, checked by plotly itself.
 
     Raises:
-        UserError: if plotly is not installed.
+        ModuleNotFoundError: if plotly is not installed.
     """
-    try:
-        import plotly.graph_objects as go
-    except ImportError as error:
-        raise UserError("the report needs plotly: `pip install 'larq-igp[report]'`.") from error
+    import plotly.graph_objects as go
+
     layout: dict[str, Any] = {
         "xaxis": {
             "title": {"text": chart.x_label},
@@ -199,7 +196,7 @@ def render(title: str, sections: list[Section]) -> str:
     """Return the whole page.
 
     Raises:
-        UserError: if plotly is not installed.
+        ModuleNotFoundError: if plotly is not installed.
     """
     parts = []
     for section in sections:

@@ -13,13 +13,11 @@ def new_figure(columns: int = 1, *, width: float = 6.0, height: float = 4.0):
     """Return a matplotlib figure and its axes in a row.
 
     Raises:
-        UserError: if matplotlib is not installed.
+        ModuleNotFoundError: if matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("charts need matplotlib: `pip install 'larq-igp[report]'`.") from error
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width * columns, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, columns, squeeze=False)[0]

@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and a closed terminal each leave a checkpoint, for one process and for several."""
+"""SIGTERM, Ctrl-C and a closed terminal leave a checkpoint, for one process and for several."""
 
 import csv
 import fcntl
@@ -123,7 +123,7 @@ def outcome(run: Path) -> tuple[list[np.ndarray], list[dict]]:
 
 @pytest.mark.parametrize("workers, epochs", [(1, 4), (2, 8)])
 def test_each_signal_leaves_a_checkpoint_from_which_every_digit_follows(tmp_path, workers, epochs):
-    """One run is stopped three times, in three ways, and compared with one that nothing disturbed."""
+    """One run is stopped three times, in three ways, and compared with one that is left alone."""
     undisturbed = Job(tmp_path / "undisturbed", workers, epochs)
     assert undisturbed.end() == 0, undisturbed.shown.decode()
     run, before = tmp_path / "run", 0
