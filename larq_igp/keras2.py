@@ -49,10 +49,10 @@ class Keras3Error(UserError, ImportError):
 
 
 def _require_keras2() -> None:
-    try:
-        version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
-    except ImportError as error:
-        raise Keras3Error(BY_MODULE["tf_keras"].absence) from error
+    asked_for = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+    if asked_for and not BY_MODULE["tf_keras"].is_installed:
+        raise Keras3Error(BY_MODULE["tf_keras"].absence)
+    version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
     if version.startswith("3."):
         raise Keras3Error(
             f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before "

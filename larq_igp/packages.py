@@ -77,8 +77,8 @@ PACKAGES = (
     Package("tqdm >=4.60", "tqdm", "show progress"),
     Package("tabulate >=0.9", "tabulate", "print tables"),
     Package("tomli >=2", "tomli", "read recipe files", python_below=(3, 11)),
-    Package("scikit-learn >=1.3", "sklearn", "use the bundled digits and rank correlations", True),
-    Package("scipy >=1.9", "scipy", "use the bundled digits and rank correlations", True),
+    Package("scikit-learn >=1.3", "sklearn", "read the bundled digits", True),
+    Package("scipy >=1.9", "scipy", "read the bundled digits and correlate ranks", True),
     Package(
         "larq-compute-engine >=0.16,<0.17",
         "larq_compute_engine",
@@ -105,6 +105,17 @@ PACKAGES = (
     Package("matplotlib >=3.8", "matplotlib", "draw charts for print", True, command=REPORT),
 )
 BY_MODULE = {package.module: package for package in PACKAGES}
+
+
+def require(*modules: str) -> None:
+    """Refuse, before long work, what would fail after it for want of a package.
+
+    Raises:
+        ModuleNotFoundError: naming the first that is not installed.
+    """
+    for module in modules:
+        if not BY_MODULE[module].is_installed:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def absence(error: ModuleNotFoundError) -> str:

@@ -71,11 +71,11 @@ def gradients(
     with progress_on_stderr(as_json):
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.data import train_arrays
-        from larq_igp.files import check_writable
         from larq_igp.inference.subject import open_subject
+        from larq_igp.report.static import check_figure_path, gradient_figure, save
 
         if plot:
-            check_writable(plot)
+            check_figure_path(plot)
         subject = open_subject(
             source,
             dataset=dataset,
@@ -94,8 +94,6 @@ def gradients(
         )
         report = measure_gradients(subject.model, arrays, twin=other, bits=subject.bits)
         if plot:
-            from larq_igp.report.static import gradient_figure, save
-
             save(gradient_figure(report, f"{source} on {data.name}"), plot)
     emit(
         as_json,

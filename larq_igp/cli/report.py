@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.packages import require
 
 
 @click.command(short_help="Write a page with charts of runs, costs and gradient paths.")
@@ -40,6 +41,7 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
         from larq_igp.report.page import render
         from larq_igp.report.static import chart_figure, save
 
+        require("plotly", *["matplotlib"] * bool(png_dir))
         check_writable(output)
         larq_igp.get_spec(network)  # a mistyped name is refused even if runs make it unnecessary
         sections = collect(runs, latencies=latencies, network=network)

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.errors import UserError
-from larq_igp.files import atomic_path
+from larq_igp.files import atomic_path, check_writable
+from larq_igp.packages import require
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -23,15 +24,23 @@ def new_figure(columns: int = 1, *, width: float = 6.0, height: float = 4.0):
     return figure, figure.subplots(1, columns, squeeze=False)[0]
 
 
-def save(figure: Any, path: str | Path) -> None:
-    """Write a figure, whole or not at all.
+def check_figure_path(path: str | Path) -> None:
+    """Refuse what ``save`` would refuse, before the work that the figure shows.
 
     Raises:
         UserError: if the suffix is none of ``.png .svg .pdf``, or the file cannot be written.
+        ModuleNotFoundError: if matplotlib is not installed.
     """
-    path = Path(path)
-    if path.suffix not in SUFFIXES:
+    if Path(path).suffix not in SUFFIXES:
         raise UserError(f"{path} must end in one of {', '.join(SUFFIXES)}.")
+    check_writable(path)
+    require("matplotlib")
+
+
+def save(figure: Any, path: str | Path) -> None:
+    """Write a figure, whole or not at all; errors as for ``check_figure_path``."""
+    path = Path(path)
+    check_figure_path(path)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:])
 
