@@ -12,7 +12,7 @@ import pytest
 from larq_igp.packages import PACKAGES, Package, absence
 from tests.absent import REPOSITORY, run_in, site_without
 
-COME_WITH_TENSORFLOW = {"absl", "flatbuffers"}
+COME_WITH_TENSORFLOW = {"absl", "flatbuffers", "google"}
 FIXTURES = REPOSITORY / "tests" / "fixtures" / "version_0.1.0"
 RUN, NET = str(FIXTURES / "finished"), str(FIXTURES / "net.tflite")
 TINY = ["igp_resnet_tiny", "--input-shape", "28,28,1"]
@@ -42,23 +42,33 @@ COMMANDS = {
 }
 NEED_NO_TENSORFLOW = {"list", "runs", "doctor"}
 NEED_NO_NETWORK = {"data check", "data check cifar10"}
-OPTIONAL = {
-    "larq-zoo": {"summary": True, "train larq-zoo": False},
-    "tensorflow-datasets": {"evaluate run": True, "data check cifar10": False},
-    "plotly": {"gradients --plot": True, "report": False},
-    "matplotlib": {"report": True, "report --png": False, "gradients --plot": False},
-    "scipy": {"summary": True, "train": False, "gradients": False},
-    "scikit-learn": {"summary": True, "train": False, "evaluate run": False, "data check": False},
-    "larq-igp-runtime": {"convert": True, "benchmark": True, "evaluate file": True},
-    "larq-compute-engine": {
-        "convert": False,
-        "convert 32": True,
-        "benchmark": True,
-        "evaluate file": True,
-        "predict": True,
+OPTIONAL = [
+    {
+        "train larq-zoo": "larq-zoo",
+        "data check cifar10": "tensorflow-datasets",
+        "report": "plotly",
+        "convert": None,
+        "benchmark": None,
+        "evaluate file": None,
     },
-}
-"""Which commands work without an optional package, and which say that it is missing."""
+    {
+        "gradients --plot": "matplotlib",
+        "report --png": "matplotlib",
+        "report": None,
+        "convert": "larq-compute-engine",
+        "convert 32": None,
+        "benchmark": None,
+        "evaluate file": None,
+        "predict": None,
+    },
+    {"train": "scipy", "gradients": "scipy", "summary": None},
+    {"train": "scikit-learn", "evaluate run": "scikit-learn", "data check": "scikit-learn"},
+]
+"""Optional packages that are taken away together, as what each command says is missing; None if it
+works without.
+"""
+WITHOUT_A_COMMAND = [["larq-igp-runtime"], [], [], []]
+"""Those that are taken away too, and that no command needs."""
 RUN_THEM = """
 import importlib, json, pkgutil, sys, traceback
 commands, is_optional = json.loads(sys.argv[1])
@@ -83,11 +93,11 @@ def package(name: str) -> Package:
     return found
 
 
-def outcomes_without(folder: Path, name: str, commands) -> dict[str, tuple[int, str, str]]:
-    """Return exit code, standard error and standard output of commands without one package."""
+def outcomes_without(folder: Path, names: set[str], commands) -> dict[str, tuple[int, str, str]]:
+    """Return exit code, standard error and standard output of commands without some packages."""
     commands = {each: COMMANDS[each] for each in commands}
-    document = json.dumps([commands, package(name).is_optional])
-    finished = run_in(site_without(folder / "site", name), "-c", RUN_THEM, document, cwd=folder)
+    document = json.dumps([commands, all(package(name).is_optional for name in names)])
+    finished = run_in(site_without(folder / "site", *names), "-c", RUN_THEM, document, cwd=folder)
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout.splitlines()[-1])
 
@@ -105,7 +115,7 @@ def assert_names_it(outcome: tuple[int, str, str], name: str) -> None:
 @pytest.mark.parametrize("name", ["tensorflow", "tf-keras", "larq", "numpy", "h5py"])
 def test_without_a_needed_package_every_command_names_it_or_works(tmp_path, name):
     work = NEED_NO_TENSORFLOW | (NEED_NO_NETWORK if name in ("larq", "h5py") else set())
-    outcomes = outcomes_without(tmp_path, name, COMMANDS)
+    outcomes = outcomes_without(tmp_path, {name}, COMMANDS)
     for command in COMMANDS.keys() - work:
         assert_names_it(outcomes[command], name)
     for command in ("list", "runs"):
@@ -116,17 +126,27 @@ def test_without_a_needed_package_every_command_names_it_or_works(tmp_path, name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
 
 
-@pytest.mark.parametrize("name", OPTIONAL)
-def test_without_an_optional_package_what_needs_it_names_it_and_the_rest_works(tmp_path, name):
-    outcomes = outcomes_without(tmp_path, name, [*OPTIONAL[name], "doctor"])
-    for command, works in OPTIONAL[name].items():
-        if works:
-            assert outcomes[command][0] == 0, outcomes[command]
-        else:
+@pytest.mark.parametrize("expected, others", zip(OPTIONAL, WITHOUT_A_COMMAND, strict=True))
+def test_without_optional_packages_what_needs_one_names_it_and_the_rest_works(
+    tmp_path, expected, others
+):
+    names = {name for name in expected.values() if name} | set(others)
+    outcomes = outcomes_without(tmp_path, names, [*expected, "doctor"])
+    for command, name in expected.items():
+        if name:
             assert_names_it(outcomes[command], name)
+        else:
+            assert outcomes[command][0] == 0, outcomes[command]
     code, _, found = outcomes["doctor"]
     assert code == 0
-    assert re.search(rf"^optional +{name} +not installed\n +-> `pip install ", found, re.M)
+    for name in names:
+        assert re.search(rf"^optional +{name} +not installed\n +-> `pip install ", found, re.M)
+
+
+def test_every_optional_package_is_taken_away():
+    taken = {name for expected in OPTIONAL for name in expected.values() if name}
+    taken |= {name for others in WITHOUT_A_COMMAND for name in others}
+    assert taken == {each.name for each in PACKAGES if each.is_optional}
 
 
 def test_without_click_there_is_one_sentence(tmp_path):
