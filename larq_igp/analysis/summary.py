@@ -7,10 +7,9 @@ import larq as lq
 
 from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures import Spec
-from larq_igp.architectures.accounting import Counts, closed_form
+from larq_igp.architectures.accounting import MEMORY_BATCH, Counts, closed_form
 from larq_igp.architectures.zoo import ZOO
 from larq_igp.keras2 import tf
-from larq_igp.models import build
 
 
 class AccountingError(RuntimeError):
@@ -22,7 +21,7 @@ class Summary:
     """A built network and its counts."""
 
     name: str
-    spec: Spec
+    spec: Spec | None
     model: "tf.keras.Model"
     counts: Counts
     bits: int
@@ -58,14 +57,25 @@ class Summary:
             f"input {'x'.join(map(str, shape))}, {self.model.output_shape[-1]} classes, "
             f"{self.bits} bit"
         )
+        of_family = (
+            f"maps of stage 1 that live together, float32, batch {MEMORY_BATCH}"
+            if self.spec
+            else "not defined for a network that is not of this package"
+        )
+        memory = f"{counts.runtime_memory_bytes / 1e6:12.2f} MB " if self.spec else f"{'-':>16}"
+        sources = (
+            "counted twice, from the Keras graph and in closed form from the parameters: equal"
+            if self.spec
+            else "counted from the Keras graph"
+        )
+        depth = f"depth {self.spec.depth}, " if self.spec else ""
         lines = [
-            f"{self.name}: depth {self.spec.depth}, {where}",
+            f"{self.name}: {depth}{where}",
             f"  storage          {counts.storage_bits / 1e6:12.2f} Mbit   kernels at their width; "
             "no BatchNorm, no biases",
             f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + 1-bit "
             "ones / 64 + 2-bit ones / 16",
-            f"  run-time memory  {counts.runtime_memory_bytes / 1e6:12.2f} MB     maps of stage 1 "
-            "that live together, float32, batch 64",
+            f"  run-time memory  {memory}    {of_family}",
             f"  parameters       {counts.parameters:12,}        as Keras counts them: BatchNorm "
             "and biases included",
             *[
@@ -73,7 +83,7 @@ class Summary:
                 f"{'in full precision' if bits == 32 else f'both operands {bits}-bit'}"
                 for bits, macs in sorted(counts.macs.items())
             ],
-            "  counted twice, from the Keras graph and in closed form from the parameters: equal",
+            f"  {sources}",
             f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, with "
             "biases and two float32 values",
             f"  a channel for each BatchNorm, and {larq['larq_macs']:,} MACs, where a binary one "
@@ -90,40 +100,34 @@ class Summary:
 
 
 def summarise(
-    name: str,
-    spec: Spec,
-    *,
-    input_shape: tuple[int, int, int] = (224, 224, 3),
-    num_classes: int = 1000,
-    bits: int = 1,
-    stem: str = "auto",
-    pad_values: int | None = None,
+    name: str, model: "tf.keras.Model", spec: Spec | None, *, bits: int = 1, stem: str = "auto"
 ) -> Summary:
-    """Build a network and count it twice.
+    """Count a network, twice if it has a specification.
+
+    Args:
+        name: of the network.
+        model: built from it.
+        spec: its specification; None for a network that is not of this package.
+        bits: that it was built with.
+        stem: likewise.
 
     Raises:
-        SpecError: if a value is not allowed.
         AccountingError: if the two counts differ.
+        UserError: if it holds a layer that cannot be counted.
     """
-    model = build(
-        spec,
-        name=name,
-        input_shape=input_shape,
-        num_classes=num_classes,
-        bits=bits,
-        stem=stem,
-        pad_values=pad_values,
-    )
     from_graph = CostAnalysis(model).total(spec)
+    if spec is None:
+        return Summary(name, None, model, from_graph, bits, has_paper_settings=False)
+    shape, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
     from_parameters = closed_form(
-        spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem
+        spec, input_shape=shape, num_classes=classes, bits=bits, stem=stem
     )
     if from_graph != from_parameters:
         raise AccountingError(
             f"{name}: the graph gives {from_graph}, the closed form {from_parameters}"
         )
     is_paper = (
-        (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1)
+        (shape, classes, bits) == ((224, 224, 3), 1000, 1)
         and ZOO.get(name) == spec
         and stem != "small"
     )

@@ -2,11 +2,21 @@
 
 import click
 
+from larq_igp.cli.options import (
+    SOURCE,
+    classes_option,
+    complete_source,
+    network_options,
+    open_typed,
+    weights_option,
+)
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 
-@click.command(short_help="Time .tflite files on this host.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.command(short_help="Time networks on this host.", epilog=SOURCE)
+@click.argument(
+    "sources", metavar="SOURCE...", nargs=-1, required=True, shell_complete=complete_source
+)
 @click.option(
     "--engine",
     "engines",
@@ -36,26 +46,41 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
     help="Also time the network at 32 bits in TensorFlow Lite with XNNPACK.",
 )
 @click.option("--operators", is_flag=True, help="Also time every operator.")
+@weights_option
+@network_options
+@classes_option
 @json_option
 def benchmark(
-    files: tuple[str, ...],
+    sources: tuple[str, ...],
     engines: tuple[str, ...],
+    threads: int,
+    runs: int,
+    warmup: int,
     twin: bool,
     operators: bool,
     as_json: bool,
-    **counts,
+    **options,
 ) -> None:
-    """Time each FILE at batch 1 on this host, beside its float twin.
+    """Time each SOURCE at batch 1 on this host, beside its float twin. What is no .tflite is
+    converted in memory first.
 
     A host's numbers are no estimate for a device.
     """
     with progress_on_stderr(as_json):
-        from larq_igp.deploy.compare import compare
+        from larq_igp.inference.conversion import timed
 
         rows = [
             row
-            for file in files
-            for row in compare(file, engines=engines, twin=twin, operators=operators, **counts)
+            for source in sources
+            for row in timed(
+                open_typed(source, options),
+                engines=engines,
+                twin=twin,
+                operators=operators,
+                threads=threads,
+                runs=runs,
+                warmup=warmup,
+            )
         ]
     emit(as_json, rows, _benchmark_text(rows))
 

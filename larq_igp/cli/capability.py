@@ -3,18 +3,21 @@
 import click
 
 from larq_igp.cli.options import (
+    SOURCE,
     data_options,
+    dataset_option,
     network_options,
+    open_typed,
     seed_option,
-    subject_dataset_option,
+    source_argument,
     weights_option,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 
-@click.command(short_help="Representational capability of each binary layer.")
-@click.argument("source", metavar="RUN-or-NAME")
-@subject_dataset_option
+@click.command(short_help="Representational capability of each binary layer.", epilog=SOURCE)
+@source_argument
+@dataset_option
 @data_options
 @click.option(
     "--images",
@@ -27,7 +30,9 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 @network_options
 @seed_option
 @json_option
-def capability(source: str, images: int, as_json: bool, **options) -> None:
+def capability(
+    source: str, dataset, data_dir, download: bool, images: int, as_json: bool, **options
+) -> None:
     """Print log2 R of each binary layer's tensors, R being the number of values that a tensor can
     take (the paper's section 3.1).
 
@@ -40,24 +45,26 @@ def capability(source: str, images: int, as_json: bool, **options) -> None:
 
         from larq_igp.analysis.capability import layer_capabilities
         from larq_igp.data import eval_arrays
-        from larq_igp.inference.subject import open_subject
 
-        subject = open_subject(source, **options)
+        options |= {"dataset": dataset, "data_dir": data_dir}
+        subject = open_typed(source, options, for_images=True)
+        model = subject.model()
+        data = subject.load_data(dataset, data_dir=data_dir, download=download)
         batches = eval_arrays(
-            subject.data, "test", subject.preprocessing, batch_size=max(1, images)
+            data, "test", subject.preprocessing_of(data), batch_size=max(1, images)
         )
         seen = next(batches)[0] if images else None
-        layers = layer_capabilities(subject.model, seen)
+        layers = layer_capabilities(model, seen)
     document = {
         "source": source,
-        "dataset": subject.data.name,
+        "dataset": data.name,
         "layers": [asdict(layer) for layer in layers],
     }
     counted = 0 if seen is None else len(seen)
     emit(
         as_json,
         {**document, "images": counted},
-        capability_text(source, layers, subject.data.name, counted),
+        capability_text(source, layers, data.name, counted),
     )
 
 

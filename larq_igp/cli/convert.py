@@ -1,15 +1,21 @@
 """``convert``."""
 
-from pathlib import Path
-
 import click
 
-from larq_igp.cli.options import classes_option, network_options, pop_parameters, seed_option
-from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
+from larq_igp.cli.options import (
+    SOURCE,
+    classes_option,
+    network_options,
+    open_typed,
+    seed_option,
+    source_argument,
+    weights_option,
+)
+from larq_igp.cli.output import emit, json_option, progress_on_stderr
 
 
-@click.command(short_help="Convert a run or a named network to a verified .tflite.")
-@click.argument("source", metavar="PATH-or-NAME")
+@click.command(short_help="Convert a run or a network to a verified .tflite.", epilog=SOURCE)
+@source_argument
 @click.option(
     "-o",
     "--output",
@@ -23,9 +29,7 @@ from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
     is_flag=True,
     help="A float file through TensorFlow Lite, whatever the bits are.",
 )
-@click.option(
-    "--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]"
-)
+@weights_option
 @click.option("--data-dir", type=click.Path(), help="Folder of the run's data set, if it moved.")
 @click.option(
     "--images",
@@ -43,28 +47,26 @@ def convert(
     source: str,
     output: str,
     float_model: bool,
+    data_dir: str | None,
     images: int | None,
     threads: int,
     as_json: bool,
     **options,
 ) -> None:
-    """Convert a run directory, or a named network with random weights, audit and verify it, and
-    write it with its card.
-
-    The options of a network (--bits, --filters, ...) are for a name; a run directory knows its own.
+    """Convert SOURCE, with the weights of a run or with random ones, audit and verify the result,
+    and write it with its card.
     """
     with progress_on_stderr(as_json):
-        from larq_igp.deploy import export
+        from larq_igp.deploy.export import check_output
+        from larq_igp.inference.conversion import export
 
-        export.check_output(output)
-        subject = _subject(source, **options)
-        result = export.export(
-            subject.model,
+        check_output(output)
+        result = export(
+            open_typed(source, options | {"data_dir": data_dir}),
             output,
-            about=subject.about,
-            images=subject.images(images),
-            images_of=subject.images_of.name,
+            data_dir=data_dir,
             float_model=float_model,
+            images=images,
             threads=threads,
         )
     if not result.verification.conclusive:
@@ -74,32 +76,6 @@ def convert(
         )
         click.echo(sentence, err=True)
     emit(as_json, result.to_dict(), _export_text(result))
-
-
-def _subject(source: str, *, weights: str | None, data_dir: str | None, **options):
-    from larq_igp.inference.conversion import subject_from_name, subject_from_run
-
-    parameters = pop_parameters(options)
-    if not source or not Path(source).exists():
-        if "/" in source:
-            raise Refusal(
-                f"{source} does not exist: a run directory or the name of a network is needed."
-            )
-        if weights or data_dir:
-            raise Refusal(f"--weights and --data-dir are for a run directory; {source} is not one.")
-        return subject_from_name(source, parameters=parameters, **options)
-    context = click.get_current_context()
-    of_network = [*parameters, *(name for name in options if _is_given(context, name))]
-    if of_network:
-        option = "--" + of_network[0].replace("_", "-")
-        raise Refusal(
-            f"{option} is for a network by name; the run directory {source} knows its own."
-        )
-    return subject_from_run(source, weights=weights or "best", data_dir=data_dir)
-
-
-def _is_given(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
 
 
 def _port_text(port) -> str:

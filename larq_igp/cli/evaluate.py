@@ -2,8 +2,16 @@
 
 import click
 
-from larq_igp.cli.options import data_options, dataset_help
-from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
+from larq_igp.cli.options import (
+    SOURCE,
+    data_options,
+    dataset_option,
+    engine_options,
+    open_typed,
+    source_argument,
+    weights_option,
+)
+from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_random_weights
 
 
 def metrics_text(metrics: dict) -> str:
@@ -14,9 +22,9 @@ def metrics_text(metrics: dict) -> str:
     )
 
 
-@click.command(short_help="Measure the accuracy of a run or a .tflite.")
-@click.argument("path", metavar="PATH", type=click.Path())
-@click.option("--dataset", help=f"{dataset_help}  [default: the one it was trained on]")
+@click.command(short_help="Measure the accuracy of a run or a .tflite.", epilog=SOURCE)
+@source_argument
+@dataset_option
 @data_options
 @click.option(
     "--split",
@@ -25,32 +33,26 @@ def metrics_text(metrics: dict) -> str:
     show_default=True,
     help="Which images.",
 )
-@click.option(
-    "--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]"
-)
-@click.option(
-    "--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]"
-)
-@click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]")
+@weights_option
+@engine_options
 @json_option
 def evaluate(
-    path: str,
-    dataset: str | None,
-    data_dir: str | None,
-    download: bool,
-    split: str,
-    as_json: bool,
-    **options,
+    source: str, dataset, data_dir, download, split, weights, engine, threads, as_json: bool
 ) -> None:
-    """Measure the accuracy of PATH, a run directory or a .tflite, by one input pipeline."""
+    """Measure the accuracy of SOURCE by the input pipeline that it was trained with."""
     with progress_on_stderr(as_json):
-        from larq_igp.data import load_dataset
-        from larq_igp.inference.predictor import open_predictor
+        from larq_igp.inference.evaluate import evaluate as measured
 
-        predictor = open_predictor(path, **options)
-        name = dataset or predictor.dataset
-        if name is None:
-            raise Refusal(f"{path} was not trained on any data set: name one with --dataset.")
-        where = data_dir or (predictor.data_dir if name == predictor.dataset else None)
-        metrics = predictor.evaluate(load_dataset(name, data_dir=where, download=download), split)
-    emit(as_json, {"path": path, **metrics}, f"{path}: {metrics_text(metrics)}")
+        options = {"dataset": dataset, "data_dir": data_dir, "weights": weights}
+        subject = open_typed(source, options, for_images=True)
+        metrics = measured(
+            subject,
+            dataset=dataset,
+            data_dir=data_dir,
+            download=download,
+            split=split,
+            engine=engine,
+            threads=threads,
+        )
+        warn_of_random_weights(subject)
+    emit(as_json, {"source": source, **metrics}, f"{source}: {metrics_text(metrics)}")

@@ -3,10 +3,13 @@
 import click
 
 from larq_igp.cli.options import (
+    SOURCE,
     data_options,
+    dataset_option,
     network_options,
+    open_typed,
     seed_option,
-    subject_dataset_option,
+    source_argument,
     weights_option,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
@@ -18,9 +21,9 @@ MEASURED = {
 }
 
 
-@click.command(short_help="Measure gradient noise beside gradient paths.")
-@click.argument("source", metavar="RUN-or-NAME")
-@subject_dataset_option
+@click.command(short_help="Measure gradient noise beside gradient paths.", epilog=SOURCE)
+@source_argument
+@dataset_option
 @data_options
 @click.option(
     "--batch-size",
@@ -49,21 +52,9 @@ MEASURED = {
 @seed_option
 @json_option
 def gradients(
-    source,
-    dataset,
-    data_dir,
-    download,
-    batch_size,
-    batches,
-    weights,
-    twin,
-    plot,
-    seed,
-    as_json,
-    **options,
+    source, dataset, data_dir, download, batch_size, batches, twin, plot, as_json, **options
 ):
-    """Measure, for each binary layer of a run or of a named network with random weights, how noisy
-    its gradient is.
+    """Measure how noisy the gradient of each binary layer of SOURCE is.
 
     Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the
     loss: rank correlations say whether more operations go with more noise.
@@ -71,28 +62,23 @@ def gradients(
     with progress_on_stderr(as_json):
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.data import train_arrays
-        from larq_igp.inference.subject import open_subject
         from larq_igp.report.static import check_figure_path, gradient_figure, save
 
         if plot:
             check_figure_path(plot)
-        subject = open_subject(
-            source,
-            dataset=dataset,
-            data_dir=data_dir,
-            download=download,
-            weights=weights,
-            seed=seed,
-            **options,
+        options |= {"dataset": dataset, "data_dir": data_dir}
+        subject = open_typed(source, options, for_images=True)
+        model = subject.model()
+        data = subject.load_data(dataset, data_dir=data_dir, download=download)
+        batched = train_arrays(
+            data,
+            subject.preprocessing_of(data),
+            batch_size=batch_size,
+            seed=options["seed"] or 0,
+            batches=batches,
         )
-        data = subject.data
-        other = subject.twin() if twin and subject.bits != 32 else None
-        arrays = list(
-            train_arrays(
-                data, subject.preprocessing, batch_size=batch_size, seed=seed, batches=batches
-            )
-        )
-        report = measure_gradients(subject.model, arrays, twin=other, bits=subject.bits)
+        other = subject.twin() if twin and subject.has_twin else None
+        report = measure_gradients(model, list(batched), twin=other, bits=subject.bits)
         if plot:
             save(gradient_figure(report, f"{source} on {data.name}"), plot)
     emit(

@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 from larq_igp.architectures.zoo import ZOO
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.recipe.fields import Field, RecipeError, require
+from larq_igp.training.recipe.sources import from_options
 
 
 class Numbers(click.ParamType):
@@ -62,6 +63,9 @@ PARAMETERS = {
     ),
 }
 """Fields of specifications that the command line can replace."""
+
+OWN_OPTIONS = ("network", "parameters")
+"""Fields of recipes that the command line takes otherwise: by the argument, and by the above."""
 
 
 def stack(*options: Callable) -> Callable:
@@ -127,74 +131,63 @@ def option_names(names: Any) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
-bits_option = click.option(
-    "--bits",
-    type=click.Choice(["1", "2", "32"]),
-    default="1",
-    show_default=True,
-    callback=lambda ctx, param, value: int(value),
-    help="Width of weights and activations between stem and head.",
-)
-shape_option = click.option(
-    "--input-shape", type=SHAPE, help="Height, width, channels of the input."
-)
-classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
-
 network_options = stack(
-    bits_option,
-    shape_option,
-    click.option(
-        "--pad-values",
-        type=click.IntRange(0, 1),
-        help="Padding of quantized convolutions.  [default: 1 at 1 bit, else 0]",
-    ),
-    click.option(
-        "--stem",
-        type=click.Choice(["auto", "imagenet", "small"]),
-        default="auto",
-        show_default=True,
-        help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above.",
-    ),
+    *[
+        field_option(name)
+        for name, field in Recipe.fields().items()
+        if field.group == "network" and name not in OWN_OPTIONS
+    ],
+    field_option("input_shape"),
     *PARAMETERS.values(),
 )
+"""Of a network that is not trained: a run and a file know their own."""
 
+classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
+seed_option = field_option("seed", help="Of random weights, order and augmentation.  [default: 0]")
 download_option = click.option(
     "--download",
     is_flag=True,
     help="Fetch the data set through tensorflow-datasets if it is not there.",
 )
-data_options = stack(field_option("data_dir"), download_option)
+data_options = stack(
+    field_option("data_dir", help="Folder of the data set's files."), download_option
+)
 dataset_help = Recipe.fields()["dataset"].meta.description
-
-subject_dataset_option = click.option(
-    "--dataset", help="Data set.  [default: the run's; digits for a name]"
+dataset_option = field_option(
+    "dataset", help=f"{dataset_help}  [default: what it was trained on; digits for a name]"
 )
 weights_option = click.option(
-    "--weights",
-    type=click.Choice(["best", "last"]),
-    default="best",
-    show_default=True,
-    help="Of a run directory.",
+    "--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]"
 )
-
-seed_option = click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Of initial weights, order and augmentation.",
+engine_options = stack(
+    click.option(
+        "--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]"
+    ),
+    click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]"),
 )
 
 
-def pop_parameters(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the specification's parameters that were given out of a command's options."""
-    given = {name: options.pop(name) for name in PARAMETERS}
-    return {name: value for name, value in given.items() if value is not None}
+def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str) -> list:
+    """Complete a network's name in the shell, or a file's."""
+    names = [CompletionItem(name) for name in ZOO if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
 
 
-def complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete a network's name in the shell."""
-    return [name for name in ZOO if name.startswith(incomplete)]
+SOURCE = (
+    "SOURCE is a run directory, the name of a network or larq_zoo:NAME, a recipe file (.toml) or a "
+    ".tflite."
+)
+source_argument = click.argument("source", metavar="SOURCE", shell_complete=complete_source)
 
 
-network_argument = click.argument("network", metavar="NAME", shell_complete=complete_network)
+def open_typed(source: str, options: dict[str, Any], *, for_images: bool = False) -> Any:
+    """Open what a command works on, with the options that were typed.
+
+    Args:
+        source: as of ``larq_igp.inference.subject.open_layer``.
+        options: of the network and ``--weights``; those that were not typed are None.
+        for_images: likewise.
+    """
+    from larq_igp.inference.subject import open_layer
+
+    return open_layer(source, from_options(typed(options), PARAMETERS), for_images=for_images)

@@ -76,6 +76,12 @@ def progress_on_stderr(as_json: bool) -> Iterator[None]:
         yield
 
 
+def warn_of_random_weights(subject: Any) -> None:
+    """Say on standard error that a network is not trained, where its answers are shown."""
+    if not subject.is_trained:
+        click.echo(f"warning: {subject.source} is not trained: its weights are random", err=True)
+
+
 def emit(as_json: bool, document: Any, text: str) -> None:
     """Print the result of a command: the document as JSON, or the text."""
     click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else text)

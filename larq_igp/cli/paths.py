@@ -2,7 +2,13 @@
 
 import click
 
-from larq_igp.cli.options import classes_option, network_argument, network_options, pop_parameters
+from larq_igp.cli.options import (
+    SOURCE,
+    classes_option,
+    network_options,
+    open_typed,
+    source_argument,
+)
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
@@ -38,11 +44,11 @@ def paths_text(title: str, paths) -> str:
     )
 
 
-@click.command(short_help="Measure the gradient paths of a network exactly.")
-@network_argument
+@click.command(short_help="Measure the gradient paths of a network exactly.", epilog=SOURCE)
+@source_argument
 @network_options
 @classes_option
-@click.option("--source", help="Layer from whose output paths run.  [default: the input]")
+@click.option("--source", "start", help="Layer from whose output paths run.  [default: the input]")
 @click.option("--target", help="Layer to whose output they run.  [default: the output]")
 @click.option(
     "--smallest",
@@ -61,34 +67,31 @@ def paths_text(title: str, paths) -> str:
 @click.option("--lengths", is_flag=True, help="Also how many paths have which length.")
 @json_option
 def paths(
-    network: str, source, target, k: int, by_block: bool, lengths: bool, as_json: bool, **options
+    source: str, start, target, k: int, by_block: bool, lengths: bool, as_json: bool, **options
 ) -> None:
-    """Measure the gradient paths of network NAME: the smallest binary operation counts on a path,
-    and how many paths have them.
+    """Measure the gradient paths of SOURCE: the smallest binary operation counts on a path, and how
+    many paths have them.
 
     At 2 and 32 bits the places of the binary convolutions are counted.
     """
-    if by_block and (source or target):
+    if by_block and (start or target):
         raise click.UsageError(
             "--block sets source and target itself: leave --source and --target out."
         )
-    parameters = pop_parameters(options)
-    options = {name: value for name, value in options.items() if value is not None}
     with progress_on_stderr(as_json):
-        import larq_igp
         from larq_igp.analysis.blocks import find_blocks
         from larq_igp.analysis.paths import gradient_paths
         from larq_igp.graph import read_graph
 
-        model = larq_igp.build(network, **options, **parameters)
-        graph, bits = read_graph(model), options["bits"]
+        subject = open_typed(source, options)
+        graph, bits = read_graph(subject.network()), subject.bits
         if by_block:
             found = {
                 block.name: gradient_paths(graph, block.source, block.target, k, bits=bits)
                 for block in find_blocks(graph)
             }
         else:
-            found = {network: gradient_paths(graph, source, target, k, bits=bits)}
+            found = {source: gradient_paths(graph, start, target, k, bits=bits)}
     document = [{"name": name, **result.to_json()} for name, result in found.items()]
     texts = []
     for name, result in found.items():

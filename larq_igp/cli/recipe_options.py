@@ -5,12 +5,9 @@ from typing import Any
 
 import click
 
-from larq_igp.cli.options import PARAMETERS, field_option, stack, typed
+from larq_igp.cli.options import OWN_OPTIONS, PARAMETERS, field_option, stack, typed
 from larq_igp.training.recipe import Recipe, make_recipe
 from larq_igp.training.recipe.sources import from_options, from_settings, named
-
-OWN_OPTIONS = ("network", "parameters")
-"""Fields that the command line takes otherwise: by the argument, and by ``PARAMETERS``."""
 
 
 def recipe_options(function: Callable) -> Callable:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.evaluate import metrics_text
-from larq_igp.cli.options import complete_network, download_option, option_names, stack, typed
+from larq_igp.cli.options import complete_source, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
 from larq_igp.terminal import long_command
@@ -96,13 +96,11 @@ def resumed_folder(
 
 
 @click.command(short_help="Train a network and measure it; go on with a run.")
-@click.argument(
-    "network", metavar="[NAME-or-FILE]", required=False, shell_complete=complete_network
-)
+@click.argument("network", metavar="[NAME-or-FILE]", required=False, shell_complete=complete_source)
 @click.option(
     "--model",
     metavar="NAME-or-FILE",
-    shell_complete=complete_network,
+    shell_complete=complete_source,
     help="The network in place of the argument: --model larq_zoo:BinaryDenseNet28.",
 )
 @recipe_options

@@ -1,96 +1,140 @@
-"""What ``convert`` converts: a run with its weights, or a named network with random ones."""
+"""From a subject to a ``.tflite``: what its card says, and the images that verify it."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from larq_igp.architectures import get_spec
 from larq_igp.data import Dataset, Preprocessing, eval_arrays, load_dataset
 from larq_igp.deploy.about import About
-from larq_igp.keras2 import tf
-from larq_igp.models import build
-from larq_igp.training.recipe import Recipe
-from larq_igp.training.run.directory import open_run
+from larq_igp.deploy.compare import compare
+from larq_igp.deploy.convert import convert
+from larq_igp.deploy.export import Export, check_output
+from larq_igp.deploy.export import export as export_model
+from larq_igp.errors import UserError
+from larq_igp.inference.evaluate import opened
+from larq_igp.inference.subject import Subject
 
 FEW_IMAGES, MANY_IMAGES = 24, 256
 SMALL_SIDE = 64
 
 
-@dataclass(frozen=True)
-class Convertible:
-    """A model, what its card will say, and the data set whose test images verify the file."""
-
-    model: "tf.keras.Model"
-    about: About
-    images_of: Dataset
-
-    def images(self, count: int | None = None) -> np.ndarray:
-        """Return the first test images as inputs ``(N, H, W, C)``; by default 256 of up to 64 px,
-        24 of larger ones.
-        """
-        preprocessing = self.about.preprocessing
-        is_small = max(preprocessing.input_shape[:2]) <= SMALL_SIDE
-        count = count or (MANY_IMAGES if is_small else FEW_IMAGES)
-        return next(eval_arrays(self.images_of, "test", preprocessing, batch_size=count))[0]
-
-
-def subject_from_run(
-    folder: str | Path, *, weights: str = "best", data_dir: str | None = None
-) -> Convertible:
-    """Return a trained network.
-
-    Raises:
-        UserError: if the run or its data set cannot be read.
+def described(subject: Subject) -> dict[str, Any] | None:
+    """Return what identifies the network of a timing, as plain values; None for a file without a
+    card.
     """
-    run = open_run(folder)
-    recipe, metrics = run.recipe, run.metrics()
-    options = {"bits": recipe.bits, "pad_values": recipe.pad_values, "stem": recipe.stem}
-    about = About(
-        network=recipe.network,
-        bits=recipe.bits,
-        preprocessing=run.preprocessing,
-        parameters=dataclasses.asdict(recipe.spec) | options,
-        class_names=run.class_names,
-        dataset=recipe.dataset,
-        accuracy=metrics["top1"] if metrics is not None and weights == "best" else None,
+    if subject.recipe is None:
+        return None
+    return {
+        "variant": subject.name,
+        "parameters": _parameters(subject),
+        "bits": subject.bits,
+        "input_shape": list(subject.input_shape),
+        "dataset": subject.data.dataset if subject.data else None,
+        "accuracy": subject.accuracy,
+    }
+
+
+def _parameters(subject: Subject) -> dict[str, Any] | None:
+    """Return the fields of the specification, and how it was built."""
+    if subject.spec is None:
+        return None
+    recipe = subject.recipe.resolved(subject.input_shape)
+    options = {name: getattr(recipe, name) for name in ("bits", "pad_values", "stem")}
+    return dataclasses.asdict(subject.spec) | options
+
+
+def _about(subject: Subject, preprocessing: Preprocessing) -> About:
+    """Return what the card of a subject's ``.tflite`` says."""
+    return About(
+        network=subject.name,
+        bits=subject.bits,
+        preprocessing=preprocessing,
+        parameters=_parameters(subject),
+        class_names=subject.class_names if subject.is_trained else (),
+        dataset=subject.data.dataset if subject.data else None,
+        accuracy=subject.accuracy,
+        data=subject.data.to_json() if subject.data else None,
     )
-    images_of = load_dataset(recipe.dataset, data_dir=data_dir or recipe.data_dir)
-    return Convertible(run.load_model(weights), about, images_of)
 
 
-def subject_from_name(
-    name: str,
+def export(
+    source: str | Path | Subject,
+    path: str | Path,
     *,
-    parameters: dict[str, Any],
-    input_shape: tuple[int, int, int] | None,
-    num_classes: int | None,
-    seed: int,
-    **options,
-) -> Convertible:
-    """Return a named network with random initial weights, for measuring what does not depend on
-    them.
+    weights: str | None = None,
+    data_dir: str | None = None,
+    float_model: bool = False,
+    images: int | None = None,
+    threads: int = 1,
+) -> Export:
+    """Convert a network, audit and verify the result, and write it with its card.
+
+    Args:
+        source: what ``open_subject`` opens, or has opened.
+        path: of the ``.tflite``; its card gets the same name with ``.json``.
+        weights: ``best`` or ``last``, of a run.
+        data_dir: folder of the run's data set, if it moved.
+        float_model: convert with TensorFlow Lite whatever the quantizers are.
+        images: how many to verify on; None is 256 up to 64 px, else 24.
+        threads: to verify with.
 
     Raises:
-        UserError: if the name or a parameter is not allowed.
+        ConversionError: if the network cannot be converted, the converter degraded it, or the file
+            computes something else.
+        UserError: if the network or its data cannot be had, or the file cannot be written.
     """
-    digits = load_dataset("digits")
-    Recipe.fields()["seed"].convert(seed)
-    tf.keras.utils.set_random_seed(seed)
-    model = build(
-        name,
-        input_shape=input_shape,
-        num_classes=1000 if num_classes is None else num_classes,
-        **options,
-        **parameters,
+    check_output(path)
+    subject = opened(source, weights)
+    if subject.kind == "tflite":
+        raise UserError(f"{subject.source} is a .tflite file already: there is nothing to convert.")
+    model = subject.model()
+    data = _verified_on(subject, data_dir)
+    preprocessing = subject.preprocessing_of(data)
+    return export_model(
+        model,
+        path,
+        about=_about(subject, preprocessing),
+        images=_first_images(data, preprocessing, images),
+        images_of=data.name,
+        float_model=float_model,
+        threads=threads,
     )
-    about = About(
-        network=name,
-        bits=options["bits"],
-        preprocessing=Preprocessing(model.input_shape[1:], digits.mean, digits.deviation),
-        parameters=dataclasses.asdict(get_spec(name, **parameters)) | options,
-        class_names=tuple(str(number) for number in range(model.output_shape[-1])),
+
+
+def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any]]:
+    """Return the timings of a subject, converted in memory if it is no ``.tflite``.
+
+    Args:
+        subject: the network.
+        twin: whether its 32-bit twin is timed too, where it has one.
+        **options: of ``larq_igp.deploy.compare.compare``.
+
+    Raises:
+        UserError: if it cannot be converted, or no engine can run it.
+    """
+    of_twin = (lambda: convert(subject.twin())) if twin and subject.has_twin else None
+    return compare(
+        _content(subject), file=subject.source, network=described(subject), twin=of_twin, **options
     )
-    return Convertible(model, about, digits)
+
+
+def _content(subject: Subject) -> bytes:
+    """Return the content of a subject's ``.tflite``: of its file, or converted in memory."""
+    if subject.kind == "tflite":
+        return Path(subject.source).read_bytes()
+    return convert(subject.model())
+
+
+def _verified_on(subject: Subject, data_dir: str | None) -> Dataset:
+    """Random weights are verified on the digits, which are always there."""
+    if not subject.is_trained:
+        return load_dataset("digits")
+    return subject.load_data(data_dir=data_dir)
+
+
+def _first_images(data: Dataset, preprocessing: Preprocessing, count: int | None) -> np.ndarray:
+    is_small = max(preprocessing.input_shape[:2]) <= SMALL_SIDE
+    count = count or (MANY_IMAGES if is_small else FEW_IMAGES)
+    return next(eval_arrays(data, "test", preprocessing, batch_size=count))[0]

@@ -1,6 +1,7 @@
 """Name what is on an image file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,13 @@ import numpy as np
 from larq_igp.data import Preprocessing
 from larq_igp.data.images import decode
 from larq_igp.errors import UserError
-from larq_igp.inference.predictor import Predictor
+from larq_igp.inference.evaluate import opened
+from larq_igp.inference.predictor import open_predictor
+from larq_igp.inference.subject import Subject
 from larq_igp.keras2 import tf
 from larq_igp.training.fit.measure import finite
+
+BATCH_SIZE = 32
 
 
 class ImageError(UserError):
@@ -26,8 +31,7 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         ImageError: if the file is missing or cannot be decoded.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ImageError(f"image {path} does not exist, or is not a file.")
+    check_there([path])
     try:
         return preprocessing(_decode(path.read_bytes(), preprocessing.input_shape[-1])).numpy()
     except (tf.errors.InvalidArgumentError, ValueError) as error:
@@ -45,34 +49,61 @@ def _decode(content: bytes, channels: int) -> tf.Tensor:
     return tf.io.decode_image(content, channels=0, expand_animations=False)
 
 
-def predict_images(
-    predictor: Predictor, paths: Sequence[str | Path], *, top: int
-) -> list[dict[str, Any]]:
-    """Classify image files.
+def check_there(paths: Iterable[str | Path]) -> None:
+    """Refuse images that are missing, before the first is classified.
+
+    Raises:
+        ImageError: naming the first.
+    """
+    for path in paths:
+        if not Path(path).is_file():
+            raise ImageError(f"image {path} does not exist, or is not a file.")
+
+
+def predict(
+    source: str | Path | Subject,
+    images: Iterable[str | Path],
+    *,
+    top: int = 3,
+    weights: str | None = None,
+    engine: str | None = None,
+    threads: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Classify image files, one row after the other, in constant memory however many there are.
 
     Args:
-        predictor: from ``open_predictor``.
-        paths: of the images; all are read before the first is classified.
+        source: what ``open_subject`` opens, or has opened.
+        images: their paths.
         top: how many classes to name for each.
+        weights: ``best`` or ``last``, of a run.
+        engine: that runs a ``.tflite``; None takes the fastest that is installed.
+        threads: of that engine; None is 1.
 
-    Returns:
+    Yields:
         for each image its path and its ``classes``, best first, each with ``label``, ``class_name``
         and ``probability``.
 
     Raises:
-        ImageError: if a file is missing or is not an image.
+        ImageError: when the rows come to a file that is missing or is not an image.
+        UserError: if the subject cannot be had.
     """
-    images = np.stack([read_image(path, predictor.preprocessing) for path in paths])
-    rows = []
-    for path, probabilities in zip(paths, finite(predictor.predict(images)), strict=True):
-        order = np.argsort(-probabilities, kind="stable")[:top]
-        classes = [
-            {
-                "label": int(i),
-                "class_name": predictor.class_names[i],
-                "probability": float(probabilities[i]),
-            }
-            for i in order
-        ]
-        rows.append({"image": str(path), "classes": classes})
-    return rows
+    subject = opened(source, weights)
+    predictor = open_predictor(subject, engine=engine, threads=threads)
+    preprocessing = subject.preprocessing
+    if preprocessing is None:
+        if subject.kind == "tflite":
+            raise UserError(f"{subject.source} has no card that says how images are fed to it.")
+        preprocessing = subject.preprocessing_of(subject.load_data())
+    names, paths = subject.class_names, iter(images)
+    while batch := list(islice(paths, BATCH_SIZE)):
+        inputs = np.stack([read_image(path, preprocessing) for path in batch])
+        for path, probabilities in zip(batch, finite(predictor.predict(inputs)), strict=True):
+            yield {"image": str(path), "classes": _best(probabilities, names, top)}
+
+
+def _best(probabilities: np.ndarray, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [
+        {"label": int(i), "class_name": names[i], "probability": float(probabilities[i])}
+        for i in order
+    ]

@@ -23,7 +23,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
     [
         (
             ["summary", "igp_resnet_tiny", "--input-shape", "big"],
-            "is not H,W,C: give numbers with commas between",
+            "--input-shape: input_shape must be 3 integers with commas between or none; got 'big'",
         ),
         (
             ["summary", "igp_resnet_tiny", "--input-shape", "20,20,3"],
@@ -73,10 +73,14 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
         ),
         (["train", "igp_resnet_tiny", "--input-shape", "20,20,3"], "at least 28 px on each side"),
         (["train", "igp_resnet_tiny", "--run-dir", "/proc/none/run"], "cannot be made"),
-        (["evaluate", "none"], "none does not exist: a run directory or a .tflite file is needed"),
+        (["evaluate", "none"], "no run directory, no file and no network is named 'none'"),
+        (["evaluate", "none.tflite"], "none.tflite does not exist: a run directory, the name of a"),
+        (["predict", "none", "x.png"], "no run directory, no file and no network is named 'none'"),
+        (["convert", "runs/none", "-o", "net.tflite"], "runs/none does not exist: a run directory"),
+        (["summary", "none.toml"], "recipe none.toml does not exist"),
+        (["benchmark", "igp_resnet_tiny", "--num-classes", 0], "num_classes must be a positive"),
+        (["evaluate", "igp_resnet_tiny", "--weights", "last"], "leave out --weights: igp_resnet"),
         (["evaluate", "."], ". is not a run directory: it holds no config.json"),
-        (["predict", "none", "x.png"], "none does not exist"),
-        (["convert", "runs/none", "-o", "net.tflite"], "runs/none does not exist"),
         (["convert", "igp_resnet_tiny", "-o", "none/net.tflite"], "the folder none does not exist"),
         (["convert", "igp_resnet_tiny", "-o", "net.json"], "must end in .tflite"),
         (["report", "-o", "none/page.html"], "the folder none does not exist"),
@@ -115,9 +119,33 @@ def test_an_image_that_is_none(refused, run_dir, tmp_path):
     assert "image none.png does not exist" in refused("predict", run_dir, "none.png")
 
 
-def test_options_of_a_network_are_not_for_a_run(refused, run_dir, tmp_path):
-    message = refused("convert", run_dir, "-o", tmp_path / "net.tflite", "--bits", 32)
-    assert "--bits is for a network by name" in message
+COMMANDS = {
+    "summary": [],
+    "paths": [],
+    "capability": [],
+    "gradients": [],
+    "benchmark": [],
+    "convert": ["-o", "x.tflite"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_of_a_network_are_not_for_what_knows_its_own(
+    command, refused, run_dir, small_file, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = (*COMMANDS[command], "--bits", 32, "--filters", 4)
+    for source, kind in ((run_dir, "a run directory"), (small_file, "a .tflite file")):
+        message = refused(command, source, *options)
+        assert f"leave out --bits, --filters: {source} is {kind} and knows its own." in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_file_cannot_serve_is_one_sentence(refused, small_file, tmp_path):
+    for command in ("capability", "gradients"):
+        assert "is a .tflite, which holds no weights for Keras" in refused(command, small_file)
+    message = refused("convert", small_file, "-o", tmp_path / "again.tflite")
+    assert "is a .tflite file already" in message
 
 
 @pytest.mark.parametrize("command", [["benchmark"], ["evaluate"], ["predict"]])
@@ -144,15 +172,15 @@ def test_a_card_that_is_missing_or_of_another_file(refused, igp, tmp_path):
     )
     assert igp("convert", "resnet_tiny", "-o", path, *small).exit_code == 0
     assert "was not trained on any data set: name one with --dataset" in refused("evaluate", path)
-    assert "digits has 10 classes, and this network tells 5 apart" in refused(
-        "evaluate", path, "--dataset", "digits"
-    )
+    message = refused("evaluate", path, "--dataset", "digits")
+    assert f"digits has 10 classes, and {path} tells 5 apart" in message
     card = path.with_suffix(".json")
     fields = json.loads(card.read_text())
     card.write_text(json.dumps({**fields, "sha256": "0" * 64}))
     assert "belongs to another file" in refused("evaluate", path, "--dataset", "digits")
     card.unlink()
-    assert "has no card" in refused("evaluate", path, "--dataset", "digits")
+    assert "digits has 10 classes" in refused("evaluate", path, "--dataset", "digits")
+    assert "has no card that says which network it is" in refused("summary", path)
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +247,13 @@ def test_a_card_cannot_pass_other_arguments(small_file, igp, tmp_path):
 
 
 def test_options_for_the_other_kind(refused, run_dir, small_file, tmp_path):
-    assert "are for a .tflite file" in refused("evaluate", run_dir, "--engine", "lce")
-    assert "are for a .tflite file" in refused("predict", run_dir, "x.png", "--threads", 2)
-    assert "--weights is for a run directory" in refused(
-        "evaluate", small_file, "--weights", "last"
-    )
+    assert "leave out --engine: Keras runs" in refused("evaluate", run_dir, "--engine", "lce")
+    message = refused("predict", run_dir, __file__, "--threads", 2, "--engine", "lce")
+    assert "leave out --engine, --threads: Keras runs" in message
+    message = refused("evaluate", small_file, "--weights", "last")
+    assert f"leave out --weights: {small_file} is no run directory" in message
     message = refused("convert", "resnet_tiny", "-o", tmp_path / "x.tflite", "--weights", "last")
-    assert "--weights and --data-dir are for a run directory" in message
+    assert "leave out --weights: resnet_tiny is no run directory" in message
     assert "256" in refused("evaluate", small_file, "--threads", 100_000)
 
 

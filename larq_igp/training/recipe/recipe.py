@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass
 from functools import partial
 from typing import Any, Literal
 
-from larq_igp.architectures import Spec, get_spec
+from larq_igp.architectures import ZOO, DenseNetSpec, Spec, get_spec
 from larq_igp.architectures.spec import choose_stem, default_pad_values
 from larq_igp.errors import UserError
 from larq_igp.training.recipe.checks import check
@@ -184,7 +184,11 @@ class Recipe:
             return dataclasses.replace(self, input_shape=shape)
         pad_values = default_pad_values(self.bits) if self.pad_values is None else self.pad_values
         return dataclasses.replace(
-            self, input_shape=shape, stem=choose_stem(self.stem, *shape[:2]), pad_values=pad_values
+            self,
+            parameters=with_transitions(self.parameters, self.spec),
+            input_shape=shape,
+            stem=choose_stem(self.stem, *shape[:2]),
+            pad_values=pad_values,
         )
 
     @property
@@ -265,7 +269,22 @@ class Recipe:
         epochs, schedule, edges = (data.get(name, cls.fields()[name].default) for name in named)
         if isinstance(epochs, int) and isinstance(edges, list | tuple):
             data = data | within(epochs, schedule, edges)
+        # It kept the widths of a named network's transitions, whatever was replaced.
+        parameters = data.get("parameters")
+        if parameters and isinstance(parameters, dict) and data["network"] in ZOO:
+            widths = with_transitions(parameters, ZOO[data["network"]])
+            data = data | {"parameters": widths}
         return cls(**data)
+
+
+def with_transitions(parameters: dict[str, Any], spec: Spec) -> dict[str, Any]:
+    """Return the parameters of a network with the widths of its transitions among them, which
+    follow from the others by a rule that may change; none stay none.
+    """
+    says = {"transition_filters", "reduction"} & {n for n, v in parameters.items() if v is not None}
+    if not parameters or says or not isinstance(spec, DenseNetSpec):
+        return parameters
+    return {**parameters, "transition_filters": spec.transition_filters}
 
 
 def within(epochs: int, schedule: str, boundaries: Any) -> dict[str, Any]:
