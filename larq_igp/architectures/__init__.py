@@ -1,7 +1,4 @@
-"""Networks as data:
-
-specifications, the registry of named variants, and closed-form accounting. No TensorFlow.
-"""
+"""Networks as data: specifications, the registry of named variants, closed-form accounting."""
 
 from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec, UnknownNetworkError
 from larq_igp.architectures.zoo import ZOO, get_spec, list_networks

@@ -1,5 +1,4 @@
-"""The paper's accounting in closed form: integers from the parameters of a network alone, no graph,
-no TensorFlow.
+"""The paper's accounting in closed form: integers computed from the parameters of a network.
 
 ``larq_igp.analysis`` counts the same from a built Keras graph; the two must agree. Units and
 conventions: docs/conventions.md.
@@ -95,10 +94,7 @@ class _Ledger:
 
 
 def halved(side: int, times: int = 1) -> int:
-    """Return a side in pixels after ``times`` steps of stride 2 with ``same`` padding:
-
-    ``ceil(side / 2)`` each.
-    """
+    """Return a side in pixels after ``times`` halvings, rounded up as ``same`` padding does."""
     for _ in range(times):
         side = -(-side // 2)
     return side

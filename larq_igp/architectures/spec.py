@@ -8,6 +8,7 @@ ResNet has ``filters * 2**i`` channels; every stage has half the resolution of t
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from larq_igp.architectures.transitions import filters_by_reduction
 from larq_igp.errors import UserError
 
 ResNetFamily = Literal["resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet"]
@@ -68,10 +69,7 @@ def _check_columns(columns: object, family: str, fractal_family: str) -> None:
 
 
 def fractal_depth(columns: int) -> int:
-    """Return the number of binary convolutions on the longest path of a fractal of ``columns``:
-
-    ``2^(C-1)``.
-    """
+    """Return the binary convolutions on the longest path of a fractal: ``2^(C-1)``."""
     return 2 ** (columns - 1)
 
 
@@ -125,9 +123,9 @@ class ResNetSpec:
 
     @property
     def depth(self) -> int:
-        """Layers with weights on the longest path:
+        """Layers with weights on the longest path: stem, binary convolutions, dense.
 
-        stem, binary convolutions, transitions of ``igp_resnet``, dense.
+        The transitions of ``igp_resnet`` stand on it too.
         """
         if self.family == "igp_resnet":
             transitions = len(self.blocks) - 1
@@ -144,21 +142,6 @@ class ResNetSpec:
         return self.filters * 2**stage
 
 
-def reduced_filters(filters: int, reduction: float, multiple: int = 32) -> int:
-    """Round ``filters / reduction`` to a multiple, the rule published with BinaryDenseNet (arXiv
-    1906.08637).
-
-    Args:
-        filters: channels that enter the transition.
-        reduction: the rate, above 1 for fewer channels.
-        multiple: what the result is a multiple of.
-
-    Returns:
-        Channels that leave the transition, at least ``multiple``.
-    """
-    return max(multiple, round(filters // reduction / multiple) * multiple)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DenseNetSpec:
     """A densely connected network: families 5 to 7 of the paper (Figure 2, right column).
@@ -170,8 +153,8 @@ class DenseNetSpec:
         blocks: blocks of each stage.
         columns: columns ``C`` of the fractal of ``igp_densenet``; 1 for the other families.
         transition_filters: channels after each transition, one less than stages. Give these or
-            ``reduction``.
-        reduction: rates from which ``reduced_filters`` computes ``transition_filters``.
+            ``reduction``; ``replace_parameters`` (``zoo.py``) computes them for requests without.
+        reduction: rates from which ``filters_by_reduction`` computes ``transition_filters``.
         stem_filters: channels of the stem.
     """
 
@@ -209,14 +192,16 @@ class DenseNetSpec:
         )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_densenet")
+        given = (self.transition_filters is not None) + (self.reduction is not None)
         _require(
-            (self.transition_filters is None) != (self.reduction is None),
+            given == 1,
             "a DenseNet needs either transition_filters or reduction: one number for each "
-            "transition between stages.",
+            f"transition between stages; got {'both' if given else 'none'}.",
         )
         if self.reduction is not None:
             self._check_transitions("reduction", self.reduction)
-            object.__setattr__(self, "transition_filters", self._filters_from_reduction())
+            widths = filters_by_reduction(self.stem_filters, self.stage_growths, self.reduction)
+            object.__setattr__(self, "transition_filters", widths)
             object.__setattr__(self, "reduction", None)
         self._check_transitions("transition_filters", self.transition_filters)
         are_counts = all(map(_is_count, self.transition_filters))
@@ -238,25 +223,30 @@ class DenseNetSpec:
             f"{values!r}.",
         )
 
-    def _filters_from_reduction(self) -> tuple[int, ...]:
-        filters, widths = self.stem_filters, []
-        for stage, rate in enumerate(self.reduction):
-            filters = reduced_filters(filters + self.stage_growth(stage), rate)
-            widths.append(filters)
-        return tuple(widths)
-
     @property
     def depth(self) -> int:
-        """Layers with weights on the longest path:
-
-        stem, binary convolutions, transitions, dense.
-        """
+        """Layers with weights on the longest path: stem, convolutions, transitions, dense."""
         layers = 2 if self.family == "ebinary_densenet" else fractal_depth(self.columns)
         return 2 + len(self.blocks) - 1 + sum(self.blocks) * layers
 
     def stage_growth(self, stage: int) -> int:
         """Return the channels that a stage, counted from 0, appends to what enters it."""
         return self.blocks[stage] * self.growth_rate
+
+    @property
+    def stage_growths(self) -> tuple[int, ...]:
+        """Channels that each stage before a transition appends."""
+        return tuple(map(self.stage_growth, range(len(self.blocks) - 1)))
+
+    @property
+    def transition_shares(self) -> tuple[float, ...]:
+        """Share of the channels that each transition lets pass."""
+        return tuple(
+            filters / (self.stage_filters(stage) + growth)
+            for stage, (filters, growth) in enumerate(
+                zip(self.transition_filters, self.stage_growths, strict=True)
+            )
+        )
 
     def stage_filters(self, stage: int) -> int:
         """Return the channels that enter a stage, counted from 0."""
@@ -283,10 +273,7 @@ def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "smal
 
 
 def default_pad_values(bits: int) -> int:
-    """Return what stands outside the image if nothing is asked for:
-
-    1 at 1 bit, where there is no 0, and 0 otherwise.
-    """
+    """Return the default padding: 1 at 1 bit, where there is no 0, and 0 otherwise."""
     return 1 if bits == 1 else 0
 
 

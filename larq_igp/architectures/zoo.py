@@ -3,14 +3,16 @@
 A name is ``<family><depth>_<base width or growth rate>``, as the paper writes ``IGP-ResNet41(48)``.
 Rows named ``_tiny`` are small members of each family for tests, examples and small images.
 
-The transition widths of the paper's DenseNets are printed nowhere. Those below are the integers
-that reproduce the storage *and* the FLOPs of Table 3 to the printed digits and lie nearest (in
+The paper prints the transition widths of its DenseNets nowhere. Those below are the integers that
+reproduce the storage *and* the FLOPs of Table 3 to the printed digits and lie nearest (in
 log-ratio) to the reduction rates published with BinaryDenseNet (2.7, 2.7, 2.2 and 3.3, 3.3, 4;
-arXiv 1906.08637).
+arXiv 1906.08637). ``transitions.py`` says what follows if other
+numbers are replaced.
 """
 
 import dataclasses
 import difflib
+from typing import Any
 
 from larq_igp.architectures.spec import (
     DenseNetSpec,
@@ -19,6 +21,7 @@ from larq_igp.architectures.spec import (
     SpecError,
     UnknownNetworkError,
 )
+from larq_igp.architectures.transitions import WIDTHS, filters_by_share
 
 _RESNET18, _RESNET34 = (2, 2, 2, 2), (3, 4, 6, 3)
 
@@ -116,10 +119,7 @@ def list_networks() -> list[str]:
 
 
 def closest(name: str, names: list[str]) -> str:
-    """Return ``Did you mean ...?
-
-    `` for a mistyped name, or an empty string when nothing is near.
-    """
+    """Return ``Did you mean ...?`` for a mistyped name, or an empty string if none is near."""
     matches = (
         difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         or [known for known in names if known.startswith(name)][:3]
@@ -149,8 +149,10 @@ def get_spec(name: str, **parameters) -> Spec:
 
 
 def replace_parameters(spec: Spec, **parameters) -> Spec:
-    """Return ``spec`` with some fields replaced; ``reduction`` takes the place of
-    ``transition_filters``.
+    """Return ``spec`` with some fields replaced.
+
+    The transitions of a DenseNet keep their shares, unless ``transition_filters`` or ``reduction``
+    gives their widths: see ``transitions.py``.
 
     Raises:
         SpecError: if a parameter is not a field of this kind of specification, or its value is not
@@ -162,6 +164,42 @@ def replace_parameters(spec: Spec, **parameters) -> Spec:
             raise SpecError(
                 f"{parameter} is not a parameter of {spec.family}; it has {', '.join(known)}."
             )
-    if parameters.get("reduction") is not None:
-        parameters.setdefault("transition_filters", None)
-    return dataclasses.replace(spec, **parameters)
+    if not isinstance(spec, DenseNetSpec):
+        return dataclasses.replace(spec, **parameters)
+    widths = {name: parameters.pop(name, None) for name in WIDTHS}
+    if any(value is not None for value in widths.values()):
+        return dataclasses.replace(spec, **parameters, **widths)
+    return _with_shares_kept(spec, parameters)
+
+
+def _with_shares_kept(spec: DenseNetSpec, parameters: dict[str, Any]) -> DenseNetSpec:
+    blocks = parameters.get("blocks", spec.blocks)
+    transitions = len(blocks) - 1 if isinstance(blocks, tuple) else 0
+    # The other fields are checked before widths are computed from them.
+    checked = dataclasses.replace(spec, **parameters, transition_filters=(1,) * transitions)
+    widths = filters_by_share(checked.stem_filters, checked.stage_growths, spec.transition_shares)
+    return dataclasses.replace(checked, transition_filters=widths)
+
+
+def written_out(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a request with the transition widths that follow from them.
+
+    What is stored says its widths, so that it stays the same network if the rule changes.
+    """
+    spec = get_spec(name, **parameters)
+    if not isinstance(spec, DenseNetSpec) or spec == ZOO[name]:
+        return parameters
+    others = {key: value for key, value in parameters.items() if key not in WIDTHS}
+    return others | {"transition_filters": spec.transition_filters}
+
+
+def parameters_of_0_1_0(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that version 0.1.0 stored, as they were meant.
+
+    Its DenseNets kept the named network's transition widths whatever else was replaced.
+    """
+    row = ZOO.get(name)
+    if not isinstance(row, DenseNetSpec) or any(key in parameters for key in WIDTHS):
+        return parameters
+    is_named = all(getattr(row, key, None) == value for key, value in parameters.items())
+    return parameters if is_named else parameters | {"transition_filters": row.transition_filters}

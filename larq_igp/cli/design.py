@@ -1,6 +1,6 @@
 """``design``: networks within the budget of another."""
 
-from functools import cache
+from functools import partial
 
 import click
 
@@ -10,44 +10,14 @@ from larq_igp.cli.options import INTEGERS, SHAPE
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 
-def stopwatch(
-    like: str, *, input_shape, num_classes: int, engine: str | None, threads: int, runs: int
-):
-    """Return what measures networks with random weights on this host, in milliseconds, each in
-    turns with the network ``like``.
+def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
+    """Say on standard error what was measured."""
+    from larq_igp.search.candidates import title_of
 
-    The latency of ``like`` is measured once; another's is that times the ratio of the two, so that
-    a busy moment decides nothing.
-    """
-    import larq_igp
-    from larq_igp.architectures import get_spec
-    from larq_igp.deploy.benchmark import median_ms_in_turns
-    from larq_igp.deploy.convert import convert
-    from larq_igp.deploy.engines import open_engine
-    from larq_igp.search.design import title_of
-
-    def invocation(spec):
-        content = convert(larq_igp.build(spec, input_shape=input_shape, num_classes=num_classes))
-        return open_engine(content, threads=threads, engine=engine).invoke
-
-    reference = invocation(get_spec(like))
-    (reference_ms,) = median_ms_in_turns([reference], runs=runs)
-
-    @cache
-    def measure(spec) -> float:
-        if spec == get_spec(like):
-            return reference_ms
-        other_ms, beside_ms = median_ms_in_turns([invocation(spec), reference], runs=runs)
-        latency_ms = reference_ms * other_ms / beside_ms
-        blocks = ",".join(map(str, spec.blocks))
-        click.echo(
-            f"{title_of(spec)}, blocks {blocks}: {latency_ms:.2f} ms ({other_ms / beside_ms:.2f} "
-            f"of {like})",
-            err=True,
-        )
-        return latency_ms
-
-    return measure
+    blocks = ",".join(map(str, spec.blocks))
+    click.echo(
+        f"{title_of(spec)}, blocks {blocks}: {latency_ms:.2f} ms ({ratio:.2f} of {like})", err=True
+    )
 
 
 @click.command(short_help="Find networks within the budget of another.")
@@ -126,11 +96,14 @@ def design(
     shape = {"input_shape": input_shape, "num_classes": num_classes}
     with progress_on_stderr(as_json):
         from larq_igp.search import design as designs
-        from larq_igp.search.design import width_of
+        from larq_igp.search.latency import stopwatch
+        from larq_igp.search.widths import width_of
 
         measure = None
         if "latency" in budgets:
-            measure = stopwatch(like, **shape, engine=engine, threads=threads, runs=runs)
+            measure = stopwatch(
+                like, **shape, engine=engine, threads=threads, runs=runs, tell=partial(_tell, like)
+            )
         reference, found = designs.design(
             like,
             family,

@@ -8,7 +8,8 @@ channels: ``(N, H, W, C) -> (N, H, W, C + g)``.
 
 from larq_igp.architectures.spec import DenseNetSpec, fractal_depth
 from larq_igp.keras2 import tf
-from larq_igp.models.layers import Quantization, Tensor, add, float_conv, norm, quant_conv, relu
+from larq_igp.models.layers import Tensor, add, float_conv, norm, quant_conv, relu
+from larq_igp.models.quantization import Quantization
 
 
 def norm_conv(x: Tensor, *, filters: int, quantization: Quantization, name: str) -> Tensor:
@@ -17,9 +18,8 @@ def norm_conv(x: Tensor, *, filters: int, quantization: Quantization, name: str)
 
 
 def transition(x: Tensor, *, filters: int, name: str) -> Tensor:
-    """Halve resolution, set channels:
+    """BatchNorm -> MaxPool 2x2/2 -> ReLU -> Conv 1x1, which sets the channels.
 
-    BatchNorm -> MaxPool -> ReLU -> Conv 1x1,
     ``(N, H, W, C) -> (N, ceil(H/2), ceil(W/2), filters)``.
     """
     x = norm(x, name=name)

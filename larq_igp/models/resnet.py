@@ -8,7 +8,8 @@ the channels.
 
 from larq_igp.architectures.spec import ResNetSpec, fractal_depth
 from larq_igp.keras2 import tf
-from larq_igp.models.layers import Quantization, Tensor, add, float_conv, mean, norm, quant_conv
+from larq_igp.models.layers import Tensor, add, float_conv, mean, norm, quant_conv
+from larq_igp.models.quantization import Quantization
 
 
 def conv_norm(
@@ -22,7 +23,7 @@ def conv_norm(
 
 
 def transition(x: Tensor, *, filters: int, name: str) -> Tensor:
-    """Halve the resolution in full precision:
+    """AvgPool 2x2/2 -> Conv 1x1 -> BatchNorm, in full precision.
 
     ``(N, H, W, C) -> (N, ceil(H/2), ceil(W/2), filters)``.
     """
@@ -136,7 +137,7 @@ def pair_stages(x: Tensor, *, spec: ResNetSpec, quantization: Quantization) -> T
 
 
 def resnet_body(x: Tensor, *, spec: ResNetSpec, quantization: Quantization) -> Tensor:
-    """Run everything between stem and head:
+    """Run everything between stem and head.
 
     ``(N, H, W, w) -> (N, H/2^(S-1), W/2^(S-1), w * 2^(S-1))`` for S stages.
     """

@@ -7,7 +7,9 @@ import larq_igp
 from larq_igp.analysis.paths import gradient_paths
 from larq_igp.architectures import ZOO, get_spec
 from larq_igp.architectures.accounting import binary_conv_shapes, closed_form
-from larq_igp.search.design import DesignError, design, unfilled
+from larq_igp.search.budget import DesignError
+from larq_igp.search.candidates import unfilled
+from larq_igp.search.design import design
 
 LIKE_TINY = ["design", "--like", "bireal_resnet_tiny", "--family", "igp_resnet", "--columns", "2"]
 
@@ -18,6 +20,16 @@ def test_finds_the_papers_networks():
         _, found = design("bireal_resnet18_64", "igp_resnet", columns=columns, blocks=(1, 1, 1, 1))
         assert [candidate.network for candidate in found] == [name]
         assert found[0].parameters == {}
+
+
+@pytest.mark.parametrize(
+    "like, found",
+    [("binary_densenet51_32", "igp_densenet51_53"), ("binary_densenet69_32", "igp_densenet69_48")],
+)
+def test_finds_the_papers_densenets(like, found):
+    blocks = ZOO[found].blocks
+    _, (candidate,) = design(like, "igp_densenet", columns=2, blocks=blocks)
+    assert (candidate.network, candidate.parameters) == (found, {})
 
 
 def test_finds_one_that_is_better_in_everything():

@@ -1,14 +1,12 @@
 """From a recipe's network to a Keras model: this package's own, or larq-zoo's for comparison."""
 
-from collections.abc import Callable
-
-from larq_igp.architectures import UnknownNetworkError
-from larq_igp.architectures.zoo import closest
-from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.models import build
+from larq_igp.models.larq_zoo import build_larq_zoo, larq_zoo_models
 from larq_igp.training.fit.precision import computing_in
 from larq_igp.training.recipe import LARQ_ZOO, Recipe
+
+__all__ = ["build_network", "larq_zoo_models"]
 
 
 def build_network(
@@ -35,38 +33,11 @@ def build_network(
     """
     with computing_in(precision):
         if recipe.is_larq_zoo:
-            return _build_larq_zoo(recipe.network, input_shape, num_classes)
+            name = recipe.network.removeprefix(LARQ_ZOO)
+            return build_larq_zoo(name, input_shape=input_shape, num_classes=num_classes)
         return build(
             recipe.network,
             input_shape=input_shape,
             num_classes=num_classes,
             **recipe.build_options(),
         )
-
-
-def larq_zoo_models() -> dict[str, Callable]:
-    """Return the functions of larq-zoo that build a model, by name."""
-    import larq_zoo as lqz
-
-    return {
-        name: getattr(part, name)
-        for part in (lqz.literature, lqz.sota)
-        for name in dir(part)
-        if name[0].isupper() and callable(getattr(part, name))
-    }
-
-
-def _build_larq_zoo(
-    network: str, input_shape: tuple[int, int, int], num_classes: int
-) -> "tf.keras.Model":
-    name, models = network.removeprefix(LARQ_ZOO), larq_zoo_models()
-    if name not in models:
-        hint = closest(name, list(models)) or f"It has {', '.join(models)}. "
-        raise UnknownNetworkError(f"larq-zoo has no model {name!r}. {hint}".rstrip())
-    try:
-        return models[name](input_shape=input_shape, num_classes=num_classes, weights=None)
-    except ValueError as error:
-        shape = "x".join(map(str, input_shape))
-        raise UserError(
-            f"{network} cannot be built for images of {shape}: {str(error).strip().splitlines()[0]}"
-        ) from error
