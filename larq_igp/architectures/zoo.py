@@ -179,27 +179,3 @@ def _with_shares_kept(spec: DenseNetSpec, parameters: dict[str, Any]) -> DenseNe
     checked = dataclasses.replace(spec, **parameters, transition_filters=(1,) * transitions)
     widths = filters_by_share(checked.stem_filters, checked.stage_growths, spec.transition_shares)
     return dataclasses.replace(checked, transition_filters=widths)
-
-
-def written_out(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a request with the transition widths that follow from them.
-
-    What is stored says its widths, so that it stays the same network if the rule changes.
-    """
-    spec = get_spec(name, **parameters)
-    if not isinstance(spec, DenseNetSpec) or spec == ZOO[name]:
-        return parameters
-    others = {key: value for key, value in parameters.items() if key not in WIDTHS}
-    return others | {"transition_filters": spec.transition_filters}
-
-
-def parameters_of_0_1_0(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that version 0.1.0 stored, as they were meant.
-
-    Its DenseNets kept the named network's transition widths whatever else was replaced.
-    """
-    row = ZOO.get(name)
-    if not isinstance(row, DenseNetSpec) or any(key in parameters for key in WIDTHS):
-        return parameters
-    is_named = all(getattr(row, key, None) == value for key, value in parameters.items())
-    return parameters if is_named else parameters | {"transition_filters": row.transition_filters}

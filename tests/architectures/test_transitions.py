@@ -10,7 +10,7 @@ from larq_igp import models
 from larq_igp.architectures import ZOO, DenseNetSpec, get_spec
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.architectures.transitions import filters_by_share, reduced_filters
-from larq_igp.architectures.zoo import parameters_of_0_1_0, replace_parameters, written_out
+from larq_igp.architectures.zoo import replace_parameters
 from larq_igp.search.design import design
 from larq_igp.training.recipe import Recipe
 
@@ -164,28 +164,3 @@ def test_a_specification_that_is_replaced_follows_the_rule_too():
     )
     assert replace_parameters(spec) == spec  # 9 of 64 + 8 channels pass, then 10 of 64 + 16
     assert replace_parameters(spec, growth_rate=16).transition_filters == (10,)
-
-
-def test_what_is_stored_says_its_widths():
-    stored = written_out("binary_densenet51_32", dict(SMALL_DENSENET))
-    assert stored == {**SMALL_DENSENET, "transition_filters": (28, 13, 9)}
-    rates = {"reduction": (2.0, 2.0, 2.0)}
-    assert written_out("binary_densenet51_32", rates) == {"transition_filters": (224, 320, 352)}
-    assert written_out("binary_densenet51_32", {}) == {}
-    assert written_out("igp_resnet_tiny", {"filters": 4}) == {"filters": 4}
-
-
-def test_what_0_1_0_stored_is_the_network_that_it_trained():
-    """Its DenseNets kept the widths of the named network: 168,942 parameters for this one."""
-    meant = parameters_of_0_1_0("binary_densenet51_32", dict(SMALL_DENSENET))
-    spec = get_spec("binary_densenet51_32", **meant)
-    assert closed_form(spec, input_shape=(32, 32, 3), num_classes=10).parameters == 168_942
-    assert spec.transition_filters == (172, 208, 266)
-    for name, parameters in (
-        ("binary_densenet51_32", {}),
-        ("binary_densenet51_32", {"growth_rate": 8, "transition_filters": (1, 2, 3)}),
-        ("binary_densenet51_32", {"growth_rate": 8, "reduction": (2.0, 2.0, 2.0)}),
-        ("igp_resnet_tiny", {"filters": 4}),
-        ("larq_zoo:BiRealNet", {}),
-    ):
-        assert parameters_of_0_1_0(name, parameters) == parameters
