@@ -1,6 +1,5 @@
 """``train``."""
 
-from itertools import count
 from pathlib import Path
 
 import click
@@ -10,16 +9,6 @@ from larq_igp.cli.options import complete_source, download_option, option_names,
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
 from larq_igp.terminal import long_command
-
-
-def free_run_dir(network: str, dataset: str) -> Path:
-    """Return the first of ``runs/NETWORK-DATASET``, ``...-2``, ``...-3`` that does not exist."""
-    base = Path("runs") / f"{network}-{dataset}"
-    names = (
-        base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1)
-    )
-    return next(path for path in names if not path.exists())
-
 
 SAME_COMMAND = "(here)"
 """What ``--resume`` without a folder stands for: that of the same command."""
@@ -33,8 +22,8 @@ run_options = stack(
         metavar="[RUN_DIR]",
         is_flag=False,
         flag_value=SAME_COMMAND,
-        help="Go on with the run in RUN_DIR, by its own recipe. Without RUN_DIR: with "
-        "the run of this same command, or start it.",
+        help="Go on with the run in RUN_DIR, by its own recipe; --data-dir says where its data lie "
+        "now. Without RUN_DIR: with the run of this same command, or start it.",
     ),
     click.option(
         "--dry-run",
@@ -67,32 +56,22 @@ run_options = stack(
 )
 
 
-def run_name(network: str) -> str:
-    """Return what a run of this network, or of this recipe file, is called:
-
-    a name that can be a folder's.
+def resumed_folder(named: bool, run_dir: str | None, resume: str) -> str | None:
+    """Return the folder that ``--resume`` means; None is the usual one of a network that is
+    named.
     """
-    return Path(network).stem if network.endswith(".toml") else network.replace(":", "_")
-
-
-def resumed_folder(
-    network: str | None, dataset: str | None, run_dir: str | None, resume: str
-) -> Path:
-    """Return the folder that ``--resume`` means."""
     if resume != SAME_COMMAND:
         if run_dir and Path(run_dir) != Path(resume):
             raise Refusal(
                 f"--resume {resume} and --run-dir {run_dir} name two folders: give one of them."
             )
-        return Path(resume)
-    if run_dir:
-        return Path(run_dir)
-    if network is None:
+        return resume
+    if run_dir is None and not named:
         raise Refusal(
             "--resume needs a run directory, or the command that started the run: `larq-igp train "
             "--resume RUN_DIR`."
         )
-    return Path("runs") / f"{network}-{dataset}"
+    return run_dir
 
 
 @click.command(short_help="Train a network and measure it; go on with a run.")
@@ -144,27 +123,23 @@ def train(
             "name a network, like `larq-igp train igp_resnet_tiny`, or a run to go on with: "
             "--resume RUN_DIR."
         )
-    if network is None and (given := typed(options)):
+    if network is None and (given := typed(options | {"data_dir": None})):
         raise Refusal(
             f"--resume takes the recipe from the run: leave out {option_names(given)}, or name the "
             "network too."
         )
     with long_command(), progress_on_stderr(as_json):
         from larq_igp.training.fit.signals import StoppedError
+        from larq_igp.training.train import default_run_dir, recipe_of_run, run_name
 
         if network is None:
-            from larq_igp.training.run.directory import open_run
-
-            folder = resumed_folder(None, None, run_dir, resume)
-            recipe = open_run(folder).recipe
+            folder = resumed_folder(False, run_dir, resume)
+            recipe = recipe_of_run(folder, options["data_dir"])
         else:
-            recipe = typed_recipe(network, options)
-            if resume is not None:
-                folder = resumed_folder(run_name(network), recipe.dataset, run_dir, resume)
-            else:
-                folder = (
-                    Path(run_dir) if run_dir else free_run_dir(run_name(network), recipe.dataset)
-                )
+            recipe, goes_on = typed_recipe(network, options), resume is not None
+            folder = resumed_folder(True, run_dir, resume) if goes_on else run_dir
+            name = run_name(network)
+            folder = folder or default_run_dir(name, recipe.dataset, resume=goes_on)
         try:
             if dry_run:
                 from larq_igp.training.fit.dry_run import dry_run as try_out

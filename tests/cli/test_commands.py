@@ -137,12 +137,13 @@ def test_train_writes_only_json_on_standard_output(tmp_path):
 
 
 def test_run_directories_are_numbered(tmp_path, monkeypatch):
-    from larq_igp.cli.train import free_run_dir
+    from larq_igp.training.train import default_run_dir
 
     monkeypatch.chdir(tmp_path)
-    assert str(free_run_dir("net", "digits")) == "runs/net-digits"
+    assert str(default_run_dir("net", "digits")) == "runs/net-digits"
     (tmp_path / "runs" / "net-digits").mkdir(parents=True)
-    assert str(free_run_dir("net", "digits")) == "runs/net-digits-2"
+    assert str(default_run_dir("net", "digits")) == "runs/net-digits-2"
+    assert str(default_run_dir("net", "digits", resume=True)) == "runs/net-digits"
 
 
 def test_evaluate_a_run_and_its_file(run_dir, converted, igp):
