@@ -3,6 +3,7 @@ import json
 import pytest
 
 from larq_igp.architectures import UnknownNetworkError
+from larq_igp.architectures.accounting import closed_form
 from larq_igp.errors import UserError
 from larq_igp.training.fit.schedules import learning_rate_schedule, total_steps
 from larq_igp.training.recipe import NewerRecipeError, Recipe, RecipeError, make_recipe
@@ -324,3 +325,20 @@ def test_larq_zoo_takes_no_options_of_ours():
         Recipe(network="larq_zoo:BiRealNet", bits=2)
     with pytest.raises(RecipeError, match="teacher = twin is for this package's networks"):
         Recipe(network="larq_zoo:BiRealNet", teacher="twin")
+
+
+def test_a_densenet_of_version_0_1_0_is_the_network_that_it_trained():
+    """It kept the widths of the named network's transitions: 168,942 parameters for this one."""
+    asked = {"growth_rate": 8, "blocks": (1, 1, 1, 1)}
+    old = Recipe.from_json({"network": "binary_densenet51_32", "parameters": asked})
+    assert old.parameters == {**asked, "transition_filters": (172, 208, 266)}
+    counts = closed_form(old.spec, input_shape=(32, 32, 3), num_classes=10)
+    assert counts.parameters == 168_942
+    now = Recipe(network="binary_densenet51_32", parameters=asked).resolved((32, 32, 3))
+    assert now.parameters["transition_filters"] == (28, 13, 9)
+    assert Recipe.from_json(json.loads(json.dumps(now.to_json()))) == now
+    rates = {"reduction": (2.0, 2.0, 2.0)}
+    assert (
+        Recipe(network="binary_densenet51_32", parameters=rates).resolved((32, 32, 3)).parameters
+        == rates
+    )
