@@ -31,11 +31,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        _to_disk(
-            temporary
-        )  # before it has its name: after a loss of power a name stands for what was written
+        # Before it has its name: after a loss of power a name stands for what was written.
+        _to_disk(temporary)
         temporary.replace(path)
-        _to_disk(path.parent)
+        if os.name == "posix":  # Windows opens no folders
+            _to_disk(path.parent)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:

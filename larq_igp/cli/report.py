@@ -35,7 +35,7 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
     Without a run it shows the paper's rows and the networks.
     """
     with progress_on_stderr(as_json):
-        import larq_igp
+        from larq_igp.architectures import get_spec
         from larq_igp.files import check_writable, write_atomically
         from larq_igp.report.collect import collect
         from larq_igp.report.page import render
@@ -43,7 +43,7 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
 
         require("plotly", *["matplotlib"] * bool(png_dir))
         check_writable(output)
-        larq_igp.get_spec(network)  # a mistyped name is refused even if runs make it unnecessary
+        get_spec(network)  # a mistyped name is refused even if runs make it unnecessary
         sections = collect(runs, latencies=latencies, network=network)
         content = render(title, sections).encode()
         charts = [chart for section in sections for chart in section.charts]

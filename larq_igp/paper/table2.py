@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-import larq_igp
 from larq_igp.analysis.blocks import find_blocks
 from larq_igp.analysis.paths import PathClass, gradient_paths
 from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec
 from larq_igp.errors import UserError
 from larq_igp.graph import Graph, read_graph
+from larq_igp.models import build
 from larq_igp.paper.table import Table
 
 WIDTH, GROWTH, STEM = 64, 32, 64
@@ -99,7 +99,7 @@ def symbolic(path: PathClass, graph: Graph, symbol: str) -> str:
 def table2_rows() -> Iterator[tuple]:
     """Build each block and yield its row."""
     for row in ROWS:
-        graph = read_graph(larq_igp.build(row.spec))
+        graph = read_graph(build(row.spec))
         blocks = find_blocks(graph)
         paths = gradient_paths(graph, blocks[0].source, blocks[-1].target, k=8)
         by_length: dict[int, list[str]] = {}

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import larq_igp
 from larq_igp.analysis.blocks import find_blocks
 from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures import ZOO
@@ -23,6 +22,7 @@ from larq_igp.errors import UserError
 from larq_igp.files import read_json
 from larq_igp.graph import read_graph
 from larq_igp.keras2 import tf
+from larq_igp.models import build
 from larq_igp.models.build import IMAGENET_SHAPE
 from larq_igp.paper.table3 import TABLE3
 from larq_igp.report.charts import Chart, Series, block_chart, error_chart
@@ -242,7 +242,7 @@ def blocks_section() -> Section:
     """The blocks of four families with their gradient paths."""
     charts = []
     for name in BLOCKS:
-        graph = read_graph(larq_igp.build(name, input_shape=(32, 32, 3)))
+        graph = read_graph(build(name, input_shape=(32, 32, 3)))
         title = name.removesuffix("_tiny").replace("_", " ")
         charts.append(
             block_chart(graph, find_blocks(graph)[0], f"block-{title.replace(' ', '-')}", title)
@@ -430,7 +430,7 @@ def collect(
         if each.metrics:
             sections.append(mistakes_section(each))
     if not facts:
-        model = larq_igp.build(network)
+        model = build(network)
         sections.append(
             layers_section(
                 network, model, timed.get(identity(asdict(ZOO[network]), 1, IMAGENET_SHAPE))
