@@ -17,7 +17,7 @@ import larq_igp
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "larq_igp"
 SMALL = "errors versions packages terminal files keras2"
-TRAINING = "training.recipe training.run training.cluster training.fit"
+TRAINING = "training.recipe training.run training.cluster training.fit training.train"
 BELOW_TRAINING = f"{SMALL} architectures models graph data"
 BELOW_INFERENCE = f"{BELOW_TRAINING} analysis {TRAINING} deploy"
 FLOORS = {
@@ -36,6 +36,7 @@ FLOORS = {
     "training.run": f"{BELOW_TRAINING} training.recipe",
     "training.cluster": SMALL,
     "training.fit": f"{BELOW_TRAINING} training.recipe training.run training.cluster",
+    "training.train": f"{SMALL} training.recipe training.run training.fit",
     "deploy": BELOW_TRAINING,
     "inference": BELOW_INFERENCE,
     "paper": f"{BELOW_INFERENCE} inference",

@@ -128,10 +128,10 @@ def block_paths(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[int, ...
     Of a DenseNet without columns, whose blocks are single layers, the first two blocks count as
     one.
     """
-    import larq_igp
     from larq_igp.analysis.blocks import find_blocks
     from larq_igp.analysis.paths import gradient_paths
     from larq_igp.graph import read_graph
+    from larq_igp.models import build
 
     first: dict[str, Any] = {"blocks": (1,)}
     if isinstance(spec, DenseNetSpec):
@@ -140,6 +140,6 @@ def block_paths(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[int, ...
             "transition_filters": (),
         }
     one_stage = dataclasses.replace(spec, **first)
-    graph = read_graph(larq_igp.build(one_stage, input_shape=input_shape))
+    graph = read_graph(build(one_stage, input_shape=input_shape))
     found = find_blocks(graph)
     return gradient_paths(graph, found[0].source, found[-1].target).costs

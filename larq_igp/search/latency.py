@@ -35,13 +35,13 @@ def stopwatch(
         tell: called with each network that was measured, its latency in milliseconds, and the
             ratio of that to the latency of ``like``.
     """
-    import larq_igp
     from larq_igp.deploy.benchmark import median_ms_in_turns
     from larq_igp.deploy.convert import convert
     from larq_igp.deploy.engines import open_engine
+    from larq_igp.models import build
 
     def invocation(spec: Spec) -> Callable[[], None]:
-        content = convert(larq_igp.build(spec, input_shape=input_shape, num_classes=num_classes))
+        content = convert(build(spec, input_shape=input_shape, num_classes=num_classes))
         return open_engine(content, threads=threads, engine=engine).invoke
 
     reference = invocation(get_spec(like))
