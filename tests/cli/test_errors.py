@@ -85,10 +85,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
         (["convert", "igp_resnet_tiny", "-o", "net.json"], "must end in .tflite"),
         (["report", "-o", "none/page.html"], "the folder none does not exist"),
         (["report", "-o", "."], "it is a folder"),
-        (
-            ["report", "-o", "page.html", "--network", "igp_resnet41_84"],
-            "Did you mean igp_resnet41_48",
-        ),
+        (["report", "igp_resnet41_84", "-o", "page.html"], "Did you mean igp_resnet41_48"),
         (
             ["gradients", "igp_resnet_tiny", "--plot", "none/noise.png"],
             "the folder none does not exist",

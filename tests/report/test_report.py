@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from larq_igp.report.charts import error_chart, pareto_front
-from larq_igp.report.collect import read_latencies
+from larq_igp.report.latencies import read_latencies
 from tests.report.browser import chromium, open_page
 
 PHONE, DESK = (390, 844), (1280, 900)
@@ -90,7 +90,7 @@ def test_browser_draws_it_without_a_word(page, size):
 
 
 def test_no_run_at_all(igp, tmp_path):
-    result = igp("report", "-o", tmp_path / "empty.html", "--network", "igp_resnet_tiny")
+    result = igp("report", "-o", tmp_path / "empty.html")
     assert result.exit_code == 0
     text = (tmp_path / "empty.html").read_text()
     assert "No run was given" in text
@@ -150,15 +150,7 @@ def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
 
 def test_a_folder_for_pictures_that_cannot_be_leaves_nothing(refused, tmp_path):
     (tmp_path / "taken").write_text("")
-    refused(
-        "report",
-        "-o",
-        tmp_path / "a.html",
-        "--network",
-        "igp_resnet_tiny",
-        "--png",
-        tmp_path / "taken",
-    )
+    refused("report", "-o", tmp_path / "a.html", "--png", tmp_path / "taken")
     assert not (tmp_path / "a.html").exists()
 
 
