@@ -1,9 +1,15 @@
 """Checkpoints on disk: written whole, checked by their SHA-256 when they are read, the last two
 kept.
 
-A file is one line of JSON, ``{"state": {...}, "arrays": [[name, dtype, shape], ...]}``, the bytes
-of the arrays in that order (little-endian, row-major), and the 32 bytes of the SHA-256 of all that
-stands before them.
+A file is a safetensors file, which other tools can open. Three things that safetensors lacks are
+kept in its metadata:
+
+sha256     of the whole file, this field itself counted as zeros; safetensors has no checksum
+order      the names of the tensors in their order; safetensors sorts them
+bfloat16   names of tensors that are stored as their bits, uint16: safetensors has the type, but
+           its reader for NumPy does not
+
+and ``state``, the plain values of the run as JSON.
 """
 
 import hashlib
@@ -13,18 +19,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
+from larq_igp.training.run.checkpoint_of_0_1_0 import SUFFIX as OLD_SUFFIX
+from larq_igp.training.run.checkpoint_of_0_1_0 import read as read_old
+from larq_igp.training.run.format import check_format
 
 KEPT = 2
-DIGEST_BYTES = hashlib.sha256().digest_size
-CHUNK_BYTES = 1 << 24
+SUFFIX = ".safetensors"
+NO_DIGEST = "0" * 64
 TEMPORARY = {
     ".step",
     ".best.weights",
     ".last.weights",
+    ".initial.weights",
     ".history",
     ".layers",
     ".metrics",
@@ -57,12 +70,13 @@ class Checkpoint:
 
 def checkpoint_path(folder: Path, step: int) -> Path:
     """Return the file of a step."""
-    return folder / f"step-{step:012d}.ckpt"
+    return folder / f"step-{step:012d}{SUFFIX}"
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the files, the newest first."""
-    return sorted(folder.glob("step-*.ckpt"), reverse=True)
+    found = [path for suffix in (SUFFIX, OLD_SUFFIX) for path in folder.glob(f"step-*{suffix}")]
+    return sorted(found, reverse=True)
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -72,21 +86,11 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         CheckpointError: if it cannot be written; those before it are left as they are.
     """
     path = checkpoint_path(folder, checkpoint.state["step"])
-    arrays = {name: np.asarray(array) for name, array in checkpoint.arrays.items()}
-    listing = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
-    header = (
-        json.dumps({"state": checkpoint.state, "arrays": listing}, allow_nan=False).encode() + b"\n"
-    )
+    parts = to_bytes(checkpoint)
     try:
         folder.mkdir(exist_ok=True)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            digest = hashlib.sha256(header)
-            file.write(header)
-            for array in arrays.values():
-                data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-                digest.update(data)
-                file.write(data)
-            file.write(digest.digest())
+            file.writelines(parts)
     except (OSError, UserError) as error:
         good = [kept.name for kept in list_checkpoints(folder)]
         rest = f"The last good one is {good[0]}." if good else "There is none before it."
@@ -96,32 +100,76 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     return path
 
 
+def to_bytes(checkpoint: Checkpoint) -> list[bytes | memoryview]:
+    """Return the content of a file, in parts."""
+    arrays = {name: np.asarray(each, order="C") for name, each in checkpoint.arrays.items()}
+    half = [name for name, each in arrays.items() if each.dtype == ml_dtypes.bfloat16]
+    metadata = {
+        "state": json.dumps(checkpoint.state, allow_nan=False),
+        "order": json.dumps(list(arrays)),
+        "bfloat16": json.dumps(half),
+        "sha256": NO_DIGEST,
+    }
+    data = save(arrays | {name: arrays[name].view(np.uint16) for name in half}, metadata)
+    at, whole = _place_of_digest(data), memoryview(data)
+    digest = hashlib.sha256(data).hexdigest().encode()
+    return [whole[:at], digest, whole[at + len(digest) :]]
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+    """Read a checkpoint of this or an earlier version.
 
     Raises:
         TornCheckpointError: if a single bit of it is not what was written.
+        LaterFormatError: if a later version wrote it.
     """
     try:
-        size = path.stat().st_size - DIGEST_BYTES
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            left = size
-            while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
-                digest.update(chunk)
-                left -= len(chunk)
-            if size <= 0 or file.read() != digest.digest():
-                raise TornCheckpointError(f"{path} is damaged: its checksum is wrong.")
-            file.seek(0)
-            header = json.loads(file.readline())
-            arrays = {}
-            for name, dtype, shape in header["arrays"]:
-                dtype = np.dtype(dtype)
-                data = file.read(dtype.itemsize * int(np.prod(shape, dtype=np.int64)))
-                arrays[name] = np.frombuffer(data, dtype).reshape(shape)
+        if path.suffix == OLD_SUFFIX:
+            checkpoint = Checkpoint(*read_old(path))
+        else:
+            checkpoint = from_bytes(path.read_bytes())
     except OSError as error:
         raise TornCheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    return Checkpoint(header["state"], arrays)
+    except (ValueError, KeyError, SafetensorError) as error:
+        raise TornCheckpointError(f"{path} is damaged: its checksum is wrong.") from error
+    check_format(checkpoint.state.get("format", 1), path)
+    return checkpoint
+
+
+def from_bytes(data: bytes) -> Checkpoint:
+    """Return what ``to_bytes`` was given.
+
+    Raises:
+        ValueError: if a single bit is another.
+    """
+    at = _place_of_digest(data)
+    end = at + len(NO_DIGEST)
+    digest = hashlib.sha256(memoryview(data)[:at])
+    digest.update(NO_DIGEST.encode())
+    digest.update(memoryview(data)[end:])
+    if data[at:end] != digest.hexdigest().encode():
+        raise ValueError("sha256")
+    metadata = json.loads(_header(data))["__metadata__"]
+    stored = load(data)
+    for name in json.loads(metadata["bfloat16"]):
+        stored[name] = stored[name].view(ml_dtypes.bfloat16)
+    arrays = {name: stored[name] for name in json.loads(metadata["order"])}
+    return Checkpoint(json.loads(metadata["state"]), arrays)
+
+
+def _header(data: bytes) -> bytes:
+    """Return the JSON that a safetensors file begins with, after its length in eight bytes."""
+    return data[8 : 8 + int.from_bytes(data[:8], "little")]
+
+
+def _place_of_digest(data: bytes) -> int:
+    """Return where the digest stands: quotes within the other texts are escaped.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    key = b'"sha256":"'
+    return 8 + _header(data).index(key) + len(key)
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:

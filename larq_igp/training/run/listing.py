@@ -14,9 +14,10 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
     name.
 
     Returns:
-        rows with ``run``, ``state`` (``running``, ``interrupted``, ``finished``, ``failed`` or
-        ``damaged``), ``network``, ``dataset``, ``epoch``, ``epochs``, ``best_validation_top1`` and
-        ``test_top1`` (shares from 0 to 1) and ``note``; what is not known is None.
+        rows with ``run``, ``state`` (``running``, ``interrupted``, ``finished``, ``failed``,
+        ``damaged``, or ``unknown`` for one of another user that is not finished), ``network``,
+        ``dataset``, ``epoch``, ``epochs``, ``best_validation_top1`` and ``test_top1`` (shares from
+        0 to 1) and ``note``; what is not known is None.
     """
     if (folder / CONFIG).is_file():
         return [describe(folder)]
@@ -47,10 +48,9 @@ def describe(run: Path) -> dict[str, Any]:
         row["note"] = status.get("reason")
         if metrics:
             row["state"] = "finished"
-        elif is_locked(run):
-            row["state"] = "running"
         else:
-            row["state"] = "failed" if status.get("state") == "failed" else "interrupted"
+            stopped = "failed" if status.get("state") == "failed" else "interrupted"
+            row["state"] = {True: "running", False: stopped, None: "unknown"}[is_locked(run)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         row["note"] = f"{type(error).__name__}: {error}"
     return row

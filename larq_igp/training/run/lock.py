@@ -1,19 +1,16 @@
-"""One process trains in a run directory.
+"""One process trains in a run directory: its lock ends with the process, however that ends."""
 
-The lock is the kernel's: it ends with the process that holds it, however that ends.
-"""
-
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from larq_igp.errors import UserError
 from larq_igp.training.run.layout import LOCK
 
-PATIENCE_SECONDS = 1.0
-"""``is_locked`` holds the lock for a moment to try it."""
+PATIENCE_SECONDS, POLL_SECONDS = 1.0, 0.01
+"""``is_locked`` holds the lock for a moment to try it: whoever wants it waits so long."""
 
 
 class LockedError(UserError):
@@ -28,33 +25,31 @@ def locked(folder: Path) -> Iterator[None]:
         LockedError: if another process holds it.
         UserError: if the folder cannot be written.
     """
+    lock = FileLock(folder / LOCK)
     try:
-        file = (folder / LOCK).open("a")
-    except OSError as error:
-        raise UserError(f"{folder / LOCK} cannot be written: {error.strerror}.") from error
-    with file:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not _try_lock(file, fcntl.LOCK_EX):
-            if time.monotonic() > deadline:
-                raise LockedError(
-                    f"another process is training in {folder}: wait for it, or stop it first."
-                )
-            time.sleep(0.02)
+        lock.acquire(timeout=PATIENCE_SECONDS, poll_interval=POLL_SECONDS)
+    except Timeout as error:
+        raise LockedError(
+            f"another process is training in {folder}: wait for it, or stop it first."
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        raise UserError(f"{folder / LOCK} cannot be locked: {error}.") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def is_locked(folder: Path) -> bool:
-    """Return whether a living process trains in a run directory."""
-    try:
-        with (folder / LOCK).open() as file:
-            return not _try_lock(file, fcntl.LOCK_SH)
-    except OSError:
+def is_locked(folder: Path) -> bool | None:
+    """Return whether a living process trains in a run directory; None if that cannot be told, as
+    the lock is another user's: filelock can only ask by taking it.
+    """
+    if not (folder / LOCK).exists():
         return False
-
-
-def _try_lock(file, how: int) -> bool:
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with FileLock(folder / LOCK).acquire(timeout=POLL_SECONDS * 5, poll_interval=POLL_SECONDS):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return None

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import fcntl
 import json
 import os
 import re
@@ -15,8 +14,10 @@ import threading
 import time
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from larq_igp import build
 from larq_igp.errors import UserError
@@ -27,12 +28,14 @@ from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.checkpoint import (
     Checkpoint,
     CheckpointError,
+    TornCheckpointError,
     list_checkpoints,
     read_checkpoint,
     write_checkpoint,
 )
 from larq_igp.training.run.directory import open_run
 from larq_igp.training.run.layout import resume_command, weights_path
+from larq_igp.training.run.listing import describe
 from tests.conftest import HANGS_SECONDS, ROOT
 
 SMALL = ["--filters", "8", "--blocks", "1", "--input-shape", "28,28,1", "--batch-size", "100"]
@@ -270,18 +273,26 @@ def test_checkpoints_come_back_as_they_were(tmp_path):
         "scalar": np.float32(0.1),
         "none": np.zeros((0, 3), np.float32),
         "half": np.arange(3, dtype=np.float16),
+        "brain": np.arange(3).astype(ml_dtypes.bfloat16),
+        "brain scalar": np.asarray(1.5, ml_dtypes.bfloat16),
+        "signs": np.packbits([True, False, True]),
+        "yes": np.bool_(True),
         "steps": np.int64(7),
         "nan": np.array([np.nan, -0.0, np.inf]),
         "strided": np.arange(6).reshape(2, 3).T,
     }
     for step in (1, 2, 3):
-        write_checkpoint(tmp_path, Checkpoint({"step": step, "rows": [{"loss": 0.1}]}, arrays))
+        write_checkpoint(
+            tmp_path,
+            Checkpoint({"step": step, "rows": [{"loss": 0.1, "note": '"sha256":"'}]}, arrays),
+        )
     assert [path.name for path in list_checkpoints(tmp_path)] == [
-        "step-000000000003.ckpt",
-        "step-000000000002.ckpt",
+        "step-000000000003.safetensors",
+        "step-000000000002.safetensors",
     ]
     read = read_checkpoint(list_checkpoints(tmp_path)[0])
-    assert read.state == {"step": 3, "rows": [{"loss": 0.1}]}
+    assert read.state == {"step": 3, "rows": [{"loss": 0.1, "note": '"sha256":"'}]}
+    assert list(read.arrays) == list(arrays)
     for name, array in arrays.items():
         assert read.arrays[name].tobytes() == np.ascontiguousarray(array).tobytes()
         assert (read.arrays[name].dtype, read.arrays[name].shape) == (
@@ -320,16 +331,32 @@ def test_another_recipe_is_refused_with_the_difference(stopped, igp):
     ) == (2, True)
 
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from larq_igp.training.run.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
 def test_a_second_process_is_refused_and_a_dead_one_holds_nothing(stopped, tmp_path, igp):
     run = copy(stopped[0], tmp_path / "run")
-    with (run / "run.lock").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
         result = igp("train", "--resume", run)
         assert (
             result.exit_code,
             f"another process is training in {run}: wait for it" in result.stderr,
         ) == (2, True)
         assert json.loads(igp("runs", tmp_path, "--json").stdout)[0]["state"] == "running"
+    finally:
+        holder.kill()
+        holder.communicate()
     assert json.loads(igp("runs", tmp_path, "--json").stdout)[0]["state"] == "interrupted"
 
 
@@ -460,3 +487,34 @@ def test_a_dry_run_writes_nothing(tmp_path, igp, monkeypatch):
     assert facts["parameters"] == sum(each.size for each in model.get_weights())
     assert facts["images_per_second"] > 0 and facts["loss"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_byte_of_a_checkpoint_is_checked(tmp_path):
+    path = write_checkpoint(tmp_path, Checkpoint({"step": 1}, {"a": np.arange(3.0)}))
+    whole = path.read_bytes()
+    with safe_open(path, framework="np") as file:  # as other tools read it
+        np.testing.assert_array_equal(file.get_tensor("a"), np.arange(3.0))
+    damaged = [
+        whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        for place in range(len(whole))
+    ]
+    for content in [*damaged, whole[:-1], whole + b"\0", b"", whole[:8], bytes(99)]:
+        path.write_bytes(content)
+        with pytest.raises(TornCheckpointError, match="its checksum is wrong"):
+            read_checkpoint(path)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another")
+def test_whether_anothers_run_is_running_cannot_be_told(stopped, tmp_path):
+    run = copy(stopped[0], tmp_path / "run")
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    assert describe(run)["state"] == "interrupted"
+    child = os.fork()  # another user may not be able to start this Python
+    if not child:
+        try:
+            os.setuid(65534)
+            os._exit(describe(run)["state"] != "unknown")
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
