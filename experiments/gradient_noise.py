@@ -21,7 +21,7 @@ from larq_igp.analysis.gradients import correlate, measure_gradients
 from larq_igp.data import load_dataset, train_arrays
 from larq_igp.files import write_atomically
 from larq_igp.report.static import new_figure, save
-from larq_igp.training.fit.history import csv_bytes
+from larq_igp.training.fit.tables import csv_bytes
 from larq_igp.training.fit.train import train
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import open_run

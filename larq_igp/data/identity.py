@@ -46,19 +46,23 @@ class Identity:
     contents: str | None = None
 
     def differences(self, other: "Identity", aspects: Iterable[str] | None = None) -> list[str]:
-        """Return a phrase for each aspect in which this differs from another, like
-        ``the dataset is digits, not cifar10``.
+        """Return a phrase for each aspect in which this differs from another, like ``the data set
+        is digits, not cifar10``. What goes without saying is left out: data sets of two names hold
+        other images, and classes of other names are other files.
 
         Args:
             other: what it is compared with.
             aspects: names of fields; None compares all.
         """
-        found: list[str] = []
+        phrases: dict[str, list[str]] = {}
         for name in EVERYTHING if aspects is None else aspects:
             ours, theirs = getattr(self, name), getattr(other, name)
             if ours is not None and theirs is not None and ours != theirs:
-                found += _PHRASES[name](ours, theirs)
-        return found
+                phrases[name] = _PHRASES[name](ours, theirs)
+        if "dataset" in phrases:
+            return phrases["dataset"]
+        said = [phrase for name in phrases if name not in FILES for phrase in phrases[name]]
+        return said or next((phrases[name] for name in FILES if name in phrases), [])
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict of plain values."""
@@ -89,6 +93,9 @@ class Identity:
 
 EVERYTHING = tuple(each.name for each in fields(Identity))
 """For a run that is resumed, and for its own first stage and twin."""
+
+FILES = ("file_names", "contents")
+"""Fingerprints, which only say that files differ."""
 
 CLASSES = ("class_names",)
 """For a network that is measured on a data set: its answers must mean the labels. The images may be

@@ -5,11 +5,8 @@ a student learns from labels and from what a trained teacher answers.
 
 from typing import Any
 
-from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.fit.losses import distillation_loss
-from larq_igp.training.recipe import Recipe
-from larq_igp.training.run.directory import Run, open_run
 
 
 class Distilled(tf.keras.Model):
@@ -75,39 +72,3 @@ class Distilled(tf.keras.Model):
         """Measure without the teacher."""
         logs = super().test_step(data)
         return {name: value for name, value in logs.items() if name != "distillation"}
-
-
-def open_teacher(recipe: Recipe) -> Run:
-    """Open the run that a recipe names as its teacher.
-
-    Raises:
-        UserError: if it is not a run, or was trained on another data set.
-    """
-    run = open_run(recipe.teacher)
-    if run.recipe.dataset != recipe.dataset:
-        raise UserError(
-            f"teacher {recipe.teacher} was trained on {run.recipe.dataset}, and the student "
-            f"learns {recipe.dataset}."
-        )
-    return run
-
-
-def load_teacher(recipe: Recipe, student: "tf.keras.Model") -> "tf.keras.Model":
-    """Return the teacher that a recipe names, with its best weights, frozen.
-
-    Raises:
-        UserError: if it is not a run with weights, or was trained on other images or classes than
-            the student will be.
-    """
-    teacher = open_teacher(recipe).load_model("best")
-    for what, of_teacher, of_student in (
-        ("takes images of", teacher.input_shape[1:], student.input_shape[1:]),
-        ("tells apart classes:", teacher.output_shape[1:], student.output_shape[1:]),
-    ):
-        if of_teacher != of_student:
-            sizes = ["x".join(map(str, shape)) for shape in (of_teacher, of_student)]
-            raise UserError(
-                f"teacher {recipe.teacher} {what} {sizes[0]}, and the student {sizes[1]}."
-            )
-    teacher.trainable = False
-    return teacher

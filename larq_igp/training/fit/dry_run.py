@@ -8,9 +8,11 @@ from typing import Any
 
 from larq_igp.data import corrupt_images_named, load_dataset, steps_per_epoch, train_indices
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, open_devices
-from larq_igp.training.fit.loop import NonFiniteLossError, distributed_train_batches
+from larq_igp.training.fit.batches import distributed_train_batches
+from larq_igp.training.fit.loop import NonFiniteLossError
+from larq_igp.training.fit.session import build_session
+from larq_igp.training.fit.sources import check_sources
 from larq_igp.training.fit.step import training_step
-from larq_igp.training.fit.train import build_to_fit
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import describe_run
 
@@ -47,13 +49,13 @@ def dry_run(
     steps = steps_per_epoch(images, recipe.batch_size)
     devices.check_batch_size(recipe.batch_size)
     run = describe_run(Path(), recipe, dataset)
-    first = {
-        "first_stage_epochs": 0,
-        "teacher": None if recipe.teacher == TWIN else recipe.teacher,
-    }  # they have runs of their own
-    network, model, _ = build_to_fit(run, dataclasses.replace(recipe, **first), steps, devices)
+    check_sources(run)
+    # A twin and a first stage have runs of their own.
+    teacher = None if recipe.teacher == TWIN else recipe.teacher
+    fitted = dataclasses.replace(recipe, first_stage_epochs=0, teacher=teacher)
+    session = build_session(run, fitted, dataset, steps, devices)
     batches = distributed_train_batches(run, dataset, devices)
-    step = training_step(model, run.preprocessing, devices)
+    step = training_step(session.model, run.preprocessing, devices)
     times, loss = [time.perf_counter()], math.nan
     for number in range(1, 2 + TIMED_STEPS):
         indices = train_indices(
@@ -68,7 +70,7 @@ def dry_run(
         "network": recipe.network,
         "bits": recipe.bits,
         "input_shape": list(run.preprocessing.input_shape),
-        "parameters": network.count_params(),
+        "parameters": session.network.count_params(),
         "dataset": dataset.name,
         "train_images": images,
         "steps_per_epoch": steps,

@@ -1,33 +1,18 @@
-"""The progress bar:
-
-where the epoch stands, images per second, and the time that the whole run still takes.
+"""Progress of a run: on a terminal a bar with images per second and the time that the whole run
+still takes, elsewhere a line an epoch.
 """
 
 import sys
-import time
+
+from tqdm import tqdm
 
 REFRESH_SECONDS = 0.2
-BAR = 20
-SMOOTHING = 0.9
-
-
-def duration(seconds: float) -> str:
-    """Format seconds: ``42 s``, ``3:05 min``, ``2:07 h``, ``1 d 3 h``."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60}:{seconds % 60:02d} min"
-    if seconds < 86400:
-        return f"{seconds // 3600}:{seconds % 3600 // 60:02d} h"
-    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+BAR = "{desc} {percentage:3.0f}%|{bar:20}| {rate_fmt}, {remaining} left{postfix}"
+SHOWN = ("loss", "top1", "distillation", "val_loss", "val_top1")
 
 
 class Progress:
-    """Prints on standard output.
-
-    On a terminal the line is rewritten; elsewhere there is one line an epoch.
-    """
+    """Prints on standard output."""
 
     def __init__(self, *, verbose: int, epochs: int, steps: int, batch_size: int, step: int = 0):
         """Prepare.
@@ -39,62 +24,45 @@ class Progress:
             batch_size: images in a step.
             step: of the run, where it starts in this process.
         """
-        self._lines, self._bar = verbose > 0, verbose == 1 and sys.stdout.isatty()
-        self._epochs, self._steps, self._batch_size = epochs, steps, batch_size
-        self._rate: float | None = None  # steps per second
-        self._last_time, self._last_step = time.perf_counter(), step
-        self._shown = 0.0
-
-    def restart_clock(self, step: int) -> None:
-        """Leave out of the rate what was no step."""
-        self._last_time, self._last_step = time.perf_counter(), step
+        self._lines, self._epochs, self._steps = verbose > 0, epochs, steps
+        self._bar = tqdm(
+            disable=not (verbose == 1 and sys.stdout.isatty()),
+            total=epochs * steps,
+            initial=step,
+            unit=" images",
+            unit_scale=batch_size,
+            mininterval=REFRESH_SECONDS,
+            bar_format=BAR,
+            leave=False,
+            file=sys.stdout,
+        )
 
     def step(self, step: int, logs: dict[str, float]) -> None:
         """Show a step; ``step`` counts those that are done."""
-        now = time.perf_counter()
-        if now - self._last_time < REFRESH_SECONDS:
-            return
-        rate = (step - self._last_step) / (now - self._last_time)
-        self._rate = rate if self._rate is None else SMOOTHING * self._rate + (1 - SMOOTHING) * rate
-        self._last_time, self._last_step = now, step
-        if not self._bar:
-            return
-        done = step - (step - 1) // self._steps * self._steps
-        bar = "=" * (BAR * done // self._steps)
-        left = (self._epochs * self._steps - step) / self._rate
-        self._print(
-            f"epoch {(step - 1) // self._steps + 1}/{self._epochs} "
-            f"[{bar:<{BAR}}] {done}/{self._steps}, "
-            f"{self._rate * self._batch_size:,.0f} images/s, {duration(left)} left, "
-            f"{_figures(logs)}",
-            end="",
+        self._bar.set_description_str(
+            f"epoch {(step - 1) // self._steps + 1}/{self._epochs}", refresh=False
         )
+        self._bar.set_postfix_str(_figures(logs), refresh=False)
+        self._bar.update()
 
     def epoch(self, row: dict[str, float]) -> None:
         """Show an epoch's row of the history."""
         if not self._lines:
             return
-        figures = _figures(
-            {name: row[name] for name in ("loss", "top1", "val_loss", "val_top1") if name in row}
+        left = (self._epochs - row["epoch"]) * row["seconds"]
+        rest = f", {tqdm.format_interval(left)} left" if left else ""
+        tqdm.write(
+            f"epoch {row['epoch']}/{self._epochs}: {_figures(row)}, "
+            f"{row['images_per_second']:,.0f} images/s, "
+            f"{tqdm.format_interval(row['seconds'])}{rest}",
+            file=sys.stdout,
         )
-        left = (self._epochs - row["epoch"]) * self._steps / self._rate if self._rate else None
-        rest = f", {duration(left)} left" if left else ""
-        self._print(
-            f"epoch {row['epoch']}/{self._epochs}: {figures}, {row['images_per_second']:,.0f} "
-            "images/s, "
-            f"{duration(row['seconds'])}{rest}"
-        )
-
-    def _print(self, text: str, end: str = "\n") -> None:
-        if self._bar:
-            text = f"\r{text}\x1b[K"
-        print(text, end=end, flush=True)
+        sys.stdout.flush()
 
     def close(self) -> None:
-        """End the line."""
-        if self._bar:
-            print("\r\x1b[K", end="", flush=True)
+        """Remove the bar."""
+        self._bar.close()
 
 
 def _figures(logs: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in logs.items() if "top5" not in name)
+    return ", ".join(f"{name} {logs[name]:.4f}" for name in SHOWN if name in logs)

@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from larq_igp.data import Dataset, load_dataset, steps_per_epoch
+from larq_igp.data import load_dataset, steps_per_epoch
+from larq_igp.data.corrupt import CorruptImageError
 from larq_igp.errors import UserError
 from larq_igp.files import write_json
-from larq_igp.keras2 import tf
 from larq_igp.models.build import load_weights
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices
-from larq_igp.training.fit.batchnorm import synchronize_batchnorm
-from larq_igp.training.fit.compile import compile_model
 from larq_igp.training.fit.loop import Loop
 from larq_igp.training.fit.measure import measure
+from larq_igp.training.fit.session import Session, build_session
 from larq_igp.training.fit.signals import StoppedError, StopRequest
-from larq_igp.training.fit.stages import check_sources, prepare
+from larq_igp.training.fit.sources import check_sources, copy_sources, has_initial, has_teacher
+from larq_igp.training.fit.stages import prepare
 from larq_igp.training.recipe import Recipe
-from larq_igp.training.run.checkpoint import Checkpoint, clean, keep_newest, latest_checkpoint
-from larq_igp.training.run.directory import Run, describe_run, make_folder, open_run, write_config
-from larq_igp.training.run.layout import CHECKPOINTS, CONFIG, METRICS, STATUS, weights_path
-from larq_igp.training.run.lock import locked
-from larq_igp.training.run.same_recipe import check_same_recipe
+from larq_igp.training.run.checkpoint import Checkpoint, keep_newest, list_checkpoints
+from larq_igp.training.run.directory import Run, describe_run, open_run
+from larq_igp.training.run.enter import enter_run
+from larq_igp.training.run.layout import CHECKPOINTS, METRICS, STATUS, weights_path
 
 CHECKPOINT_SECONDS = 120.0
 
@@ -71,182 +70,135 @@ def train(recipe: Recipe, run_dir: str | Path, **options) -> dict[str, Any]:
     Raises:
         UserError: if the data set, the run directory, the recipe or the devices cannot be used, or
             the loss becomes non-finite.
-        StoppedError: if SIGTERM or Ctrl-C asked to stop; the run can be gone on with.
+        StoppedError: if a signal asked to stop; the run can be resumed.
     """
     settings = TrainingOptions(**options)
     devices = open_devices(settings.strategy, worker_timeout=settings.worker_timeout)
     with StopRequest() as stop:
-        return _train(recipe, Path(run_dir), settings, devices, stop)
+        return _Training(settings, devices, stop).train(recipe, Path(run_dir))
 
 
-def resume(run_dir: str | Path, **options) -> dict[str, Any]:
-    """Go on with a run by the recipe it was started with; arguments and results as for ``train``.
-
-    Raises:
-        UserError: if the folder holds no run, or its files are damaged.
-    """
-    return train(open_run(run_dir).recipe, run_dir, **{**options, "resume": True})
-
-
-def _train(
-    recipe: Recipe, folder: Path, settings: TrainingOptions, devices: Devices, stop: StopRequest
-) -> dict[str, Any]:
-    # 1. Data, devices and the run directory: everything that can be refused is refused before the
-    # first step.
-    dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=settings.download)
-    recipe = recipe.resolved(dataset.input_shape)
-    steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
-    devices.check_batch_size(recipe.batch_size)
-    run = describe_run(folder, recipe, dataset)
-    if not _finished(run, settings.resume):
-        check_sources(run)
-    with ExitStack() as held:
-        checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)
-        if checkpoint is None and (metrics := _finished(run, settings.resume)):
-            return metrics
-        if settings.announce and devices.is_chief:
-            settings.announce(recipe)
-        try:
-            # 2. What comes first: a teacher, a first stage. On resume, what is finished of them is
-            # not trained again.
-            inner = dataclasses.replace(settings, resume=True)
-            fitted = prepare(
-                recipe, folder, lambda part, where: _train(part, where, inner, devices, stop)
-            )
-            return _fit_and_measure(
-                run, fitted, dataset, steps, checkpoint, settings, devices, stop
-            )
-        except (UserError, StoppedError) as error:
-            _write_status(run, error, devices)
-            raise
-
-
-def _enter_folder(
-    run: Run, dataset: Dataset, steps: int, resume: bool, devices: Devices, held: ExitStack
-) -> Checkpoint | None:
-    """Lock the folder, and return what to go on from, or None to start. Only the chief writes."""
-    goes_on = resume and (run.folder / CONFIG).is_file()
-    if devices.is_chief:
-        if not goes_on:
-            make_folder(run.folder)
-        held.enter_context(locked(run.folder))
-    if not goes_on:
-        if devices.is_chief:
-            write_config(run)
-        return None
-    check_same_recipe(open_run(run.folder).recipe.to_json(), run.recipe, str(run.folder))
-    if devices.is_chief:
-        clean(run.folder)
-        clean(run.folder / CHECKPOINTS)
-        (run.folder / STATUS).unlink(missing_ok=True)
-    if (run.folder / METRICS).is_file():
-        return None
-    checkpoint = latest_checkpoint(run.folder / CHECKPOINTS)
-    if checkpoint is None and weights_path(run.folder, "last").is_file():
-        raise UserError(
-            f"{run.folder} has trained, and holds no checkpoint to go on from: start a new run "
-            "with another --run-dir."
-        )
-    if checkpoint is not None:
-        check_same_recipe(checkpoint.state["recipe"], run.recipe, f"the checkpoint in {run.folder}")
-        images = dataset.split("train").examples
-        if checkpoint.state["train_images"] != images:
-            raise UserError(
-                f"{run.folder} was trained on {checkpoint.state['train_images']:,} images, and "
-                f"{dataset.name} has {images:,} now: "
-                "it can only go on with the same."
-            )
-    return checkpoint
-
-
-def _finished(run: Run, resume: bool) -> dict[str, Any] | None:
-    return run.metrics() if resume else None
-
-
-def build_to_fit(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
-    """Return the network, the model to fit, and the network on one device in float32, as it is
-    saved and deployed.
+def resume(run_dir: str | Path, *, data_dir: str | None = None, **options) -> dict[str, Any]:
+    """Resume a run by the recipe it was started with; arguments and results as for ``train``.
 
     Args:
-        run: whose network is built.
-        recipe: of the run, as ``prepare`` returns it: teacher and initial weights are there.
-        steps: of an epoch.
-        devices: to train on.
+        run_dir: of the run, which may have been moved.
+        data_dir: where its data lie now; None, if they were not moved.
+        **options: fields of ``TrainingOptions``.
+
+    Raises:
+        UserError: if the folder holds no run, its files are damaged, or the data are others.
     """
-    tf.keras.utils.set_random_seed(recipe.seed)
-    tf.config.experimental.enable_op_determinism()
-    with devices.strategy.scope():
-        network = run.build_model(recipe.precision)
-        if recipe.synchronized_batchnorm and devices.replicas > 1:
-            network = synchronize_batchnorm(network)
-        model = compile_model(network, recipe, steps)
-    is_plain = devices.replicas == 1 and recipe.precision == "float32"
-    plain = network if is_plain else run.build_model()
-    if not is_plain:
-        # Flips in the first epoch are counted from the weights that are trained.
-        plain.set_weights(network.get_weights())
-    return network, model, plain
+    recipe = open_run(run_dir).recipe
+    if data_dir is not None:
+        recipe = dataclasses.replace(recipe, data_dir=data_dir)
+    return train(recipe, run_dir, **{**options, "resume": True})
 
 
-def _fit_and_measure(
-    run: Run,
-    fitted: Recipe,
-    dataset: Dataset,
-    steps: int,
-    checkpoint: Checkpoint | None,
-    settings: TrainingOptions,
-    devices: Devices,
-    stop: StopRequest,
-) -> dict[str, Any]:
-    # 3. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every
-    # time.
-    recipe = run.recipe
-    network, model, plain = build_to_fit(run, fitted, steps, devices)
+@dataclass(frozen=True)
+class _Training:
+    """Trains a run, and what comes before it, on the same devices.
 
-    # 4. Fit, from the start or from a checkpoint.
-    loop = Loop(
-        run=run,
-        recipe=recipe,
-        dataset=dataset,
-        steps=steps,
-        devices=devices,
-        network=network,
-        model=model,
-        plain=plain,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        verbose=settings.verbose,
-    )
-    if checkpoint is not None:
-        exact = loop.restore(checkpoint)
-        if devices.is_chief and settings.verbose:
-            note = (
-                ""
-                if exact
-                else "; the number of replicas is another, so the last digits will differ"
+    Attributes:
+        settings: how.
+        devices: on what.
+        stop: whether a signal asked to stop.
+        inner: whether what it trains is part of another run.
+    """
+
+    settings: TrainingOptions
+    devices: Devices
+    stop: StopRequest
+    inner: bool = False
+
+    def train(self, recipe: Recipe, folder: Path) -> dict[str, Any]:
+        # 1. Data, devices and the run directory: everything that can be refused is refused before
+        # the first step.
+        settings, devices = self.settings, self.devices
+        dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=settings.download)
+        recipe = recipe.resolved(dataset.input_shape)
+        steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
+        devices.check_batch_size(recipe.batch_size)
+        run = describe_run(folder, recipe, dataset)
+        if not self._finished(run):
+            is_new = not (settings.resume and list_checkpoints(folder / CHECKPOINTS))
+            check_sources(
+                run,
+                teacher=not has_teacher(folder),
+                initial_weights=is_new and not has_initial(folder),
             )
-            print(f"going on at step {loop.position.step:,} of {loop.total:,}{note}")
-    loop.fit(stop)
+        with ExitStack() as held:
+            checkpoint = enter_run(
+                run, resume=settings.resume, inner=self.inner, is_chief=devices.is_chief, held=held
+            )
+            if checkpoint is None and (metrics := self._finished(run)):
+                return metrics
+            if settings.announce and devices.is_chief:
+                settings.announce(recipe)
+            try:
+                fitted = self._prepare(run, has_checkpoint=checkpoint is not None)
+                session = build_session(run, fitted, dataset, steps, devices)
+                return self._fit_and_measure(session, checkpoint)
+            except (UserError, StoppedError) as error:
+                _write_status(run, error, devices)
+                raise
 
-    # 5. Measure the weights that validation chose on images that chose nothing.
-    metrics: dict[str, Any] = {}
-    if devices.is_chief:
-        load_weights(plain, weights_path(run.folder, "best"))
-        metrics = measure(plain.predict_on_batch, dataset, "test", run.preprocessing)
-        position = loop.position
-        metrics |= {
-            "split": "test",
-            "epoch": position.best_epoch,
-            "validation_top1": position.best_score[0],
-        }
-        write_json(run.folder / METRICS, metrics)
-        keep_newest(run.folder / CHECKPOINTS)
-    devices.any(False)  # the others wait until the chief has done
-    return metrics
+    def _finished(self, run: Run) -> dict[str, Any] | None:
+        return run.metrics() if self.settings.resume else None
+
+    def _prepare(self, run: Run, *, has_checkpoint: bool) -> Recipe:
+        # 2. What comes first: copies of a teacher and initial weights, a twin, a first stage. On
+        # resume, what is finished of them is not done again.
+        if self.devices.is_chief and not self.inner:
+            copy_sources(run, initial_weights=not has_checkpoint)
+        self.devices.any(False)  # the others wait for the copies
+        settings = dataclasses.replace(self.settings, resume=True)
+        first = dataclasses.replace(self, settings=settings, inner=True)
+        return prepare(
+            run.recipe, run.folder, first.train, inner=self.inner, has_checkpoint=has_checkpoint
+        )
+
+    def _fit_and_measure(self, session: Session, checkpoint: Checkpoint | None) -> dict[str, Any]:
+        # 3. Fit, from the start or from a checkpoint.
+        settings, devices, run = self.settings, self.devices, session.run
+        loop = Loop(
+            session, checkpoint_seconds=settings.checkpoint_seconds, verbose=settings.verbose
+        )
+        if checkpoint is not None:
+            exact = loop.restore(checkpoint)
+            if devices.is_chief and settings.verbose:
+                replicas = "; the number of replicas is another, so the last digits will differ"
+                print(
+                    f"going on at step {loop.position.step:,} of {session.total:,}"
+                    f"{'' if exact else replicas}"
+                )
+        loop.fit(self.stop)
+
+        # 4. Measure the weights that validation chose on images that chose nothing.
+        metrics: dict[str, Any] = {}
+        if devices.is_chief:
+            load_weights(session.plain, weights_path(run.folder, "best"))
+            metrics = measure(
+                session.plain.predict_on_batch, session.dataset, "test", run.preprocessing
+            )
+            metrics |= {
+                "split": "test",
+                "epoch": loop.position.best_epoch,
+                "validation_top1": loop.position.best_score[0],
+            }
+            write_json(run.folder / METRICS, metrics)
+            keep_newest(run.folder / CHECKPOINTS)
+        devices.any(False)  # the others wait until the chief has done
+        return metrics
 
 
 def _write_status(run: Run, error: Exception, devices: Devices) -> None:
-    """Leave a note for ``larq-igp runs``."""
+    """Leave a note for ``larq-igp runs`` and for the next attempt."""
     if devices.is_chief:
-        state = "interrupted" if isinstance(error, StoppedError) else "failed"
+        status = {
+            "state": "interrupted" if isinstance(error, StoppedError) else "failed",
+            "reason": str(error),
+            "corrupt_image": isinstance(error, CorruptImageError),
+        }
         with suppress(UserError):  # a full disk is what the first error already says
-            write_json(run.folder / STATUS, {"state": state, "reason": str(error)})
+            write_json(run.folder / STATUS, status)

@@ -19,6 +19,7 @@ from larq_igp.training.run.layout import (
     HISTORY,
     LOCK,
     METRICS,
+    STATUS,
     resume_command,
     weights_path,
 )
@@ -152,6 +153,25 @@ def write_config(run: Run) -> None:
         "versions": tool_versions(),
     }
     write_json(run.folder / CONFIG, config)
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Return why a run stopped before its end, if it could say so: ``state``, ``reason``, and
+    ``corrupt_image``, whether that was an image, which the user was told to replace.
+    """
+    status = read_json(folder / STATUS) if (folder / STATUS).exists() else {}
+    return status if isinstance(status, dict) else {}
+
+
+def update_config(run: Run) -> None:
+    """Write into the configuration of a run that is resumed where its data lie now, and what they
+    are where images were replaced.
+    """
+    config = read_json(run.folder / CONFIG)
+    recipe = config["recipe"] | {"data_dir": run.recipe.data_dir}
+    data = {"data": run.data.to_json()} if "data" in config else {}
+    if config != config | {"recipe": recipe} | data:
+        write_json(run.folder / CONFIG, config | {"recipe": recipe} | data)
 
 
 def open_run(folder: str | Path) -> Run:

@@ -3,8 +3,8 @@
 from larq_igp.keras2 import tf
 from larq_igp.models import build
 from larq_igp.models.larq_zoo import build_larq_zoo, larq_zoo_models
-from larq_igp.training.fit.precision import computing_in
 from larq_igp.training.recipe import LARQ_ZOO, Recipe
+from larq_igp.training.run.precision import computing_in
 
 __all__ = ["build_network", "larq_zoo_models"]
 

@@ -50,7 +50,7 @@ from pathlib import Path
 import larq_igp
 from larq_igp.data import Split, load_dataset
 from larq_igp.keras2 import tf
-from larq_igp.training.fit.loop import distributed_train_batches
+from larq_igp.training.fit.batches import distributed_train_batches
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import describe_run
 from larq_igp.training.cluster.devices import open_devices

@@ -21,7 +21,7 @@ from safetensors import safe_open
 
 from larq_igp import build
 from larq_igp.errors import UserError
-from larq_igp.training.fit.history import most_bytes, save_weights
+from larq_igp.training.fit.save_weights import most_bytes, save_weights
 from larq_igp.training.fit.signals import StoppedError
 from larq_igp.training.fit.train import resume, train
 from larq_igp.training.recipe import Recipe
