@@ -1,7 +1,9 @@
 """Tiny data sets in their true formats, and the arithmetic of resizing."""
 
 import io
+import struct
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
@@ -53,6 +55,36 @@ def write_cifar100(folder: Path, train: int = 60, test: int = 20) -> dict[str, n
         records[name][:, 0] = records[name][:, 1] // 5
         records[name].tofile(folder / f"{name}.bin")
     return records
+
+
+def write_prepared_cifar100(folder: Path) -> None:
+    """The records of ``write_cifar100`` as tensorflow-datasets prepares them."""
+    import tensorflow_datasets as tfds
+
+    with TemporaryDirectory() as archive:
+        records = write_cifar100(Path(archive) / "unpacked")
+    builder = tfds.builder("cifar100", data_dir=folder)
+
+    def examples(part):
+        for index, row in enumerate(records[part]):
+            image = row[2:].reshape(3, 32, 32).transpose(1, 2, 0)
+            labels = {"label": int(row[1]), "coarse_label": int(row[0])}
+            yield index, {"id": str(index), "image": image, **labels}
+
+    builder._split_generators = lambda _: {"train": examples("train"), "test": examples("test")}
+    builder.download_and_prepare()
+
+
+def write_idx(folder: Path, train: int, test: int) -> None:
+    """Random grey images in the files of Fashion-MNIST."""
+    folder.mkdir(exist_ok=True)
+    generator = np.random.default_rng(0)
+    for part, count in (("train", train), ("t10k", test)):
+        images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = np.arange(count).astype(np.uint8) % 10
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            (folder / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
 
 
 def write_class_folders(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches
-from tests.data.files import write_cifar100
+from tests.data.files import write_cifar100, write_prepared_cifar100
 
 
 def all_examples(split):
@@ -141,26 +141,8 @@ def test_evaluation_normalises_each_channel(tmp_path):
 
 
 def test_cifar100_through_tensorflow_datasets(tmp_path):
-    import tensorflow_datasets as tfds
-
-    records = write_cifar100(tmp_path / "cifar-100-binary")
-    builder = tfds.builder("cifar100", data_dir=tmp_path / "prepared")
-
-    def examples(part):
-        for index, row in enumerate(records[part]):
-            image = row[2:].reshape(3, 32, 32).transpose(1, 2, 0)
-            yield (
-                index,
-                {
-                    "id": str(index),
-                    "image": image,
-                    "label": int(row[1]),
-                    "coarse_label": int(row[0]),
-                },
-            )
-
-    builder._split_generators = lambda _: {"train": examples("train"), "test": examples("test")}
-    builder.download_and_prepare()
+    write_cifar100(tmp_path / "cifar-100-binary")
+    write_prepared_cifar100(tmp_path / "prepared")
     dataset = load_dataset("cifar100", data_dir=tmp_path / "prepared")
     archive = load_dataset("cifar100", data_dir=tmp_path)
     assert dataset.class_names == archive.class_names

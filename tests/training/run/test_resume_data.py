@@ -37,7 +37,7 @@ SMALL = {
 
 def flip_a_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[len(content) // 2 + 5] ^= 1
     path.write_bytes(content)
 
 
