@@ -158,7 +158,7 @@ def test_another_normalisation_is_refused(tmp_path, monkeypatch):
     for changes, phrase in (
         ({"mean": (70.0,)}, "mean is 70.0, not 77.8"),
         ({"shift": 0.2}, "shift is 0.2, not 0.1"),
-        ({"split_rule": "by chance"}, "the split rule is 'by chance', not 'by class"),
+        ({"split_rule": "by chance"}, "the split rule is 'by chance', not .by class"),
     ):
         digits = dataclasses.replace(load_dataset("digits"), **changes)
         monkeypatch.setitem(DATASETS, "digits", lambda folder, download, digits=digits: digits)
