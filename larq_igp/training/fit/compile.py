@@ -8,8 +8,8 @@ from larq_igp.keras2 import tf
 from larq_igp.training.fit.distillation import Distilled
 from larq_igp.training.fit.losses import make_loss
 from larq_igp.training.fit.optimizers import make_optimizer
+from larq_igp.training.fit.prerequisites import load_initial_weights, load_teacher
 from larq_igp.training.fit.schedules import learning_rate_schedule, total_steps
-from larq_igp.training.fit.sources import load_initial_weights, load_teacher
 from larq_igp.training.recipe import Recipe
 
 

@@ -10,8 +10,8 @@ from larq_igp.data import corrupt_images_named, load_dataset, steps_per_epoch, t
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, open_devices
 from larq_igp.training.fit.batches import distributed_train_batches
 from larq_igp.training.fit.loop import NonFiniteLossError
+from larq_igp.training.fit.prerequisites import check_sources
 from larq_igp.training.fit.session import build_session
-from larq_igp.training.fit.sources import check_sources
 from larq_igp.training.fit.step import training_step
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import describe_run

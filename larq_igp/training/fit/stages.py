@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from larq_igp.training.fit.sources import has_initial
+from larq_igp.training.fit.prerequisites import has_initial
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import open_run
 from larq_igp.training.run.layout import CONFIG, FIRST_STAGE, TEACHER, weights_path

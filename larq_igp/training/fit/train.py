@@ -15,9 +15,14 @@ from larq_igp.models.build import load_weights
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices
 from larq_igp.training.fit.loop import Loop
 from larq_igp.training.fit.measure import measure
+from larq_igp.training.fit.prerequisites import (
+    check_sources,
+    copy_sources,
+    has_initial,
+    has_teacher,
+)
 from larq_igp.training.fit.session import Session, build_session
 from larq_igp.training.fit.signals import StoppedError, StopRequest
-from larq_igp.training.fit.sources import check_sources, copy_sources, has_initial, has_teacher
 from larq_igp.training.fit.stages import prepare
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.checkpoint import Checkpoint, keep_newest, list_checkpoints
