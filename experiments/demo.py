@@ -1,5 +1,7 @@
 """From nothing to a timed binary network, the way a user would type it: `make demo`.
 
+    python experiments/demo.py [EPOCHS]
+
 Claim: IGP-ResNet (3 stages, 2 columns, 16 filters, 1 bit) reaches at least 98 % on the 360 test
 images of scikit-learn's digits, and its ``.tflite`` says what Keras says.
 
@@ -18,7 +20,7 @@ from pathlib import Path
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
-EPOCHS = 60
+EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 
 
 def larq_igp(*arguments: object) -> dict | list:

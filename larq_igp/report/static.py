@@ -1,4 +1,7 @@
-"""Charts as files for papers: PNG, SVG or PDF, drawn by matplotlib without a display."""
+"""Charts as files for papers: PNG, SVG or PDF, drawn by matplotlib without a display.
+
+Plotly's own export draws in a web browser, which few servers have and pip does not install.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -104,7 +107,7 @@ def chart_figure(chart: Any) -> Any:
         ax.tick_params(axis="x", labelrotation=90, labelsize=4)
     names = [series.name for series in chart.series if series.style not in ("edges", "nodes")]
     if len(names) > 1 or chart.is_graph:
-        ax.legend(fontsize=7)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=7)
     return figure
 
 

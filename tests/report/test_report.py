@@ -1,7 +1,9 @@
 import csv
 import json
+import re
 import shutil
 
+import numpy as np
 import pytest
 
 from larq_igp.report.charts import error_chart, pareto_front
@@ -45,18 +47,27 @@ def test_page_stands_alone_and_has_what_it_promises(page, run_dir):
     folder, document = page
     text = (folder / "report.html").read_text()
     assert "<script src" not in text and '<link rel="stylesheet"' not in text
-    for name in (
-        "paper-storage",
-        "digits-latency",
-        "curve-val_top1",
-        "block-igp-resnet",
-        "layers-a-run-latency",
-        "confusion-a-run",
-    ):
-        assert name in document["charts"]
-    assert "truth → answer" in text
+    assert {"paper-storage", "digits-latency", "block-igp-resnet", "layers-a-run-latency"} < set(
+        document["charts"]
+    )
+    assert text.count("Plotly.newPlot(") - text.split("</head>")[0].count("Plotly.newPlot(") == len(
+        document["charts"]
+    )
     with (run_dir / "history.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 3
+        accuracies = [float(row["val_top1"]) for row in csv.DictReader(file)]
+    (curve,) = drawn(text, "curve-val_top1")
+    assert (curve["x"], curve["y"]) == ([1, 2, 3], pytest.approx(accuracies))
+    (matrix,) = drawn(text, "confusion-a-run")
+    answers = np.array(matrix["z"])
+    top1 = json.loads((run_dir / "metrics.json").read_text())["top1"]
+    assert answers.sum() == 360 and answers.trace() == pytest.approx(360 * top1)
+    assert "truth → answer" in text
+
+
+def drawn(page: str, name: str) -> list[dict]:
+    """Return the traces of a chart that the page hands to plotly."""
+    start = re.search(rf'Plotly\.newPlot\(\s*"{name}",\s*', page)
+    return json.JSONDecoder().raw_decode(page, start.end())[0]
 
 
 def test_every_chart_is_a_png_too(page):
