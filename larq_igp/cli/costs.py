@@ -1,5 +1,7 @@
 """Costs of a network as the commands print them."""
 
+from typing import Any
+
 from larq_igp.architectures.accounting import Counts
 
 COST_COLUMNS = ("storage, Mbit", "FLOPs, 1e8", "memory, MB")
@@ -14,7 +16,7 @@ def cost_cells(counts: Counts) -> tuple[str, str, str]:
     )
 
 
-def cost_fields(counts: Counts) -> dict[str, int]:
+def cost_fields(counts: Counts) -> dict[str, Any]:
     """Return the costs as integers in base units."""
     return {
         "storage_bits": counts.storage_bits,

@@ -54,4 +54,4 @@ def _progress(done: int, total: int) -> None:
         click.echo(f"\r{done:,} of {total:,} images decoded", err=True, nl=done == total)
 
 
-check.help += f"\n\n{dataset_help}"
+check.help = f"{check.help}\n\n{dataset_help}"

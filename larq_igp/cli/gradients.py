@@ -103,7 +103,7 @@ def report_text(report, plot: str | None) -> str:
         for layer in report.layers
     ]
     header = ("layer", "SNR", "cos full", "cos twin", "N_1st", "N_2nd", "N_3rd", "mean length")
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for each in report.correlations:
         rho = "constant" if each.rho is None else f"{each.rho:+.2f} (p {each.p_value:.2g})"
         found.setdefault(each.predictor, {})[each.measured] = rho

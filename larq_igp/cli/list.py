@@ -29,7 +29,7 @@ def list_networks(table3: bool, as_json: bool) -> None:
         }
         for name in names
     ]
-    rows = [(name, ZOO[name].depth, *cost_cells(counts[name])) for name in names]
+    rows: list[tuple] = [(name, ZOO[name].depth, *cost_cells(counts[name])) for name in names]
     if table3:
         errors = {name: (row.top1_error, row.top5_error) for name, row in TABLE3.items()}
         rows = [(f"`{name}`", *cells, *errors[name]) for name, *cells in rows]

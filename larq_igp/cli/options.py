@@ -112,7 +112,7 @@ def field_option(name: str, **replaced: Any) -> Callable:
     field = Recipe.fields()[name]
     no_default = field.default in (None, ()) or field.kind is bool
     default = "" if no_default else f"  [default: {field.default}]"
-    options = {"help": field.meta.description + default, "default": None} | replaced
+    options: dict[str, Any] = {"help": field.description + default, "default": None} | replaced
     if field.kind is bool:
         return click.option(f"{field.option}/--no-{field.option[2:]}", **options)
     return click.option(field.option, type=FieldValue(field), metavar=field.metavar, **options)
@@ -152,7 +152,7 @@ download_option = click.option(
 data_options = stack(
     field_option("data_dir", help="Folder of the data set's files."), download_option
 )
-dataset_help = Recipe.fields()["dataset"].meta.description
+dataset_help = Recipe.fields()["dataset"].description
 dataset_option = field_option(
     "dataset", help=f"{dataset_help}  [default: what it was trained on; digits for a name]"
 )

@@ -42,7 +42,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what the user can mend becomes one sentence."""
+        """Run a command; what the user can fix becomes one sentence."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:

@@ -28,11 +28,10 @@ def predict(
         subject = open_typed(source, {"weights": weights}, for_images=True)
         check_there(images)
         rows = predicted(subject, images, top=top, engine=engine, threads=threads)
-        if as_json:
-            rows = list(rows)
         warn_of_random_weights(subject)
+        document = list(rows) if as_json else []
     if as_json:
-        emit(True, rows, "")
+        emit(True, document, "")
     else:
         _print(rows)
 

@@ -22,7 +22,7 @@ run_options = stack(
         metavar="[RUN_DIR]",
         is_flag=False,
         flag_value=SAME_COMMAND,
-        help="Go on with the run in RUN_DIR, by its own recipe; --data-dir says where its data lie "
+        help="Resume the run in RUN_DIR, by its own recipe; --data-dir says where its data lie "
         "now. Without RUN_DIR: with the run of this same command, or start it.",
     ),
     click.option(
@@ -56,7 +56,7 @@ run_options = stack(
 )
 
 
-def resumed_folder(named: bool, run_dir: str | None, resume: str) -> str | None:
+def resumed_folder(network: str | None, run_dir: str | None, resume: str) -> str | None:
     """Return the folder that ``--resume`` means; None is the usual one of a network that is
     named.
     """
@@ -66,7 +66,7 @@ def resumed_folder(named: bool, run_dir: str | None, resume: str) -> str | None:
                 f"--resume {resume} and --run-dir {run_dir} name two folders: give one of them."
             )
         return resume
-    if run_dir is None and not named:
+    if run_dir is None and network is None:
         raise Refusal(
             "--resume needs a run directory, or the command that started the run: `larq-igp train "
             "--resume RUN_DIR`."
@@ -74,7 +74,7 @@ def resumed_folder(named: bool, run_dir: str | None, resume: str) -> str | None:
     return run_dir
 
 
-@click.command(short_help="Train a network and measure it; go on with a run.")
+@click.command(short_help="Train a network and measure it; resume a run.")
 @click.argument("network", metavar="[NAME-or-FILE]", required=False, shell_complete=complete_source)
 @click.option(
     "--model",
@@ -101,14 +101,14 @@ def train(
     """Train a network, by its name or by a recipe file (.toml), and measure the weights that
     validation found best on the test split.
 
-    A run that was interrupted, by whatever, goes on where it was with
+    A run that was interrupted, by whatever, resumes where it was with
 
     \b
     larq-igp train --resume runs/igp_resnet_tiny-digits
 
     and ends with the same weights and history as if nothing had happened. In a job that may be
     started several times, give the same command each time, with --run-dir and --resume: it starts
-    the run, goes on with it, or says that it is finished. SIGTERM, Ctrl-C and a closed terminal
+    the run, resumes it, or says that it is finished. SIGTERM, Ctrl-C and a closed terminal
     write a checkpoint first; a second Ctrl-C ends at once.
     """  # noqa: D301  click takes the escape as "do not wrap"
     if network is not None and model is not None:
@@ -120,26 +120,26 @@ def train(
     }
     if network is None and resume is None:
         raise Refusal(
-            "name a network, like `larq-igp train igp_resnet_tiny`, or a run to go on with: "
+            "name a network, like `larq-igp train igp_resnet_tiny`, or a run to resume: "
             "--resume RUN_DIR."
         )
-    if network is None and (given := typed(options | {"data_dir": None})):
+    if network is None and (others := typed(options | {"data_dir": None})):
         raise Refusal(
-            f"--resume takes the recipe from the run: leave out {option_names(given)}, or name the "
-            "network too."
+            f"--resume takes the recipe from the run: leave out {option_names(others)}, or name "
+            "the network too."
         )
     with long_command(), progress_on_stderr(as_json):
         from larq_igp.training.fit.signals import StoppedError
         from larq_igp.training.train import default_run_dir, recipe_of_run, run_name
+        from larq_igp.training.train import train as train_network
 
+        given = run_dir if resume is None else resumed_folder(network, run_dir, resume)
         if network is None:
-            folder = resumed_folder(False, run_dir, resume)
-            recipe = recipe_of_run(folder, options["data_dir"])
+            recipe = recipe_of_run(str(given), options["data_dir"])
         else:
-            recipe, goes_on = typed_recipe(network, options), resume is not None
-            folder = resumed_folder(True, run_dir, resume) if goes_on else run_dir
-            name = run_name(network)
-            folder = folder or default_run_dir(name, recipe.dataset, resume=goes_on)
+            recipe = typed_recipe(network, options)
+        name, is_resumed = run_name(network), resume is not None
+        folder = given or default_run_dir(name, recipe.dataset, resume=is_resumed)
         try:
             if dry_run:
                 from larq_igp.training.fit.dry_run import dry_run as try_out
@@ -152,26 +152,24 @@ def train(
                 )
                 text = dry_run_text(document)
             else:
-                from larq_igp.training.fit.train import train as train_network
-
                 of_run |= {
                     "verbose": 2 if quiet else 1,
                     "announce": lambda recipe: click.echo(recipe_text(recipe)),
                 }
-                metrics = train_network(recipe, folder, resume=resume is not None, **of_run)
-                document = {"run_dir": str(folder), **metrics}
-                text = train_text(folder, metrics)
+                document = train_network(recipe, folder, resume=is_resumed, **of_run)
+                text = train_text(document)
         except StoppedError as stopped:
             click.echo(stopped, err=True)
             ctx.exit(stopped.exit_code)
     emit(as_json, document, text)
 
 
-def train_text(folder: Path, metrics: dict) -> str:
+def train_text(outcome: dict) -> str:
     """Format the outcome of a run for a terminal."""
-    if not metrics:
-        return f"run directory: {folder} (written by the chief)"
-    return f"{metrics_text(metrics)} (weights of epoch {metrics['epoch']})\nrun directory: {folder}"
+    where = f"run directory: {outcome['run_dir']}"
+    if "top1" not in outcome:
+        return f"{where} (written by the chief)"
+    return f"{metrics_text(outcome)} (weights of epoch {outcome['epoch']})\n{where}"
 
 
 def dry_run_text(facts: dict) -> str:

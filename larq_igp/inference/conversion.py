@@ -38,7 +38,7 @@ def described(subject: Subject) -> dict[str, Any] | None:
 
 def _parameters(subject: Subject) -> dict[str, Any] | None:
     """Return the fields of the specification, and how it was built."""
-    if subject.spec is None:
+    if subject.recipe is None or subject.spec is None:
         return None
     recipe = subject.recipe.resolved(subject.input_shape)
     options = {name: getattr(recipe, name) for name in ("bits", "pad_values", "stem")}

@@ -1,4 +1,4 @@
-"""Kinds of what commands work on, told by the name and by what is there."""
+"""The kinds of what commands work on, recognised by the name and by what is there."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any
 
 from larq_igp.architectures import Spec, UnknownNetworkError
 from larq_igp.data import Dataset, Identity, Preprocessing, load_dataset
-from larq_igp.data.geometry import GEOMETRY
+from larq_igp.data.geometry import geometry_of
 from larq_igp.data.identity import CLASSES, require_same_data
 from larq_igp.deploy.card import Card, card_path, read_card
 from larq_igp.deploy.flatbuffer import read_tflite
@@ -37,12 +37,11 @@ class Subject:
         recipe: that it is trained by, or the network alone in the form of one; None for a file
             whose card names no network.
         input_shape: ``(H, W, C)``.
-        classes: how many it tells apart.
+        classes: how many outputs it has.
         data: that it was trained on, as far as that is known; None for random weights.
         preprocessing: from stored image to input; None for random weights and for a file without
             a card, which are fed as the images are by default.
-        run: the run directory, for one.
-        card: of a ``.tflite``, if it has one.
+        run, card: of a run directory, or of a ``.tflite`` that has one.
         weights: ``best`` or ``last``, of a run.
     """
 
@@ -59,7 +58,7 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Of the network, or of the file that does not say it."""
+        """Of the network, or of the file that does not name it."""
         return self.recipe.network if self.recipe else self.source
 
     @property
@@ -145,9 +144,8 @@ class Subject:
         Raises:
             UserError: if it cannot be had, or the network's answers do not mean its labels.
         """
-        if self.recipe is None or self.kind == "tflite":
-            own, place = (self.data.dataset if self.data else None), None
-        else:
+        own, place = (self.data.dataset if self.data else None), None
+        if self.recipe is not None and self.kind != "tflite":
             own, place = self.recipe.dataset, self.recipe.data_dir
         name = dataset or own
         if name is None:
@@ -159,8 +157,8 @@ class Subject:
         classes = len(loaded.class_names)
         if classes != self.classes:
             raise UserError(
-                f"{loaded.name} has {classes} classes, and {self.source} tells {self.classes} "
-                "apart."
+                f"{loaded.name} has {classes} classes, but {self.source} has {self.classes} "
+                "outputs."
             )
         if self.data is not None:
             require_same_data(
@@ -246,9 +244,8 @@ def _open_run(source: str, weights: str) -> Subject:
 
 def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> Subject:
     fields = {name: each for name, each in options.items() if name != "num_classes"}
-    layers = [*named(source), fields]
     try:
-        recipe = make_recipe(*layers)
+        recipe = make_recipe(*named(source), fields)
     except UnknownNetworkError as error:
         if kind != "network":
             raise
@@ -256,7 +253,7 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
     says_data = for_images or kind == "recipe" or "dataset" in fields
     shape, classes = IMAGENET_SHAPE, IMAGENET_CLASSES
     if says_data:
-        shape, classes = _geometry(recipe)
+        shape, classes = geometry_of(recipe.dataset, recipe.data_dir)
     if "num_classes" in options:
         classes = options["num_classes"].value
         if not isinstance(classes, int) or classes < 1:
@@ -270,18 +267,15 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
     )
 
 
-def _geometry(recipe: Recipe) -> tuple[tuple[int, int, int], int]:
-    if recipe.dataset in GEOMETRY:
-        return GEOMETRY[recipe.dataset]
-    loaded = load_dataset(recipe.dataset, data_dir=recipe.data_dir)
-    return loaded.input_shape, len(loaded.class_names)
-
-
 def _open_tflite(source: str) -> Subject:
     file = read_tflite(source)
     if len(file.inputs) != 1 or len(file.outputs) != 1:
         raise UserError(f"{source} has not one input and one output, and is no classifier.")
-    shape, classes = file.tensors[file.inputs[0]].shape[1:], file.tensors[file.outputs[0]].shape[-1]
+    source_shape, result = file.tensors[file.inputs[0]].shape, file.tensors[file.outputs[0]].shape
+    if len(source_shape) != 4:
+        raise UserError(f"{source} takes no images: the shape of its input is {source_shape}.")
+    (_, height, width, channels), classes = source_shape, result[-1]
+    shape = (height, width, channels)
     if not card_path(source).is_file():
         return Subject(
             source=source, kind="tflite", recipe=None, input_shape=shape, classes=classes
@@ -290,9 +284,9 @@ def _open_tflite(source: str) -> Subject:
     preprocessing = Preprocessing.from_json(card.preprocessing)
     if preprocessing.input_shape != shape or len(card.class_names) not in (0, classes):
         raise UserError(
-            f"the card of {source} is of another network: the file takes {shape} and tells "
-            f"{classes} classes apart, the card says {preprocessing.input_shape} and "
-            f"{len(card.class_names)}."
+            f"the card of {source} is of another network: the file takes {shape} and has {classes} "
+            f"outputs, but its card says {preprocessing.input_shape} and lists "
+            f"{len(card.class_names)} classes."
         )
     return Subject(
         source=source,

@@ -45,10 +45,10 @@ def error_section(subjects: Sequence[Facts], latencies: dict[str, Timing]) -> Se
         name: latencies.get(network_key(name, asdict(ZOO[name]), 1, IMAGENET_SHAPE))
         for name in TABLE3
     }
-    named = {name: timing for name, timing in named.items() if timing}
-    if named:
-        note = f"Errors are the paper's, on ImageNet. {_latency_note(list(named.values()))}"
-        points = {name: timing.latency_ms for name, timing in named.items()}
+    timed = {name: timing for name, timing in named.items() if timing}
+    if timed:
+        note = f"Errors are the paper's, on ImageNet. {_latency_note(list(timed.values()))}"
+        points = {name: timing.latency_ms for name, timing in timed.items()}
         charts.append(_paper_chart("latency", "latency, ms", points, note))
     for dataset in dict.fromkeys(facts.dataset for facts in subjects if facts.top1 is not None):
         mine = [each for each in subjects if each.top1 is not None and each.dataset == dataset]
@@ -57,7 +57,7 @@ def error_section(subjects: Sequence[Facts], latencies: dict[str, Timing]) -> Se
 
 
 def _dataset_charts(
-    dataset: str, subjects: Sequence[Facts], latencies: dict[str, Timing]
+    dataset: str | None, subjects: Sequence[Facts], latencies: dict[str, Timing]
 ) -> list[Chart]:
     """Draw the errors on one data set against each cost that is known."""
     charts = []
@@ -70,8 +70,7 @@ def _dataset_charts(
         title = f"{dataset}: error against {cost}"
         if points:
             charts.append(error_chart(f"{dataset}-{cost}", title, label, {"runs": points}))
-    timed = {facts.name: latencies.get(facts.key) for facts in subjects}
-    timed = {name: timing for name, timing in timed.items() if timing}
+    timed = {each.name: latencies[each.key] for each in subjects if each.key in latencies}
     if timed:
         points = [
             (timed[facts.name].latency_ms, facts.top1_error, facts.name)

@@ -119,15 +119,18 @@ def block_chart(graph: Any, block: Any, name: str, title: str) -> Chart:
         for before in graph.calls[i].inputs
         if before in stands_for
     ]
-    curves = {edge: _curve(*(position[i] for i in edge), list(position.values())) for edge in edges}
+    curves = {
+        edge: _curve(position[edge[0]], position[edge[1]], list(position.values()))
+        for edge in edges
+    }
     flat_x = tuple(x for curve in curves.values() for x, _ in (*curve, (None, None)))
     flat_y = tuple(y for curve in curves.values() for _, y in (*curve, (None, None)))
     series = [Series("layers", flat_x, flat_y, "edges")]
     names = {graph.calls[i].name: i for i in sorted(stands_for)}
     for number, path in enumerate(paths.smallest):
         indices = list(dict.fromkeys(stands_for[names[layer]] for layer in path.witness))
-        points = [_beside(curves[edge], 0.07 * (number - 1)) for edge in pairwise(indices)]
-        points = [point for curve in points for point in curve]
+        beside = [_beside(curves[edge], 0.07 * (number - 1)) for edge in pairwise(indices)]
+        points = [point for curve in beside for point in curve]
         xs, ys = zip(*points, strict=True)
         label = f"N_{('1st', '2nd', '3rd', '4th')[number]} = {path.cost:,}"
         said = f"{label}<br>{path.length} binary convolutions<br>{path.count:,} paths of this cost"

@@ -24,7 +24,7 @@ class Facts:
     """A network as the page shows it.
 
     Attributes:
-        name: that tells it from the others.
+        name: which no other has on the page.
         subject: what it is.
         counts: what it costs; the run-time memory is 0 where it is not defined.
         top1: accuracy on the test images, from 0 to 1; None if it was not measured.
@@ -69,7 +69,7 @@ def read_facts(subject: Subject, name: str) -> Facts:
 
 
 def _counts(subject: Subject) -> Counts:
-    if subject.spec is None:
+    if subject.recipe is None or subject.spec is None:
         return CostAnalysis(subject.network()).total()
     return closed_form(
         subject.spec,
@@ -90,6 +90,6 @@ def _history(subject: Subject) -> list[dict[str, str]]:
         _ = [float(row[column]) for row in history for column in CURVES if row.get(column)]
     except (ValueError, csv.Error) as error:
         raise UserError(
-            f"{path} is damaged: {error}. Remove it to go on without learning curves."
+            f"{path} is damaged: {error}. Remove it to do without learning curves."
         ) from error
     return history

@@ -64,7 +64,7 @@ def layers_section(name: str, model: Any, timing: Timing | None = None) -> Secti
         said = tuple(
             f"{name}<br>{row['tensor']}" for name, row in zip(names, timing.operators, strict=True)
         )
-        series = Series(
+        bars = Series(
             "operators",
             names,
             times,
@@ -78,7 +78,5 @@ def layers_section(name: str, model: Any, timing: Timing | None = None) -> Secti
         note = (
             f"They add up to {sum(times):.3f} ms; the whole file takes {timing.latency_ms:.3f} ms."
         )
-        charts.append(
-            Chart(f"layers-{slug}-latency", title, "operator", label, (series,), note=note)
-        )
+        charts.append(Chart(f"layers-{slug}-latency", title, "operator", label, (bars,), note=note))
     return Section(f"Layers of {name}", charts=tuple(charts))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from larq_igp.report.charts import Chart
+from larq_igp.report.charts import Chart, Series
 
 COLOURS = ("#0b6e99", "#d9542b", "#5b8c3a", "#8a4fbe", "#b8860b", "#c2185b", "#455a64")
 STYLE = """
@@ -58,7 +58,7 @@ class Section:
     html: str = ""
 
 
-def _trace(series: Any, colour: str) -> dict:
+def _trace(series: Series, colour: str) -> dict:
     base = {"name": series.name, "x": list(series.x), "y": list(series.y)}
     said = (
         {"text": list(series.labels), "hovertemplate": "%{text}<extra></extra>"}

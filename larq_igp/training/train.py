@@ -36,7 +36,7 @@ def train(
             data were moved.
         run_dir: a folder that does not exist yet; None is the first of ``runs/NAME-DATASET``,
             ``runs/NAME-DATASET-2``, ... that does not.
-        resume: go on with the run in ``run_dir``; start it if there is none.
+        resume: resume the run in ``run_dir``; start it if there is none.
         **fields: fields of the recipe, which come over those of ``network``, and how the run is
             carried out: fields of ``larq_igp.training.fit.train.TrainingOptions``.
 

@@ -170,7 +170,7 @@ def test_a_card_that_is_missing_or_of_another_file(refused, igp, tmp_path):
     assert igp("convert", "resnet_tiny", "-o", path, *small).exit_code == 0
     assert "was not trained on any data set: name one with --dataset" in refused("evaluate", path)
     message = refused("evaluate", path, "--dataset", "digits")
-    assert f"digits has 10 classes, and {path} tells 5 apart" in message
+    assert f"digits has 10 classes, but {path} has 5 outputs" in message
     card = path.with_suffix(".json")
     fields = json.loads(card.read_text())
     card.write_text(json.dumps({**fields, "sha256": "0" * 64}))

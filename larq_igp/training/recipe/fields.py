@@ -29,9 +29,9 @@ WORDS = {
     dict: "a table of values",
 }
 NOTHING = ("", "none", "null")
-FINITE = {"le": sys.float_info.max}
-POSITIVE = {"gt": 0.0} | FINITE
-NOT_NEGATIVE = {"ge": 0.0} | FINITE
+FINITE: dict[str, Any] = {"le": sys.float_info.max}
+POSITIVE: dict[str, Any] = {"gt": 0.0} | FINITE
+NOT_NEGATIVE: dict[str, Any] = {"ge": 0.0} | FINITE
 GROUPS = ("network", "data", "training", "start")
 
 
@@ -105,6 +105,11 @@ class Field:
     group: str
     unit: str
     used_by: dict[str, tuple]
+
+    @property
+    def description(self) -> str:
+        """A sentence or two."""
+        return self.meta.description or ""
 
     @property
     def kinds(self) -> tuple:
@@ -204,8 +209,8 @@ def fields_of(record: type) -> dict[str, Field]:
     """Return the fields of a record by name."""
     kinds, fields = get_type_hints(record), {}
     for each in dataclasses.fields(record):
-        has_factory = each.default_factory is not MISSING
-        default = each.default_factory() if has_factory else each.default
+        factory = each.default_factory
+        default = each.default if factory is MISSING else factory()
         fields[each.name] = Field(each.name, kinds[each.name], default, **each.metadata)
     return fields
 

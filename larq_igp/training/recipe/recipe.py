@@ -157,7 +157,7 @@ class Recipe:
     @classmethod
     def fields(cls) -> dict[str, Field]:
         """Return the fields by name."""
-        return fields_of(cls)
+        return fields_of(cls)  # type: ignore[arg-type]  # mypy takes the class for unhashable
 
     @property
     def is_larq_zoo(self) -> bool:
@@ -183,13 +183,13 @@ class Recipe:
         if self.is_larq_zoo:
             return dataclasses.replace(self, input_shape=shape)
         pad_values = default_pad_values(self.bits) if self.pad_values is None else self.pad_values
-        return dataclasses.replace(
-            self,
-            parameters=with_transitions(self.parameters, self.spec),
-            input_shape=shape,
-            stem=choose_stem(self.stem, *shape[:2]),
-            pad_values=pad_values,
-        )
+        values: dict[str, Any] = {
+            "parameters": with_transitions(self.parameters, self.spec),
+            "input_shape": shape,
+            "stem": choose_stem(self.stem, *shape[:2]),
+            "pad_values": pad_values,
+        }
+        return dataclasses.replace(self, **values)
 
     @property
     def spec(self) -> Spec:

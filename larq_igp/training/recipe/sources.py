@@ -27,7 +27,7 @@ Layer = dict[str, Given]
 
 
 def _layer(values: Mapping[str, Any], source: str) -> Layer:
-    layer = {}
+    layer: Layer = {}
     for name, value in values.items():
         if name == "parameters" and isinstance(value, Mapping):
             layer |= {PARAMETERS + key: Given(part, source) for key, part in value.items()}
@@ -74,7 +74,7 @@ def from_settings(settings: Iterable[str]) -> Layer:
     Raises:
         RecipeError: if a text has no ``=``, the field is unknown, or the value is not of its type.
     """
-    layer, fields = {}, Recipe.fields()
+    fields, layer = Recipe.fields(), Layer()
     for setting in settings:
         source = f"--set {setting}"
         name, equals, text = setting.partition("=")
@@ -119,8 +119,7 @@ def make_recipe(*layers: Layer) -> Recipe:
         recipe = Recipe(**_values(given))
         _check_read(recipe, layers)
     except UserError as error:
-        about = getattr(error, "fields", ())
-        raise type(error)(_sourced(str(error), about, given)) from error
+        raise type(error)(_sourced(str(error), error.fields, given)) from error
     return recipe
 
 

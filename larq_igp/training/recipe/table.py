@@ -21,5 +21,5 @@ def _row(field: Field) -> tuple[str, ...]:
         default = "must be given"
     else:
         default = "none" if field.default in (None, (), {}) else f"`{field.default}`"
-    what = field.meta.description.replace("||", "\\|\\|")
+    what = field.description.replace("||", "\\|\\|")
     return f"`{field.name}`", field.words, field.unit or "-", default, what
