@@ -136,7 +136,10 @@ def layer_capabilities(
         if not _is_binary_convolution(call):
             continue
         read = graph.calls[call.inputs[0]].output_shape
-        theory = capability(*read, _kernel_size(call), output_shape=call.output_shape)
+        height, width, channels = read
+        theory = capability(
+            height, width, channels, _kernel_size(call), output_shape=call.output_shape
+        )
         is_added = _behind(graph, index)[2] is not None
         values = None if images is None else _count_values(graph, images, index)
         found.append(LayerCapability(call.name, read, call.output_shape, theory, is_added, values))
@@ -199,12 +202,18 @@ def distinct_values(
 
 
 def _count_values(graph: Graph, images: np.ndarray, index: int) -> DistinctValues:
-    asked = (index, *_behind(graph, index))
-    wanted = [i for i in asked if i is not None]
+    norm, other, added = _behind(graph, index)
+    wanted = [i for i in (index, norm, other, added) if i is not None]
     tensors = call_values(graph, images, wanted)
-    values = {i: tensor.numpy() for i, tensor in zip(wanted, tensors, strict=True)}
-    counted = [None if i is None else _most_values(values[i]) for i in asked]
+    counted = {i: _most_values(tensor.numpy()) for i, tensor in zip(wanted, tensors, strict=True)}
     call = graph.calls[index]
     height, width, channels, _ = call.kernels[0].weights.shape
-    samples = int(np.prod(values[index].shape[:-1]))
-    return DistinctValues(call.name, height * width * channels + 1, *counted, samples)
+    return DistinctValues(
+        layer=call.name,
+        possible=height * width * channels + 1,
+        convolution=counted[index],
+        norm=None if norm is None else counted[norm],
+        shortcut=None if other is None else counted[other],
+        added=None if added is None else counted[added],
+        samples=int(np.prod(tensors[0].shape[:-1])),
+    )

@@ -11,7 +11,7 @@ from larq_igp.architectures.accounting import FLOAT32_BYTES, MEMORY_BATCH, Count
 from larq_igp.architectures.spec import Spec
 from larq_igp.graph import Call, Graph, Kernel, UnknownLayerError, read_graph
 from larq_igp.graph.bits import FLOAT_BITS
-from larq_igp.graph.layers import unknown_layer
+from larq_igp.graph.layers import Shape, unknown_layer
 from larq_igp.keras2 import tf
 
 
@@ -33,7 +33,7 @@ class LayerCount:
 
     name: str
     kind: str
-    output_shape: tuple[int | None, ...]
+    output_shape: Shape
     parameters: int
     kernel_weights: int = 0
     kernel_bits: int = FLOAT_BITS
@@ -102,13 +102,14 @@ class CostAnalysis:
 
     def by_precision(self) -> dict[int, PrecisionCount]:
         """Return what there is of each width, by bits, the narrowest first."""
-        weights, macs = Counter(), Counter()
+        weights: Counter[int] = Counter()
+        macs: Counter[int] = Counter()
         for kernel in self._kernels.values():
             weights[kernel.bits] += _size(kernel.weights)
         for call in self.graph.calls:
             if call.macs:  # raises for an open shape
                 for kernel in call.kernels:
-                    macs[kernel.mac_bits] += kernel.macs
+                    macs[kernel.mac_bits] += kernel.macs or 0
         return {
             bits: PrecisionCount(weights[bits], macs[bits]) for bits in sorted({*weights, *macs})
         }

@@ -215,7 +215,7 @@ def _take_over(graph: Graph, twin: "tf.keras.Model", names: list[str]) -> list:
 
 def correlate(layers: Sequence[LayerGradient]) -> list[Correlation]:
     """Return the rank correlations of every prediction with every measurement."""
-    predictors = {
+    predictors: dict[str, list[Any]] = {
         f"N_{name}": [layer.costs[i] if len(layer.costs) > i else None for layer in layers]
         for i, name in enumerate(("1st", "2nd", "3rd"))
     }

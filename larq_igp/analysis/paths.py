@@ -128,7 +128,8 @@ def gradient_paths(
     sources = set(graph.inputs if source is None else graph.find(source))
     targets = set(graph.outputs if target is None else graph.find(target))
     ways, lengths = _walk(graph, costs, sources, k)
-    merged, total = _merge(((ways[t], t, 0, 0) for t in targets), k), Counter()
+    merged = _merge(((ways[t], t, 0, 0) for t in targets), k)
+    total: Counter[int] = Counter()
     for one in targets:
         total.update(lengths[one])
     classes = tuple(_describe(graph, costs, ways, cost, merged[cost]) for cost in sorted(merged))
@@ -143,7 +144,7 @@ def _walk(
     for index, call in enumerate(graph.calls):
         cost, step = costs[index] or 0, int(costs[index] is not None)
         reached = _merge(((ways[before], before, cost, step) for before in call.gradient_inputs), k)
-        longer = Counter()
+        longer: Counter[int] = Counter()
         for before in call.gradient_inputs:
             for length, count in lengths[before].items():
                 longer[length + step] += count

@@ -23,7 +23,16 @@ def read_model(model: Any) -> Graph:
 
 def is_lce_convolution(kernel: Kernel) -> bool:
     """Tell whether a kernel is that of a 2-D convolution of signs with signs."""
-    return kernel.is_binary and isinstance(kernel.owner, lq.layers.QuantConv2D)
+    is_convolution = isinstance(kernel.owner, lq.layers.QuantConv2D)
+    return kernel.is_binary and is_convolution and not _zeros_and_ones(kernel)
+
+
+def _zeros_and_ones(kernel: Kernel) -> str | None:
+    """Return the name of a quantizer whose single bit stands for 0 and 1 in place of signs."""
+    for quantizer in (kernel.input_quantizer, kernel.quantizer):
+        if isinstance(quantizer, lq.quantizers.SteHeaviside):
+            return type(quantizer).__name__
+    return None
 
 
 def lce_convolutions(graph: Graph) -> list[Kernel]:
@@ -52,4 +61,6 @@ def why_no_kernel(kernel: Kernel) -> str | None:
         width = width if stated_bits(quantizer) else "of unknown width"
         kind = type(quantizer).__name__
         return f"layer {kernel.name!r} has a {width} {operand}_quantizer ({kind})"
+    if zeros_and_ones := _zeros_and_ones(kernel):
+        return f"layer {kernel.name!r} quantizes to 0 and 1 ({zeros_and_ones})"
     return f"layer {kernel.name!r} is a binary {type(kernel.owner).__name__}"

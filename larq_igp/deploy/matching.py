@@ -129,7 +129,7 @@ def _require_channel_scale(file: TFLiteFile, match: Match) -> None:
 
 
 def _operator_key(file: TFLiteFile, operator: Operator) -> tuple:
-    words = file.tensors[operator.inputs[1]].value
+    words = np.asarray(file.tensors[operator.inputs[1]].value)
     groups = max(1, -(-operator.options["channels_in"] // WORD_BITS) // words.shape[3])
     return _unsigned_key(words, operator.options["channels_in"] // groups)
 

@@ -20,7 +20,8 @@ from larq_igp.graph.bits import stated_bits
 from larq_igp.graph.errors import UnknownLayerError
 from larq_igp.keras2 import tf
 
-Shape = tuple[int | None, ...]
+Shape = tuple[Any, ...]
+"""Integers, and None where a side is open; without the batch."""
 Macs = Callable[[Shape, Sequence[Shape], Shape], int]
 """Multiply-accumulates of one kernel in one call, from the shapes of the kernel, of what the call
 reads and of its output; channels last, without the batch.

@@ -88,6 +88,21 @@ def test_binary_weights_with_float_activations_are_refused(binary_net):
         convert(binary_net(input_quantizer=None))
 
 
+@pytest.mark.parametrize("place", ["input_quantizer", "kernel_quantizer"])
+def test_a_bit_that_is_no_sign_is_refused(binary_net, place):
+    with pytest.raises(ConversionError, match=r"'first' quantizes to 0 and 1 \(SteHeaviside\)"):
+        convert(binary_net(**{place: "ste_heaviside"}))
+
+
+def test_two_bits_of_a_layer_before_the_convolution_are_refused():
+    image = tf.keras.Input((8, 8, 32))
+    signs = {"kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
+    x = lq.quantizers.DoReFa(2, "activations")(image)
+    model = tf.keras.Model(image, lq.layers.QuantConv2D(4, 3, name="last", **signs)(x))
+    with pytest.raises(ConversionError, match="layer 'last' has a 2-bit input, for which"):
+        convert(model)
+
+
 def test_kernel_with_a_zero_is_named(binary_net):
     class Sign(lq.quantizers.NoOp):
         def call(self, inputs):
