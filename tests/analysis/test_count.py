@@ -3,7 +3,7 @@ import larq_zoo as lqz
 import pytest
 
 import larq_igp
-from larq_igp.analysis import CostAnalysis, UnknownLayerError, count
+from larq_igp.analysis import CostAnalysis, PrecisionCount, UnknownLayerError, count
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.graph import GraphError
@@ -113,3 +113,15 @@ def test_shared_layers_count_each_use_and_nested_models_are_entered():
     counts = count(tf.keras.Model(image, both))
     assert counts.float_macs == 2 * (8 * 8 * 4 * 4) + 2 * (8 * 8 * 4 * 2)
     assert counts.kernel_weights[32] == 4 * 4 + 4 * 2
+
+
+def test_a_layer_of_the_outer_and_of_a_nested_model_is_stored_once():
+    image, inner_image = tf.keras.Input((8, 8, 4)), tf.keras.Input((8, 8, 4))
+    shared = tf.keras.layers.Conv2D(4, 1, use_bias=False, name="shared")
+    inner = tf.keras.Model(inner_image, shared(inner_image), name="inner")
+    model = tf.keras.Model(image, inner(shared(image)))
+    costs = CostAnalysis(model)
+    assert costs.by_precision() == {32: PrecisionCount(4 * 4, 2 * (8 * 8 * 4 * 4))}
+    assert costs.total().parameters == model.count_params() == 4 * 4
+    assert [name for name, layer in costs.by_layer().items() if layer.macs] == ["shared"]
+    assert costs.by_layer()["shared"].macs == 2 * (8 * 8 * 4 * 4)

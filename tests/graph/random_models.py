@@ -70,11 +70,13 @@ recipes = _steps([*KINDS, "nested", "nested again"], 7, _steps(KINDS, 3, st.just
 """Steps that make a model of convolutions of all widths, signs, joins, shared and nested layers."""
 
 
-def build(recipe: tuple[Step, ...], channels: int = 2) -> Described:
-    """Build what a recipe says."""
+def build(
+    recipe: tuple[Step, ...], channels: int = 2, convolutions: list[tuple] | None = None
+) -> Described:
+    """Build what a recipe says; nested models may call the convolutions of the outer one."""
     image = tf.keras.Input((HEIGHT, WIDTH, channels))
     nodes, tensors = [Node(image.name, channels=channels)], [(image, 0)]
-    convolutions: list[tuple] = []
+    convolutions = [] if convolutions is None else convolutions
     inner_models: list[Described] = []
     for step in recipe:
         kind, (tensor, index) = step.kind, tensors[step.tensor % len(tensors)]
@@ -90,7 +92,7 @@ def build(recipe: tuple[Step, ...], channels: int = 2) -> Described:
             nodes.append(Node(layer.name, (index,), made.shape[-1], is_sign=kind == "sign"))
         elif kind.startswith("nested"):
             if kind == "nested" or not inner_models:
-                inner_models.append(build(step.inner, tensor.shape[-1]))
+                inner_models.append(build(step.inner, tensor.shape[-1], convolutions))
             inner = inner_models[step.other % len(inner_models)]
             if inner.nodes[0].channels != tensor.shape[-1]:
                 continue
