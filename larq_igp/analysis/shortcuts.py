@@ -8,6 +8,8 @@ JOINS: tuple[type, ...] = (
     tf.keras.layers.Average,
     tf.keras.layers.Concatenate,
 )
+JOINING_FUNCTIONS = ("__operators__.add", "math.add", "concat")
+"""TensorFlow's, as Keras names them in a graph."""
 
 
 def count_shortcuts(graph: Graph) -> int:
@@ -25,7 +27,7 @@ def count_shortcuts(graph: Graph) -> int:
     return sum(
         any(made_from[other] >> one & 1 for other in call.inputs)
         for call in graph.calls
-        if isinstance(call.layer, JOINS)
+        if isinstance(call.layer, JOINS) or getattr(call.layer, "symbol", "") in JOINING_FUNCTIONS
         for one in call.inputs
     )
 

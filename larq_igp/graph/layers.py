@@ -54,6 +54,12 @@ class LayerRule:
 
 
 _RULES: dict[type, LayerRule] = {}
+FREE_OPERATIONS = {
+    *("__operators__.add", "math.add", "math.multiply", "nn.relu", "cast", "stop_gradient"),
+    *("__operators__.getitem", "split", "concat", "reshape"),
+    *("compat.v1.transpose", "compat.v1.pad", "compat.v1.shape"),
+}
+"""TensorFlow's functions, as Keras names them in a graph, that have no kernel."""
 
 
 def register_layer(
@@ -122,7 +128,8 @@ def rule_of(layer: Any) -> LayerRule | None:
 
     A layer that states a precision is a quantizer, and those are element-wise.
     """
-    return _RULES.get(type(layer), LayerRule() if stated_bits(layer) else None)
+    is_free = stated_bits(layer) or getattr(layer, "symbol", None) in FREE_OPERATIONS
+    return _RULES.get(type(layer), LayerRule() if is_free else None)
 
 
 def require_readable(layer: Any, name: str) -> None:
@@ -144,6 +151,8 @@ def require_readable(layer: Any, name: str) -> None:
 def unknown_layer(layer: Any, name: str, fault: str) -> str:
     """Say that a layer's class is unknown, what follows from it, and what to do."""
     kind = type(layer).__name__
+    if hasattr(layer, "symbol"):  # Keras' wrapper of a function of TensorFlow
+        return f"layer {name!r} is a function of TensorFlow, which {fault}: use a layer of Keras."
     return (
         f"layer {name!r} is of class {kind}, which {fault} and is not registered: call "
         f"larq_igp.graph.register_layer({kind}, kernels=...) with the attributes that hold its "

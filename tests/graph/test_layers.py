@@ -183,6 +183,16 @@ def test_a_layer_with_names_and_arithmetic_of_its_own():
     assert CostAnalysis(model).by_precision()[1].kernel_weights == 5
 
 
+def test_operators_in_python_are_known_one_by_one():
+    """``x + y`` has no kernel; ``x @ y`` multiplies, and nobody says how much."""
+    image = tf.keras.Input((8, 8))
+    left, right = tf.split(tf.concat([image, image], -1), 2, axis=-1)
+    total = tf.nn.relu(tf.reshape(left + right, (-1, 8, 8))[:, ::2])
+    assert CostAnalysis(tf.keras.Model(image, total)).total().macs == {}
+    with pytest.raises(UnknownLayerError, match=r"matmul' is a function of TensorFlow, which"):
+        CostAnalysis(tf.keras.Model(image, left @ right))
+
+
 def test_quantizers_are_free_also_those_of_users():
     class Mine(tf.keras.layers.Layer):
         precision = 1
