@@ -15,7 +15,7 @@ WITHOUT_RUNTIME := echo "larq-igp-runtime is left out, as it needs a C++ compile
 OLDEST_PYTHON ?= $(shell for p in python3 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test runtime oldest lint golden clean
+.PHONY: help demo test runtime oldest lint golden docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ lint: $(VENV)/installed-test ## check style
 
 golden: $(VENV)/installed-test ## write tests/golden again; review the difference
 	$(VENV)/bin/python -m tests.golden
+
+docs: $(VENV)/installed-test ## write the tables of README and docs again; review the difference
+	$(VENV)/bin/python -m tests.docs
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache

@@ -1,12 +1,13 @@
-"""Time our conversion against plain ``larq_compute_engine.convert_keras_model``, and check that the files are equal.
+"""Time our conversion against plain ``larq_compute_engine.convert_keras_model``, and check that the
+files are equal.
 
-Both convert the same model in the same process, in turns. Equal means: the same operators, the same constants, and the
-same output, bit for bit.
+Both convert the same model in the same process, in turns. Equal means: the same operators, the same
+constants, and the same output, bit for bit.
 
     python benchmarks/conversion.py --repeats 5
 
-writes ``benchmarks/results/conversion-<machine>-lce<version>-tf<version>.csv`` and ends with an error if a ratio of medians
-exceeds ``--limit``.
+writes ``benchmarks/results/conversion-<machine>-lce<version>-tf<version>.csv`` and ends with an
+error if a ratio of medians exceeds ``--limit``.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import numpy as np
 
 import larq_igp
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.host import describe_host
 from larq_igp.keras2 import tf
@@ -66,7 +67,9 @@ def require_equal(ours: bytes, plain: bytes) -> None:
     files = [read_tflite(content) for content in (ours, plain)]
     histograms = [file.histogram() for file in files]
     assert histograms[0] == histograms[1], f"operators differ: {histograms}"
-    constants = [sorted(t.value.tobytes() for t in file.tensors if t.value is not None) for file in files]
+    constants = [
+        sorted(t.value.tobytes() for t in file.tensors if t.value is not None) for file in files
+    ]
     assert constants[0] == constants[1], "constants differ"
     image = np.random.default_rng(0).standard_normal((1, *INPUT_SHAPE), np.float32)
     outputs = [open_engine(content, engine="lce").predict(image) for content in (ours, plain)]
@@ -74,16 +77,20 @@ def require_equal(ours: bytes, plain: bytes) -> None:
 
 
 def spread_statistics(model: "tf.keras.Model") -> None:
-    """Give BatchNorm random statistics, or the output of random weights is the same for all images."""
+    """Give BatchNorm random statistics; else random weights answer the same to all images."""
     generator = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             weights = layer.get_weights()
-            layer.set_weights([values + generator.uniform(0, 0.3, values.shape) for values in weights])
+            layer.set_weights(
+                [values + generator.uniform(0, 0.3, values.shape) for values in weights]
+            )
 
 
 def compare(network: str, repeats: int) -> list[dict]:
-    """Convert one network with both, ``repeats`` times in turns, and return a row for each converter."""
+    """Convert one network with both, ``repeats`` times in turns, and return a row for each
+    converter.
+    """
     import larq_compute_engine as lce
 
     model = larq_igp.build(network, input_shape=INPUT_SHAPE)
@@ -96,9 +103,15 @@ def compare(network: str, repeats: int) -> list[dict]:
         for name in order:
             elapsed, files[name] = timed(lambda name=name: converters[name](model))
             seconds[name].append(elapsed)
-            print(f"{network} {name} {repeat + 1}/{repeats}: {elapsed:.2f} s", file=sys.stderr, flush=True)
+            print(
+                f"{network} {name} {repeat + 1}/{repeats}: {elapsed:.2f} s",
+                file=sys.stderr,
+                flush=True,
+            )
         require_equal(files["larq_igp"], files["larq_compute_engine"])
-    ratio = statistics.median(seconds["larq_igp"]) / statistics.median(seconds["larq_compute_engine"])
+    ratio = statistics.median(seconds["larq_igp"]) / statistics.median(
+        seconds["larq_compute_engine"]
+    )
     return [row(network, name, seconds[name], ratio) for name in converters]
 
 
@@ -123,7 +136,10 @@ def row(network: str, converter: str, seconds: list[float], ratio: float) -> dic
 
 
 def default_output() -> Path:
-    """Return where the results go: the name says what was measured, on what, with which versions."""
+    """Return where the results go:
+
+    the name says what was measured, on what, with which versions.
+    """
     versions = f"lce{installed_version('larq-compute-engine')}-tf{tf.__version__}"
     return Path(__file__).parent / "results" / f"conversion-{platform.machine()}-{versions}.csv"
 
@@ -133,7 +149,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
-    parser.add_argument("--limit", type=float, default=LIMIT, help="largest ratio of medians, ours to plain")
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT, help="largest ratio of medians, ours to plain"
+    )
     parser.add_argument("-o", "--output", type=Path, default=None)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # of the converter compared with
@@ -150,7 +168,9 @@ def main() -> None:
             f"({each['seconds_min']:.2f} to {each['seconds_max']:.2f}, n={each['repeats']}), "
             f"ratio {each['ratio_of_medians']:.3f}"
         )
-    too_slow = sorted({each["network"] for each in rows if each["ratio_of_medians"] > arguments.limit})
+    too_slow = sorted(
+        {each["network"] for each in rows if each["ratio_of_medians"] > arguments.limit}
+    )
     if too_slow:
         sys.exit(f"slower than {arguments.limit} of plain conversion: {', '.join(too_slow)}")
 

@@ -1,14 +1,17 @@
 """Time our training pipeline for JPEGs against larq-zoo's, which fuses decoding and cropping too.
 
-Both read the same generated folder of JPEGs, in the same process, in turns. The first of ours has larq-zoo's interpolation, DCT and data
-types, and its crops but for the smallest (ours begin at 8 % of the area, larq-zoo's effectively at 10 %); then each choice is made alone,
-and all together, which is what `larq_igp.data` does. larq-zoo's is also measured with bilinear interpolation in place of its bicubic one,
-so that the gain of that choice can be told apart. "uint8" leaves normalising to the device; the last of ours pays for it here as well.
+Both read the same generated folder of JPEGs, in the same process, in turns. The first of ours has
+larq-zoo's interpolation, DCT and data types, and its crops but for the smallest (ours begin at 8 %
+of the area, larq-zoo's effectively at 10 %); then each choice is made alone, and all together,
+which is what `larq_igp.data` does. larq-zoo's is also measured with bilinear interpolation in place
+of its bicubic one, so that the gain of that choice can be told apart. "uint8" leaves normalising to
+the device; the last of ours pays for it here as well.
 
     python benchmarks/input_pipeline.py
 
-writes ``benchmarks/results/input_pipeline-<machine>-tf<version>.csv`` and ends with an error if a ratio falls below its limit. Ratios are
-medians over the turns, each of two measurements within one turn. Seconds are of the wall clock, CPU seconds of all threads.
+writes ``benchmarks/results/input_pipeline-<machine>-tf<version>.csv`` and ends with an error if a
+ratio falls below its limit. Ratios are medians over the turns, each of two measurements within one
+turn. Seconds are of the wall clock, CPU seconds of all threads.
 """
 
 import argparse
@@ -36,7 +39,12 @@ SIDE, BATCH = 224, 32
 SIZES = {"500x375": (375, 500), "1600x1200": (1200, 1600)}
 QUALITY = 92
 ZOO, ZOO_BILINEAR = "larq_zoo", "larq_zoo, bilinear"
-SAME, SAME_BILINEAR, ALL, ALL_HERE = "same", "same, bilinear", "all choices (default)", "default, normalised here"
+SAME, SAME_BILINEAR, ALL, ALL_HERE = (
+    "same",
+    "same, bilinear",
+    "all choices (default)",
+    "default, normalised here",
+)
 LIMITS = {
     ("500x375", SAME, ZOO): 1.0,
     ("500x375", SAME_BILINEAR, ZOO_BILINEAR): 1.0,
@@ -44,8 +52,8 @@ LIMITS = {
     ("1600x1200", SAME, ZOO): 1.0,
     ("1600x1200", SAME_BILINEAR, ZOO_BILINEAR): 1.0,
 }
-"""Smallest ratio of images per CPU second, ours to larq-zoo's. Large files spend most of their time on reading their codes in order,
-which no choice spares."""
+"""Smallest ratio of images per CPU second, ours to larq-zoo's. Large files spend most of their time
+on reading their codes in order, which no choice spares."""
 
 COLUMNS = (
     "images",
@@ -90,7 +98,8 @@ OURS = {
 
 
 def write_images(folder: Path, size: tuple[int, int], count: int) -> float:
-    """Write class folders of JPEGs with the detail and the bytes of photographs; return their mean size in bytes.
+    """Write class folders of JPEGs with the detail and the bytes of photographs; return their mean
+    size in bytes.
 
     Each is a collage of digits over smooth colours, with noise of the strength of a camera's.
     """
@@ -101,10 +110,19 @@ def write_images(folder: Path, size: tuple[int, int], count: int) -> float:
     generator = np.random.default_rng(0)
     sizes = []
     for number in range(count):
-        colours = tf.image.resize(generator.uniform(0, 255, (6, 8, 3)).astype(np.float32), size, method="bicubic")
-        chosen = tiles[generator.integers(len(tiles), size=12)].reshape(3, 4, 8, 8).swapaxes(1, 2).reshape(24, 32, 1)
+        colours = tf.image.resize(
+            generator.uniform(0, 255, (6, 8, 3)).astype(np.float32), size, method="bicubic"
+        )
+        chosen = (
+            tiles[generator.integers(len(tiles), size=12)]
+            .reshape(3, 4, 8, 8)
+            .swapaxes(1, 2)
+            .reshape(24, 32, 1)
+        )
         collage = tf.image.resize(chosen, size, method="bicubic")
-        grain = tf.image.resize(generator.normal(0, 40, (height // 3, width // 3, 3)).astype(np.float32), size)
+        grain = tf.image.resize(
+            generator.normal(0, 40, (height // 3, width // 3, 3)).astype(np.float32), size
+        )
         noise = generator.normal(0, 7, (*size, 3))
         pixels = np.clip(0.6 * colours + 0.4 * collage + grain + noise, 0, 255).astype(np.uint8)
         content = tf.io.encode_jpeg(pixels, quality=QUALITY).numpy()
@@ -116,7 +134,9 @@ def write_images(folder: Path, size: tuple[int, int], count: int) -> float:
 
 
 def zoo_pipeline(dataset: Dataset, *, bilinear: bool) -> "tf.data.Dataset":
-    """Return larq-zoo's training images; with ``bilinear``, its resize is replaced while its function is traced."""
+    """Return larq-zoo's training images; with ``bilinear``, its resize is replaced while its
+    function is traced.
+    """
     from larq_zoo.training.data import preprocess_image_bytes
 
     resize_images = tf.compat.v1.image
@@ -141,19 +161,31 @@ def our_pipeline(dataset: Dataset, choices: Choices) -> "tf.data.Dataset":
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content, label = dataset.split("train").read(index)
         seed = tf.stack([tf.constant(0, tf.int64), index])
-        part = decode_random_part(content, (SIDE, SIDE), seed, dct_method=choices.dct_method, scaled=choices.scaled)
+        part = decode_random_part(
+            content, (SIDE, SIDE), seed, dct_method=choices.dct_method, scaled=choices.scaled
+        )
         if choices.uint8:
             image = tf.image.resize(part, (SIDE, SIDE), method=choices.interpolation)
             return augment(tf.saturate_cast(image + 0.5, tf.uint8), dataset, seed), label
-        image = augment(part, dataset, seed)  # a part has fewer bytes than what it becomes: it is mirrored first
-        return preprocessing.normalise(tf.image.resize(image, (SIDE, SIDE), method=choices.interpolation)), label
+        image = augment(
+            part, dataset, seed
+        )  # a part has fewer bytes than what it becomes: it is mirrored first
+        return preprocessing.normalise(
+            tf.image.resize(image, (SIDE, SIDE), method=choices.interpolation)
+        ), label
 
     return _batched(dataset, example)
 
 
 def _batched(dataset: Dataset, example: Callable) -> "tf.data.Dataset":
-    indices = tf.data.Dataset.range(dataset.split("train").examples).shuffle(10_000, seed=0).repeat()
-    return indices.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH, drop_remainder=True).prefetch(2)
+    indices = (
+        tf.data.Dataset.range(dataset.split("train").examples).shuffle(10_000, seed=0).repeat()
+    )
+    return (
+        indices.map(example, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(BATCH, drop_remainder=True)
+        .prefetch(2)
+    )
 
 
 def pipelines(dataset: Dataset) -> dict[str, "tf.data.Dataset"]:
@@ -165,7 +197,9 @@ def pipelines(dataset: Dataset) -> dict[str, "tf.data.Dataset"]:
         **{name: our_pipeline(dataset, choices) for name, choices in OURS.items()},
         ZOO_BILINEAR: zoo_pipeline(dataset, bilinear=True),
         ALL: default,
-        ALL_HERE: default.map(lambda images, labels: (preprocessing.normalise(images), labels), tf.data.AUTOTUNE),
+        ALL_HERE: default.map(
+            lambda images, labels: (preprocessing.normalise(images), labels), tf.data.AUTOTUNE
+        ),
     }
 
 
@@ -197,7 +231,9 @@ def compare(size: str, images: int, repeats: int, steps: int) -> list[dict]:
     return [row(size, mean_bytes, name, measured) for name in contenders]
 
 
-def row(size: str, mean_bytes: float, name: str, measured: dict[str, list[tuple[float, float]]]) -> dict:
+def row(
+    size: str, mean_bytes: float, name: str, measured: dict[str, list[tuple[float, float]]]
+) -> dict:
     """Return what the CSV says of one pipeline."""
     from larq_igp.versions import installed_version
 
@@ -252,9 +288,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=None)
     arguments = parser.parse_args()
     rows = [
-        each for size in arguments.sizes for each in compare(size, arguments.images, arguments.repeats, arguments.steps)
+        each
+        for size in arguments.sizes
+        for each in compare(size, arguments.images, arguments.repeats, arguments.steps)
     ]
-    default = Path(__file__).parent / "results" / f"input_pipeline-{platform.machine()}-tf{tf.__version__}.csv"
+    default = (
+        Path(__file__).parent
+        / "results"
+        / f"input_pipeline-{platform.machine()}-tf{tf.__version__}.csv"
+    )
     path = arguments.output or default
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
@@ -262,7 +304,8 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(rows)
     print(
-        f"{'images':10} {'kB':>5} {'pipeline':24} {'images/s (spread)':>24} {'/CPU s (spread)':>24} {'ratio':>6} {'CPU':>6}"
+        f"{'images':10} {'kB':>5} {'pipeline':24} {'images/s (spread)':>24} "
+        f"{'/CPU s (spread)':>24} {'ratio':>6} {'CPU':>6}"
     )
     for each in rows:
         wall, cpu = (
@@ -270,7 +313,8 @@ def main() -> None:
             for unit in ("images_per_second", "images_per_cpu_second")
         )
         print(
-            f"{each['images']:10} {each['kilobytes_mean']:5.0f} {each['pipeline']:24} {wall:>24} {cpu:>24} "
+            f"{each['images']:10} {each['kilobytes_mean']:5.0f} {each['pipeline']:24} {wall:>24} "
+            f"{cpu:>24} "
             f"{each['ratio_to_larq_zoo']:6.2f} {each['cpu_ratio_to_larq_zoo']:6.2f}"
         )
     if problems := too_slow(rows):

@@ -35,14 +35,14 @@ import numpy as np
 
 from larq_igp.architectures import get_spec
 from larq_igp.architectures.accounting import closed_form
-from larq_igp.architectures.published import TABLE3
 from larq_igp.deploy.benchmark import NS_PER_MS, percentile, time_calls
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.host import describe_host
 from larq_igp.files import write_atomically
 from larq_igp.keras2 import tf
 from larq_igp.models import build
+from larq_igp.paper.table3 import TABLE3
 from larq_igp.versions import installed_version
 
 SHAPE, CLASSES = (224, 224, 3), 1000

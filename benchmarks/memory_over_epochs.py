@@ -2,8 +2,9 @@
 
     python benchmarks/memory_over_epochs.py --epochs 40
 
-A small run on the digits, with all that a run writes after each epoch; the resident set size of the process at each epoch's end. The first
-epochs allocate (compilation, caches of the allocator); growth is the slope of a line through the rest.
+A small run on the digits, with all that a run writes after each epoch; the resident set size of the
+process at each epoch's end. The first epochs allocate (compilation, caches of the allocator);
+growth is the slope of a line through the rest.
 """
 
 import json
@@ -16,8 +17,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from larq_igp.training.fit.train import train
 from larq_igp.training.recipe import Recipe
-from larq_igp.training.train import train
 
 WARM_UP_EPOCHS = 10
 
@@ -39,7 +40,9 @@ def sample(history: Path, sizes: dict[int, int], done: threading.Event) -> None:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--epochs", type=click.IntRange(20), default=40, show_default=True, help="Of the run.")
+@click.option(
+    "--epochs", type=click.IntRange(20), default=40, show_default=True, help="Of the run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def memory(epochs: int, as_json: bool) -> None:
     """See the module."""

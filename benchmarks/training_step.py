@@ -1,7 +1,9 @@
-"""Time a training step: ours against larq-zoo's, 1 bit against 32, padding with 1 against padding with 0.
+"""Time a training step: ours against larq-zoo's, 1 bit against 32, padding with 1 against padding
+with 0.
 
-Everything is compared in one process, in turns, on one batch that lies in memory, with Adam. Wall time is what a user waits; the seconds
-that the processor spent are less disturbed by what else the machine does. Ratios are of medians, each to the first of its group.
+Everything is compared in one process, in turns, on one batch that lies in memory, with Adam. Wall
+time is what a user waits; the seconds that the processor spent are less disturbed by what else the
+machine does. Ratios are of medians, each to the first of its group.
 
     python benchmarks/training_step.py --repeats 20
 
@@ -22,15 +24,30 @@ import numpy as np
 
 from larq_igp.deploy.host import describe_host
 from larq_igp.keras2 import tf
-from larq_igp.training.networks import build_network
 from larq_igp.training.recipe import Recipe
+from larq_igp.training.run.network import build_network
 from larq_igp.versions import installed_version
 
 IMAGENET, SMALL = (112, 112, 3), (28, 28, 1)
 COLUMNS = (
-    "group", "variant", "input_shape", "batch", "repeats", "wall_ms_median", "wall_ms_min", "wall_ms_max", "cpu_ms_median", "cpu_ms_min",
-    "wall_ratio", "cpu_ratio", "cpu", "cores", "larq", "tensorflow", "date",
-)  # fmt: skip
+    "group",
+    "variant",
+    "input_shape",
+    "batch",
+    "repeats",
+    "wall_ms_median",
+    "wall_ms_min",
+    "wall_ms_max",
+    "cpu_ms_median",
+    "cpu_ms_min",
+    "wall_ratio",
+    "cpu_ratio",
+    "cpu",
+    "cores",
+    "larq",
+    "tensorflow",
+    "date",
+)
 
 Build = Callable[[], "tf.keras.Model"]
 
@@ -69,7 +86,9 @@ def groups() -> dict[str, tuple[tuple, int, dict[str, Build]]]:
                 f"{tiny}, 32 bits": ours(tiny, SMALL, 10, bits=32),
                 f"{tiny}, 1 bit, pads 0": ours(tiny, SMALL, 10, pad_values=0),
                 f"{tiny}, 1 bit, pads 1": ours(tiny, SMALL, 10, pad_values=1),
-                f"{tiny}, 1 bit, pads 1, again": ours(tiny, SMALL, 10, pad_values=1),  # how far equal things differ
+                f"{tiny}, 1 bit, pads 1, again": ours(
+                    tiny, SMALL, 10, pad_values=1
+                ),  # how far equal things differ
             },
         ),
     }
@@ -135,7 +154,9 @@ def main() -> None:
     """Measure every group, print and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--group", choices=list(groups()), action="append", help="Only this one; again for more.")
+    parser.add_argument(
+        "--group", choices=list(groups()), action="append", help="Only this one; again for more."
+    )
     parser.add_argument("--output", type=Path, help="CSV to write.")
     arguments = parser.parse_args()
     rows = []
@@ -143,8 +164,10 @@ def main() -> None:
         for row in compare(group, arguments.repeats):
             rows.append(row)
             print(
-                f"{group}: {row['variant']:50} wall {row['wall_ms_median']:8.1f} ms ({row['wall_ratio']:.3f}), "
-                f"cpu {row['cpu_ms_median']:8.1f} ms ({row['cpu_ratio']:.3f}), from {row['wall_ms_min']:.1f}",
+                f"{group}: {row['variant']:50} wall {row['wall_ms_median']:8.1f} ms "
+                f"({row['wall_ratio']:.3f}), "
+                f"cpu {row['cpu_ms_median']:8.1f} ms ({row['cpu_ratio']:.3f}), from "
+                f"{row['wall_ms_min']:.1f}",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,9 +1,12 @@
 """From nothing to a timed binary network, the way a user would type it: `make demo`.
 
-Claim: IGP-ResNet (3 stages, 2 columns, 16 filters, 1 bit) reaches at least 98 % on the 360 test images of scikit-learn's digits,
-and its ``.tflite`` says what Keras says.
+    python experiments/demo.py [EPOCHS]
 
-Every step is a command of ``larq-igp``; this file only types them and puts their answers into one table.
+Claim: IGP-ResNet (3 stages, 2 columns, 16 filters, 1 bit) reaches at least 98 % on the 360 test
+images of scikit-learn's digits, and its ``.tflite`` says what Keras says.
+
+Every step is a command of ``larq-igp``; this file only types them and puts their answers into one
+table.
 """
 
 import json
@@ -17,15 +20,19 @@ from pathlib import Path
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
-EPOCHS = 60
+EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 
 
 def larq_igp(*arguments: object) -> dict | list:
-    """Run a command with ``--json``, show it and what it logs, and return its document; stop if it fails."""
+    """Run a command with ``--json``, show it and what it logs, and return its document; stop if it
+    fails.
+    """
     words = [str(argument) for argument in arguments]
     print(f"\n$ larq-igp {shlex.join(words)}", flush=True)
     start = time.perf_counter()
-    finished = subprocess.run([sys.executable, "-m", "larq_igp", *words, "--json"], stdout=subprocess.PIPE, check=False)
+    finished = subprocess.run(
+        [sys.executable, "-m", "larq_igp", *words, "--json"], stdout=subprocess.PIPE, check=False
+    )
     if finished.returncode:
         sys.exit(finished.returncode)
     print(f"({time.perf_counter() - start:.0f} s)", flush=True)
@@ -48,20 +55,25 @@ def main() -> None:
         ("network", f"{NETWORK}, depth {summary['depth']}, 1 bit"),
         (
             "storage",
-            f"{summary['storage_bits'] / 8 / 1000:.1f} kB of kernels, {converted['bytes'] / 1000:.1f} kB .tflite",
+            f"{summary['storage_bits'] / 8 / 1000:.1f} kB of kernels, "
+            f"{converted['bytes'] / 1000:.1f} kB .tflite",
         ),
         ("test accuracy, Keras", f"{trained['top1']:.2%} of {trained['examples']} images"),
         (
             "test accuracy, .tflite",
             f"{on_device['top1']:.2%} of {on_device['examples']} images, by {on_device['engine']}",
         ),
-        ("same answer as Keras", f"{verification['top1_agreement']:.2%} of {verification['examples']} images"),
+        (
+            "same answer as Keras",
+            f"{verification['top1_agreement']:.2%} of {verification['examples']} images",
+        ),
         ("largest difference", f"{verification['max_abs_diff']:.1e} in probability"),
     ]
     rows += [
         (
             f"latency, {timing['role']}",
-            f"{timing['latency_ms_median']:.3f} ms on this host, {timing['engine']}, {timing['threads']} thread",
+            f"{timing['latency_ms_median']:.3f} ms on this host, {timing['engine']}, "
+            f"{timing['threads']} thread",
         )
         for timing in timings
     ]

@@ -1,10 +1,13 @@
-"""Kill real training processes at random moments, go on with them, and compare every digit with a run that was left alone.
+"""Kill real training processes at random moments, go on with them, and compare every digit with a
+run that was left alone.
 
     python experiments/soak.py --kills 200
 
-Each process is `larq-igp train`, forked from one that has imported TensorFlow already, and ended by SIGKILL: while it starts, in the
-middle of an epoch, while it writes a checkpoint or validates. A run is gone on with until it comes to its end; then its weights, history
-and measurements must equal those of the run that was left alone, bit for bit (times aside). Exit code 1 if a single digit differs.
+Each process is `larq-igp train`, forked from one that has imported TensorFlow already, and ended by
+SIGKILL: while it starts, in the middle of an epoch, while it writes a checkpoint or validates. A
+run is gone on with until it comes to its end; then its weights, history and measurements must equal
+those of the run that was left alone, bit for bit (times aside). Exit code 1 if a single digit
+differs.
 """
 
 import csv
@@ -22,12 +25,22 @@ import click
 import sklearn.datasets
 import sklearn.model_selection  # noqa: F401
 
-import larq_igp.training.train  # noqa: F401
+import larq_igp.training.fit.train  # noqa: F401
 from larq_igp.cli import main
-from larq_igp.training.checkpoint import list_checkpoints
+from larq_igp.training.run.checkpoint import list_checkpoints
 
 TIMES = ("seconds", "images_per_second")
-TRAIN = ["resnet_tiny", "--filters", "8", "--blocks", "1", "--input-shape", "28,28,1", "--batch-size", "100"]
+TRAIN = [
+    "resnet_tiny",
+    "--filters",
+    "8",
+    "--blocks",
+    "1",
+    "--input-shape",
+    "28,28,1",
+    "--batch-size",
+    "100",
+]
 LIMIT_SECONDS = 300
 
 
@@ -53,22 +66,34 @@ def has_ended(process: int) -> bool:
     """Return whether a process has come to its end by itself; it must have been a good one."""
     number, status = os.waitpid(process, os.WNOHANG)
     if number and os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"a process ended with exit code {os.waitstatus_to_exitcode(status)}: see the log.")
+        raise SystemExit(
+            f"a process ended with exit code {os.waitstatus_to_exitcode(status)}: see the log."
+        )
     return bool(number)
 
 
 def outcome(run: Path) -> dict:
-    """Return everything that must be equal: weights, history without times, layers, measurements."""
+    """Return everything that must be equal:
+
+    weights, history without times, layers, measurements.
+    """
     import h5py
 
     weights = {}
     for which in ("best", "last"):
         digest = hashlib.sha256()
         with h5py.File(run / f"{which}.weights.h5") as file:
-            file.visititems(lambda name, item: digest.update(name.encode() + item[()].tobytes()) if hasattr(item, "shape") else None)  # noqa: B023  # fmt: skip
+            names: list[str] = []
+            file.visit(names.append)
+            for name in names:
+                if isinstance(file[name], h5py.Dataset):
+                    digest.update(name.encode() + file[name][()].tobytes())
         weights[which] = digest.hexdigest()
     with (run / "history.csv").open(newline="") as file:
-        history = [{name: value for name, value in row.items() if name not in TIMES} for row in csv.DictReader(file)]
+        history = [
+            {name: value for name, value in row.items() if name not in TIMES}
+            for row in csv.DictReader(file)
+        ]
     return {
         "weights": weights,
         "history": history,
@@ -110,16 +135,26 @@ def kill_at_random(process: int, run: Path, dice: random.Random, began: float) -
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option(
-    "--kills", type=click.IntRange(1), default=100, show_default=True, help="How many processes to kill at least."
+    "--kills",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="How many processes to kill at least.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Of each run, of 12 steps.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Of each run, of 12 steps.",
+)
 @click.option("--seed", type=int, help="Of the moments.  [default: another each time]")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to keep the runs.  [default: a temporary one]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def soak(kills: int, epochs: int, seed: int | None, folder: Path | None, as_json: bool) -> None:
     """See the module."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
@@ -142,7 +177,17 @@ def soak(kills: int, epochs: int, seed: int | None, folder: Path | None, as_json
             seconds = dice.choice(["0", "0", "0.1"])
             while True:
                 began = time.time()
-                process = start([*arguments, "--run-dir", str(run), "--resume", "--checkpoint-seconds", seconds], log)
+                process = start(
+                    [
+                        *arguments,
+                        "--run-dir",
+                        str(run),
+                        "--resume",
+                        "--checkpoint-seconds",
+                        seconds,
+                    ],
+                    log,
+                )
                 place = kill_at_random(process, run, dice, began)
                 if place is None:
                     break
@@ -150,7 +195,13 @@ def soak(kills: int, epochs: int, seed: int | None, folder: Path | None, as_json
             if outcome(run) != expected:
                 different += 1
                 click.echo(f"{run} differs from {folder / 'alone'}", err=True)
-    totals = {"seed": seed, "runs": runs, "kills": sum(where.values()), "where": where, "different": different}
+    totals = {
+        "seed": seed,
+        "runs": runs,
+        "kills": sum(where.values()),
+        "where": where,
+        "different": different,
+    }
     listing = ", ".join(f"{count} {place}" for place, count in where.items())
     click.echo(
         json.dumps(totals)

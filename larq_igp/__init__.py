@@ -5,12 +5,17 @@ The package is a pipeline, one folder a step, each usable on its own:
 1. ``architectures`` declares networks as data (no TensorFlow),
 2. ``models`` builds them as Keras functional models of Larq layers,
 3. ``data`` feeds them images,
-4. ``training`` fits, evaluates and predicts,
+4. ``training`` trains them: a recipe becomes a run directory,
 5. ``deploy`` converts to ``.tflite``, audits, verifies and times,
-6. ``analysis`` counts storage, multiply-accumulates and memory.
+6. ``inference`` opens a run, a name or a file, evaluates and predicts,
+7. ``analysis`` counts storage, multiply-accumulates and memory, and follows gradients.
 
-Importing ``larq_igp`` imports no TensorFlow. It does select Keras 2, the one that Larq is written for, by setting
-``TF_USE_LEGACY_KERAS`` for the TensorFlow that is imported later; see ``larq_igp.keras2``.
+The functions of this module are those of the command line: ``build``, ``train``, ``evaluate``,
+``predict``, ``export``; ``open_subject`` opens whatever the commands work on.
+
+Importing ``larq_igp`` imports no TensorFlow. It does select Keras 2, the one that Larq is written
+for, by setting ``TF_USE_LEGACY_KERAS`` for the TensorFlow that is imported later; see
+``larq_igp.keras2``.
 """
 
 import importlib
@@ -25,7 +30,12 @@ _LAZY = {
     "get_spec": "larq_igp.architectures",
     "list_networks": "larq_igp.architectures",
     "count": "larq_igp.analysis",
+    "train": "larq_igp.training.train",
+    "open_subject": "larq_igp.inference.subject",
+    "evaluate": "larq_igp.inference.evaluate",
+    "predict": "larq_igp.inference.predict",
     "convert": "larq_igp.deploy.convert",
+    "export": "larq_igp.inference.conversion",
     "verify": "larq_igp.deploy.verify",
 }
 

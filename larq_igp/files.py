@@ -13,7 +13,8 @@ from larq_igp.errors import UserError
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder and with the same suffix; on success it becomes ``path``.
+    """Yield a temporary path in the same folder and with the same suffix; on success it becomes
+    ``path``.
 
     Raises:
         UserError: if the folder or the file cannot be written.
@@ -30,9 +31,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        _to_disk(temporary)  # before it has its name: after a loss of power a name stands for what was written
+        # Before it has its name: after a loss of power a name stands for what was written.
+        _to_disk(temporary)
         temporary.replace(path)
-        _to_disk(path.parent)
+        if os.name == "posix":  # Windows opens no folders
+            _to_disk(path.parent)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
@@ -49,9 +52,13 @@ def check_writable(path: str | Path) -> None:
     if path.is_dir():
         raise UserError(f"{path} cannot be written: it is a folder. Give the name of a file.")
     if not path.parent.is_dir():
-        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist. Make it first.")
+        raise UserError(
+            f"{path} cannot be written: the folder {path.parent} does not exist. Make it first."
+        )
     if not os.access(path.parent, os.W_OK):
-        raise UserError(f"{path} cannot be written: the folder {path.parent} is not yours to write to.")
+        raise UserError(
+            f"{path} cannot be written: the folder {path.parent} is not yours to write to."
+        )
 
 
 def _to_disk(path: Path) -> None:

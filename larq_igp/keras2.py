@@ -1,7 +1,8 @@
 """The one place that imports TensorFlow: with Keras 2, or with a clear error.
 
-Larq subclasses Keras 2 layers. From TensorFlow 2.16 on, ``tf.keras`` is Keras 3 unless ``TF_USE_LEGACY_KERAS=1`` stands in
-the environment before TensorFlow is imported. ``import larq_igp`` sets it; this module checks that it took effect.
+Larq subclasses Keras 2 layers. From TensorFlow 2.16 on, ``tf.keras`` is Keras 3 unless
+``TF_USE_LEGACY_KERAS=1`` stands in the environment before TensorFlow is imported.
+``import larq_igp`` sets it; this module checks that it took effect.
 
     from larq_igp.keras2 import tf
 """
@@ -12,14 +13,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from larq_igp.errors import UserError  # importing larq_igp sets TF_USE_LEGACY_KERAS before TensorFlow comes in
+from larq_igp.errors import UserError
+from larq_igp.packages import BY_MODULE
 
 
 @contextmanager
 def _quiet_standard_error() -> Iterator[None]:
-    """Hold back what C++ writes to standard error, and show it only if TensorFlow cannot be imported.
+    """Hold back what C++ writes to standard error, and show it only if TensorFlow cannot be
+    imported.
 
-    TensorFlow greets a machine without a GPU with a dozen lines that no log level silences, ahead of the one sentence that matters.
+    TensorFlow greets a machine without a GPU with a dozen lines that no log level silences, ahead
+    of the one sentence that matters.
     """
     sys.stderr.flush()
     saved = os.dup(2)
@@ -45,17 +49,15 @@ class Keras3Error(UserError, ImportError):
 
 
 def _require_keras2() -> None:
-    release = ".".join(tf.__version__.split(".")[:2])
-    try:
-        version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
-    except ImportError as error:
-        raise Keras3Error(
-            f"Keras 2 for TensorFlow {tf.__version__} is not installed: `pip install 'tf-keras~={release}.0'`."
-        ) from error
+    asked_for = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+    if asked_for and not BY_MODULE["tf_keras"].is_installed:
+        raise Keras3Error(BY_MODULE["tf_keras"].absence)
+    version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
     if version.startswith("3."):
         raise Keras3Error(
-            f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before tensorflow, "
-            "or set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is imported."
+            f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before "
+            "tensorflow, or set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow "
+            "is imported."
         )
 
 

@@ -17,6 +17,8 @@ def installed_version(distribution: str) -> str | None:
 
 
 def tool_versions() -> dict[str, str | None]:
-    """Return the versions of this package, Python and the tools; None for one that is not installed."""
+    """Return the versions of this package, Python and the tools; None for one that is not
+    installed.
+    """
     tools = {tool: installed_version(tool) for tool in TOOLS}
     return {"larq-igp": larq_igp.__version__, "python": platform.python_version(), **tools}

@@ -12,9 +12,13 @@ from larq_igp.data.idx import find_idx_folder
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out among the processes already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
 SMALL = {"input_shape": (32, 32, 3), "num_classes": 10}
 HANGS_SECONDS = 600
-"""A process that takes so long hangs; on a busy machine the same work takes three times as long as on an idle one."""
+"""A process that takes so long hangs; on a busy machine the same work takes three times as long as
+on an idle one.
+"""
 
 
 def missing(resource: str) -> None:
@@ -33,8 +37,8 @@ def fashion_folder() -> Path:
 @pytest.fixture(scope="session")
 def run_dir(tmp_path_factory) -> Path:
     """A finished training run: IGP-ResNet on the digits, three epochs, in a path with a space."""
+    from larq_igp.training.fit.train import train
     from larq_igp.training.recipe import Recipe
-    from larq_igp.training.train import train
 
     folder = tmp_path_factory.mktemp("runs") / "a run"
     train(Recipe(network="igp_resnet_tiny", epochs=3), folder, verbose=0)
@@ -43,7 +47,10 @@ def run_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture()
 def igp():
-    """Call the command line in this process: ``igp("list", "--json")`` gives its exit code, output and errors."""
+    """Call the command line in this process:
+
+    ``igp("list", "--json")`` gives its exit code, output and errors.
+    """
     from click.testing import CliRunner
 
     from larq_igp.cli import main
@@ -53,7 +60,10 @@ def igp():
 
 @pytest.fixture()
 def refused(igp):
-    """Call the command line with something it must refuse: one sentence on standard error, nothing on standard output, exit code 2."""
+    """Call the command line with something it must refuse:
+
+    one sentence on standard error, nothing on standard output, exit code 2.
+    """
 
     def call(*arguments) -> str:
         result = igp(*arguments)

@@ -10,7 +10,9 @@ BLOCKS = re.findall(r"```console\n\$ larq-igp ([^\n]*)\n(.*?)```", TUTORIAL.read
 
 
 @pytest.mark.parametrize(
-    "command, output", BLOCKS, ids=[command.split()[0] + str(i) for i, (command, _) in enumerate(BLOCKS)]
+    "command, output",
+    BLOCKS,
+    ids=[command.split()[0] + str(i) for i, (command, _) in enumerate(BLOCKS)],
 )
 def test_prints_what_it_says(igp, run_dir, tmp_path, command, output):
     words = command.replace("noise.png", str(tmp_path / "noise.png")).split()

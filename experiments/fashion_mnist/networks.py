@@ -113,7 +113,7 @@ def block_path_costs(name: str) -> tuple[int, ...]:
     import larq_igp
     from larq_igp.analysis.blocks import find_blocks
     from larq_igp.analysis.paths import gradient_paths
-    from larq_igp.analysis.tensor_graph import tensor_graph
+    from larq_igp.graph import read_graph
 
     spec = NETWORKS[name].spec
     is_dense = isinstance(spec, DenseNetSpec)
@@ -121,7 +121,7 @@ def block_path_costs(name: str) -> tuple[int, ...]:
     if is_dense:
         first["transition_filters"] = ()
     spec = dataclasses.replace(spec, **first)
-    graph = tensor_graph(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM))
+    graph = read_graph(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM))
     found = find_blocks(graph)
     return gradient_paths(graph, found[0].source, found[-1].target).costs
 

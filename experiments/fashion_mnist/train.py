@@ -12,16 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from experiments.fashion_mnist.networks import (
-    NETWORKS,
-    STEM,
-    block_path_costs,
-    network_path_costs,
-)
+from experiments.fashion_mnist.networks import NETWORKS, STEM, block_path_costs, network_path_costs
 from experiments.fashion_mnist.plan import BATCH_SIZE, EPOCHS, Run, runs_in_order
 from experiments.fashion_mnist.rows import add_row, read_rows
 from larq_igp.deploy.host import describe_host
-from larq_igp.training.layout import CONFIG, HISTORY, METRICS
+from larq_igp.training.run.layout import CONFIG, HISTORY, METRICS
 
 ROOT = Path(__file__).parents[2]
 THREADS = 1

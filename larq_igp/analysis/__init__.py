@@ -1,15 +1,16 @@
 """What a Keras graph costs, layer by layer, and what its gradient paths are."""
 
-from larq_igp.analysis.graph import LayerCount, UnknownLayerError, count, count_layers, stage1_channels
+from larq_igp.analysis.count import CostAnalysis, LayerCount, PrecisionCount, count
 from larq_igp.analysis.paths import GradientPaths, PathClass, gradient_paths
+from larq_igp.graph import UnknownLayerError
 
 __all__ = [
+    "CostAnalysis",
     "GradientPaths",
     "LayerCount",
     "PathClass",
+    "PrecisionCount",
     "UnknownLayerError",
     "count",
-    "count_layers",
     "gradient_paths",
-    "stage1_channels",
 ]

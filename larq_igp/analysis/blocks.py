@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph
+from larq_igp.graph import Graph, GraphError
 
 BLOCK = re.compile(r"(stage\d+_block\d+)(_|$)")
 
@@ -14,8 +14,8 @@ class Block:
 
     Attributes:
         name: ``stage1_block1``.
-        source: index of the tensor that enters.
-        target: index of the tensor that leaves.
+        source: index of the call whose output enters.
+        target: index of the call whose output leaves.
     """
 
     name: str
@@ -23,30 +23,38 @@ class Block:
     target: int
 
 
-def find_blocks(graph: TensorGraph) -> list[Block]:
+def find_blocks(graph: Graph) -> list[Block]:
     """Return the blocks of a graph in order.
 
     Raises:
         GraphError: if no layer is named as a block's, or a block has several ways in or out.
     """
     members: dict[str, list[int]] = {}
-    for index, place in enumerate(graph.places):
-        match = BLOCK.match(place.name)
+    for index, call in enumerate(graph.calls):
+        match = BLOCK.match(call.name)
         if match:
             members.setdefault(match[1], []).append(index)
     if not members:
         raise GraphError(
-            "no layer of this model is named like stage1_block1: give --source and --target in place of --block."
+            "no layer of this model is named like stage1_block1: give --source and --target in "
+            "place of --block."
         )
     blocks = []
     for name, indices in members.items():
         inside = set(indices)
-        sources = {i for index in indices for i in graph.places[index].inputs if i not in inside}
+        sources = {i for index in indices for i in graph.calls[index].inputs if i not in inside}
         targets = {
-            i for index, place in enumerate(graph.places) if index not in inside for i in place.inputs if i in inside
+            i
+            for index, call in enumerate(graph.calls)
+            if index not in inside
+            for i in call.inputs
+            if i in inside
         }
         targets |= inside & set(graph.outputs)
         if len(sources) != 1 or len(targets) != 1:
-            raise GraphError(f"block {name} has {len(sources)} ways in and {len(targets)} out; one each is needed.")
+            raise GraphError(
+                f"block {name} has {len(sources)} ways in and {len(targets)} out; one each is "
+                "needed."
+            )
         blocks.append(Block(name, sources.pop(), targets.pop()))
     return blocks

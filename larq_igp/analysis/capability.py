@@ -1,12 +1,14 @@
-"""Representational capability of a binary layer with a shortcut (paper, section 3.1 and Figure 1), in theory and as it is.
+"""Representational capability of a binary layer with a shortcut (paper, section 3.1 and Figure 1),
+in theory and as it is.
 
-A tensor's capability R is the number of values it can take. ``A_b`` is the output of Sign, ``A_m`` of the 1-bit convolution, ``A_r`` of
-BatchNorm, ``A_add`` of the addition of the shortcut.
+A tensor's capability R is the number of values it can take. ``A_b`` is the output of Sign, ``A_m``
+of the 1-bit convolution, ``A_r`` of BatchNorm, ``A_add`` of the addition of the shortcut.
 
-The paper's argument: ``A_r^l`` and ``A_r^(l+1)`` are not independent, so R of their sum is that of one, ``(hwC + 1)^(HWC)``, and not
-the square that was claimed with Bi-Real net. The correction holds as to order, not to the letter: a sum of three signs takes 4 values,
-5 with one of those signs added, and not 16; and a real-valued shortcut brings values that its signs do not tell. What a layer really
-does on images is counted by ``distinct_values``.
+The paper's argument: ``A_r^l`` and ``A_r^(l+1)`` are not independent, so R of their sum is that of
+one, ``(hwC + 1)^(HWC)``, and not the square that was claimed with Bi-Real net. The correction holds
+as to order, not to the letter: a sum of three signs takes 4 values, 5 with one of those signs
+added, and not 16; and a real-valued shortcut brings values that its signs do not tell. What a layer
+really does on images is counted by ``distinct_values``.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from math import log2, prod
 import larq as lq
 import numpy as np
 
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.graph import Call, Graph, GraphError, read_graph
+from larq_igp.graph.values import call_values
 from larq_igp.keras2 import tf
 
 
@@ -53,16 +56,20 @@ def capability(
         width: of its input.
         channels: of its input.
         kernel: height and width.
-        output_shape: ``(H, W, C)`` of its output; None is a layer that keeps the shape, the paper's case.
+        output_shape: ``(H, W, C)`` of its output; None is a layer that keeps the shape, the paper's
+            case.
     """
     places = prod(output_shape or (height, width, channels))
     convolution = places * log2(prod(kernel) * channels + 1)
-    return Capability(height * width * channels, convolution, convolution, convolution, 2 * convolution)
+    return Capability(
+        height * width * channels, convolution, convolution, convolution, 2 * convolution
+    )
 
 
 @dataclass(frozen=True)
 class DistinctValues:
-    """How many different values one element of a tensor took over images and places, the largest over its channels.
+    """How many different values one element of a tensor took over images and places, the largest
+    over its channels.
 
     Attributes:
         layer: the binary convolution.
@@ -97,7 +104,8 @@ class LayerCapability:
         input_shape: ``(H, W, C)`` of what Sign reads.
         output_shape: ``(H, W, C)`` of the convolution.
         capability: ``log2 R`` of its tensors, by formula.
-        is_added: whether an addition follows; without one, ``added`` of the capability is that of no tensor.
+        is_added: whether an addition follows; without one, ``added`` of the capability is that of
+            no tensor.
         values: counted on images; None where none were given.
     """
 
@@ -109,45 +117,69 @@ class LayerCapability:
     values: DistinctValues | None
 
 
-def layer_capabilities(model: "tf.keras.Model", images: np.ndarray | None = None) -> list[LayerCapability]:
+def layer_capabilities(
+    model: "tf.keras.Model", images: np.ndarray | None = None
+) -> list[LayerCapability]:
     """Return the representational capability of each binary convolution of a model.
 
     Args:
         model: a functional model; at 2 and 32 bits there is no binary convolution.
-        images: its inputs ``(N, H, W, C)``, to count the values that really occur; None leaves that out.
+        images: its inputs ``(N, H, W, C)``, to count the values that really occur; None leaves that
+            out.
 
     Raises:
         GraphError: if the model has no binary convolution.
     """
-    graph = tensor_graph(model)
+    graph = read_graph(model)
     found = []
-    for index, place in enumerate(graph.places):
-        if place.cost is None or not isinstance(place.layer, lq.layers.QuantConv2D):
+    for index, call in enumerate(graph.calls):
+        if not _is_binary_convolution(call):
             continue
-        read = graph.places[place.inputs[0]].shape
-        theory = capability(*read, place.layer.kernel_size, output_shape=place.shape)
+        read = graph.calls[call.inputs[0]].output_shape
+        height, width, channels = read
+        theory = capability(
+            height, width, channels, _kernel_size(call), output_shape=call.output_shape
+        )
         is_added = _behind(graph, index)[2] is not None
-        values = None if images is None else distinct_values(model, images, place.name)
-        found.append(LayerCapability(place.name, read, place.shape, theory, is_added, values))
+        values = None if images is None else _count_values(graph, images, index)
+        found.append(LayerCapability(call.name, read, call.output_shape, theory, is_added, values))
     if not found:
-        raise GraphError(f"{model.name} has no binary convolution, so there is nothing to count.")
+        raise GraphError("the model has no binary convolution, so there is nothing to count.")
     return found
 
 
-def _behind(graph: TensorGraph, index: int) -> tuple[int | None, int | None, int | None]:
-    """Return the places of BatchNorm behind a convolution, of what the addition behind it brings in, and of the addition."""
+def _is_binary_convolution(call: Call) -> bool:
+    return call.is_binary and isinstance(call.kernels[0].owner, lq.layers.QuantConv2D)
+
+
+def _kernel_size(call: Call) -> tuple[int, int]:
+    height, width, *_ = call.kernels[0].weights.shape
+    return height, width
+
+
+def _behind(graph: Graph, index: int) -> tuple[int | None, int | None, int | None]:
+    """Return the calls of BatchNorm behind a convolution, of what the addition behind it brings
+    in, and of the addition.
+    """
 
     def reader(of: int, kind: type) -> int | None:
-        return next((i for i, p in enumerate(graph.places) if of in p.inputs and isinstance(p.layer, kind)), None)
+        return next(
+            (i for i, c in enumerate(graph.calls) if of in c.inputs and isinstance(c.layer, kind)),
+            None,
+        )
 
     norm = reader(index, tf.keras.layers.BatchNormalization)
     last = index if norm is None else norm
     added = reader(last, tf.keras.layers.Add)
-    other = None if added is None else next((i for i in graph.places[added].inputs if i != last), None)
+    other = (
+        None if added is None else next((i for i in graph.calls[added].inputs if i != last), None)
+    )
     return norm, other, added
 
 
-def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> DistinctValues:
+def distinct_values(
+    model: "tf.keras.Model | Graph", images: np.ndarray, layer: str
+) -> DistinctValues:
     """Count the values that a binary layer's tensors really take.
 
     Args:
@@ -158,21 +190,30 @@ def distinct_values(model: "tf.keras.Model", images: np.ndarray, layer: str) -> 
     Raises:
         GraphError: if the model has no binary convolution of this name.
     """
-    graph = tensor_graph(model)
+    graph = read_graph(model)
     index, *others = graph.find(layer)
     if others:
-        raise GraphError(f"layer {layer!r} is used {1 + len(others)} times: its values cannot be told apart.")
-    if graph.places[index].cost is None:
+        raise GraphError(
+            f"layer {layer!r} is used {1 + len(others)} times: its values cannot be told apart."
+        )
+    if not _is_binary_convolution(graph.calls[index]):
         raise GraphError(f"layer {layer!r} is no binary convolution.")
-    conv = graph.places[index].layer
-    asked = (index, *_behind(graph, index))
-    wanted = [i for i in asked if i is not None]
-    try:
-        tensors = tf.keras.Model(model.inputs, [graph.places[i].layer.output for i in wanted])(images, training=False)
-    except ValueError as error:
-        raise GraphError(f"layer {layer!r} is inside a nested model: give that model by itself.") from error
-    values = {i: tensor.numpy() for i, tensor in zip(wanted, tf.nest.flatten(tensors), strict=True)}
-    counted = [None if i is None else _most_values(values[i]) for i in asked]
-    height, width, channels, _ = conv.kernel.shape
-    samples = int(np.prod(values[index].shape[:-1]))
-    return DistinctValues(layer, height * width * channels + 1, *counted, samples)
+    return _count_values(graph, images, index)
+
+
+def _count_values(graph: Graph, images: np.ndarray, index: int) -> DistinctValues:
+    norm, other, added = _behind(graph, index)
+    wanted = [i for i in (index, norm, other, added) if i is not None]
+    tensors = call_values(graph, images, wanted)
+    counted = {i: _most_values(tensor.numpy()) for i, tensor in zip(wanted, tensors, strict=True)}
+    call = graph.calls[index]
+    height, width, channels, _ = call.kernels[0].weights.shape
+    return DistinctValues(
+        layer=call.name,
+        possible=height * width * channels + 1,
+        convolution=counted[index],
+        norm=None if norm is None else counted[norm],
+        shortcut=None if other is None else counted[other],
+        added=None if added is None else counted[added],
+        samples=int(np.prod(tensors[0].shape[:-1])),
+    )

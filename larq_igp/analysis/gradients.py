@@ -1,17 +1,20 @@
-"""How noisy the gradient of each binary layer is, set against its gradient paths to the loss (paper, section 3.2: noise = f(N_ops)).
+"""How noisy the gradient of each binary layer is, set against its gradient paths to the loss
+(paper, section 3.2: noise = f(N_ops)).
 
-Measured at fixed weights over the mini-batches of one pass, BatchNorm with the statistics of each batch as in training.
+Measured at fixed weights over the mini-batches of one pass, BatchNorm with the statistics of each
+batch as in training.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from larq_igp.analysis.paths import distances_to_target, gradient_paths
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.analysis.paths import distances_to_target, gradient_paths, path_cost
+from larq_igp.graph import Graph, GraphError, read_graph
 from larq_igp.keras2 import tf
 
 
@@ -22,9 +25,10 @@ class LayerGradient:
     Attributes:
         layer: its name.
         signal_to_noise: see ``signal_to_noise``; noise is its inverse.
-        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of them, itself among them: pure noise
-            over ``B`` batches gives ``1 / sqrt(B)``.
-        cosine_to_twin: cosine between the gradient over all and that of the 32-bit twin at the same weights; None without a twin.
+        cosine_to_full: mean cosine between a mini-batch's gradient and the gradient over all of
+            them, itself among them: pure noise over ``B`` batches gives ``1 / sqrt(B)``.
+        cosine_to_twin: cosine between the gradient over all and that of the 32-bit twin at the same
+            weights; None without a twin.
         costs: ``N_1st, N_2nd, N_3rd`` from the layer's output to the model's output.
         convolutions_ahead: binary convolutions on the longest path to the output.
         mean_length: binary convolutions on a path to the output, averaged over all paths.
@@ -47,7 +51,8 @@ class Correlation:
         predictor: ``N_1st``, ``N_2nd``, ``N_3rd``, ``mean_length`` or ``convolutions_ahead``.
         measured: ``signal_to_noise``, ``cosine_to_full`` or ``cosine_to_twin``.
         rho: from -1 to 1; None where one of the two is constant and nothing can be said.
-        p_value: of no correlation; None likewise. Layers of one network are no independent samples: take it as a scale, not a proof.
+        p_value: of no correlation; None likewise. Layers of one network are no independent samples:
+            take it as a scale, not a proof.
         layers: how many went in.
     """
 
@@ -76,24 +81,43 @@ class GradientReport:
         return document
 
 
-def _binary_layers(graph: TensorGraph) -> dict[str, tuple[int, Any]]:
-    found = {
-        p.name: (i, p.layer) for i, p in enumerate(graph.places) if p.cost is not None and hasattr(p.layer, "kernel")
-    }
+@contextmanager
+def _weights_kept(*models: "tf.keras.Model | None") -> Iterator[None]:
+    """Set all weights back at the end, the statistics of BatchNorm among them."""
+    before = [(model, model.get_weights()) for model in models if model is not None]
+    try:
+        yield
+    finally:
+        for model, weights in before:
+            model.set_weights(weights)
+
+
+def _measured(graph: Graph, bits: int) -> dict[str, tuple[Any, list[int]]]:
+    """Return the kernels of all binary convolutions and the calls that multiply with them."""
+    found: dict[str, tuple[Any, list[int]]] = {}
+    names = {id(kernel.weights): name for name, kernel in graph.kernels().items()}
+    for index, call in enumerate(graph.calls):
+        if path_cost(call, bits) is not None:
+            for kernel in call.kernels:
+                name = names[id(kernel.weights)]
+                found.setdefault(name, (kernel.weights, []))[1].append(index)
     if not found:
         raise GraphError("the model holds no binary convolution whose gradient could be measured.")
     return found
 
 
 def _gradients(model: "tf.keras.Model", kernels: list, batches: Sequence[tuple]) -> np.ndarray:
-    """Return the gradients of the loss, one object array row for each batch, flattened kernels as columns."""
+    """Return the gradients of the loss, one object array row for each batch, flattened kernels as
+    columns.
+    """
     loss_of = tf.keras.losses.SparseCategoricalCrossentropy()
 
     @tf.function
     def step(images, labels):
         with tf.GradientTape() as tape:
             loss = loss_of(labels, model(images, training=True))
-        return tape.gradient(loss, kernels)
+        zero = tf.UnconnectedGradients.ZERO  # behind a layer that stops gradients
+        return tape.gradient(loss, kernels, unconnected_gradients=zero)
 
     rows = np.empty((len(batches), len(kernels)), dtype=object)
     for number, (images, labels) in enumerate(batches):
@@ -108,10 +132,11 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
-    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite if all are alike, 0 if all are 0.
+    """Return ``|E g|^2 / E |g - E g|^2`` over mini-batches, both estimated without bias; infinite
+    if all are alike, 0 if all are 0.
 
-    The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken off: pure noise gives 0 on average,
-    and a value below 0 means that no signal stands out.
+    The squared norm of a mean of ``B`` gradients holds ``1 / B`` of their variance, which is taken
+    off: pure noise gives 0 on average, and a value below 0 means that no signal stands out.
     """
     stacked = np.stack(gradients)
     mean = stacked.mean(axis=0)
@@ -123,33 +148,42 @@ def signal_to_noise(gradients: Sequence[np.ndarray]) -> float:
 
 
 def measure_gradients(
-    model: "tf.keras.Model", batches: Sequence[tuple], *, twin: "tf.keras.Model | None" = None, bits: int = 1
+    model: "tf.keras.Model",
+    batches: Sequence[tuple],
+    *,
+    twin: "tf.keras.Model | None" = None,
+    bits: int = 1,
 ) -> GradientReport:
     """Measure the kernel gradients of every binary convolution of a classifier.
 
+    Both models are as before afterwards.
+
     Args:
-        model: maps images to probabilities. BatchNorm's moving statistics change; the weights do not.
+        model: maps images to probabilities.
         batches: ``(images, labels)``, at least two.
-        twin: the 32-bit twin; it takes over the model's weights, layer by layer.
+        twin: the 32-bit twin; it is measured with the model's weights, layer by layer.
         bits: as of ``gradient_paths``.
 
     Raises:
-        GraphError: if there are fewer than two batches, no binary convolution, or the twin has other layers.
+        GraphError: if there are fewer than two batches, no binary convolution, or the twin has
+            other layers.
     """
     if len(batches) < 2:
         raise GraphError(f"noise needs at least 2 mini-batches; got {len(batches)}.")
-    graph = tensor_graph(model, bits=bits)
-    found = _binary_layers(graph)
+    graph = read_graph(model)
+    found = _measured(graph, bits)
     twin_rows = None
-    if twin is not None:
-        twin_rows = _gradients(twin, _take_over(model, twin, list(found)), batches)
-    rows = _gradients(model, [layer.kernel for _, layer in found.values()], batches)
-    costs = distances_to_target(graph)
+    with _weights_kept(model, twin):
+        if twin is not None:
+            twin_rows = _gradients(twin, _take_over(graph, twin, list(found)), batches)
+        rows = _gradients(model, [kernel for kernel, _ in found.values()], batches)
+    costs = distances_to_target(graph, bits=bits)
     layers = []
-    for column, (name, (index, _)) in enumerate(found.items()):
+    for column, (name, (_, calls)) in enumerate(found.items()):
         gradients = list(rows[:, column])
         full = np.mean(gradients, axis=0)
-        ahead = gradient_paths(graph, index, k=1)
+        ahead = gradient_paths(graph, calls, k=1, bits=bits)
+        steps = sum(length * count for length, count in ahead.lengths.items())
         layers.append(
             LayerGradient(
                 layer=name,
@@ -158,28 +192,30 @@ def measure_gradients(
                 cosine_to_twin=None
                 if twin_rows is None
                 else _cosine(full, np.mean(list(twin_rows[:, column]), axis=0)),
-                costs=costs[index],
-                convolutions_ahead=max(ahead.lengths),
-                mean_length=sum(length * count for length, count in ahead.lengths.items()) / ahead.total,
+                costs=tuple(sorted({cost for call in calls for cost in costs[call]})[:3]),
+                convolutions_ahead=max(ahead.lengths, default=0),
+                mean_length=steps / max(1, ahead.total),
             )
         )
     return GradientReport(tuple(layers), tuple(correlate(layers)), len(batches), len(batches[0][1]))
 
 
-def _take_over(model: "tf.keras.Model", twin: "tf.keras.Model", names: list[str]) -> list:
-    """Copy all weights to the twin by the layers' names; return the kernels of the named layers."""
-    theirs = {layer.name: layer for layer in twin.layers}
-    for layer in model.layers:
+def _take_over(graph: Graph, twin: "tf.keras.Model", names: list[str]) -> list:
+    """Copy all weights to the twin by the layers' names; return the kernels of the given names."""
+    theirs = read_graph(twin)
+    layers = theirs.layers()
+    for name, layer in graph.layers().items():
         if layer.weights:
-            if layer.name not in theirs or len(theirs[layer.name].weights) != len(layer.weights):
-                raise GraphError(f"the twin has no layer {layer.name!r} with the same weights.")
-            theirs[layer.name].set_weights(layer.get_weights())
-    return [theirs[name].kernel for name in names]
+            if name not in layers or len(layers[name].weights) != len(layer.weights):
+                raise GraphError(f"the twin has no layer {name!r} with the same weights.")
+            layers[name].set_weights(layer.get_weights())
+    kernels = theirs.kernels()
+    return [kernels[name].weights for name in names]
 
 
 def correlate(layers: Sequence[LayerGradient]) -> list[Correlation]:
     """Return the rank correlations of every prediction with every measurement."""
-    predictors = {
+    predictors: dict[str, list[Any]] = {
         f"N_{name}": [layer.costs[i] if len(layer.costs) > i else None for layer in layers]
         for i, name in enumerate(("1st", "2nd", "3rd"))
     }

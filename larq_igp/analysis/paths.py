@@ -1,12 +1,15 @@
 """Exact gradient paths of a network (paper, section 3.2).
 
-A gradient flows back along every path of the graph, and the paper takes the binary operations on a path as the measure of the noise
-that it gathers: the cost of a path is the sum of ``H * W * Cin * Cout * h * w`` over its binary convolutions, and all else is free.
-``N_1st < N_2nd < N_3rd`` are the smallest distinct costs, ``L_*`` the binary convolutions on such a path.
+A gradient flows back along every path of the graph, and the paper takes the binary operations on a
+path as the measure of the noise that it gathers: the cost of a path is the sum of
+``H * W * Cin * Cout * h * w`` over its binary convolutions, and all else is free.
+``N_1st < N_2nd < N_3rd`` are the smallest distinct costs, ``L_*`` the binary convolutions on such a
+path.
 
-There are more paths than atoms, so none is listed. Walking the tensors in topological order, each keeps the ``k`` smallest distinct
-costs at which it can be reached and in how many ways. That loses nothing: were ``c - w`` not among the ``k`` smallest at the tensor
-before, ``k`` smaller costs would stand before ``c`` here too. Work grows with edges times ``k`` times the length of the longest path.
+There are more paths than atoms, so none is listed. Walking the calls in topological order, each
+keeps the ``k`` smallest distinct costs at which it can be reached and in how many ways. That loses
+nothing: were ``c - w`` not among the ``k`` smallest at the call before, ``k`` smaller costs would
+stand before ``c`` here too. Work grows with edges times ``k`` times the length of the longest path.
 """
 
 from collections import Counter
@@ -14,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from larq_igp.analysis.tensor_graph import GraphError, TensorGraph, tensor_graph
+from larq_igp.graph import Call, Graph, GraphError, read_graph
 
 
 @dataclass(frozen=True)
@@ -73,48 +76,76 @@ class GradientPaths:
 
 
 _Ways = dict[int, dict[int, list]]
-"""Cost -> length -> [paths, tensor before, its cost, its length]: of the tensors before, one is kept as witness."""
+"""Cost -> length -> [paths, call before, its cost, its length]:
+
+of the calls before, one is kept as witness.
+"""
 
 
-def gradient_paths(model: Any, source: Any = None, target: Any = None, k: int = 3, *, bits: int = 1) -> GradientPaths:
-    """Return the gradient paths of a functional model, counted exactly.
-
-    Paths run from the source's output to the target's output: the target's own operations count, the source's do not.
+def path_cost(call: Call, bits: int = 1) -> int | None:
+    """Return what a call costs a path that leads through it; None if it is free.
 
     Args:
-        model: any Keras functional model, nested models included, or its ``TensorGraph``.
-        source: a layer, its name (``outer/inner`` in nested models), a Keras tensor, or several of these; None is the model's inputs.
+        call: of a graph.
+        bits: width of the wider operand up to which a convolution counts. 1 counts binary ones; 32
+            counts every layer that knows a quantizer of its kernel, so that a full-precision twin
+            has the paths of its binary network.
+
+    Raises:
+        GraphError: if the shape of a layer that counts is open.
+    """
+    can_count = call.kernels and all(kernel.is_quantizable for kernel in call.kernels)
+    return call.macs if can_count and call.mac_bits <= bits else None
+
+
+def gradient_paths(
+    model: Any, source: Any = None, target: Any = None, k: int = 3, *, bits: int = 1
+) -> GradientPaths:
+    """Return the gradient paths of a functional model, counted exactly.
+
+    Paths run from the source's output to the target's output: the target's own operations count,
+    the source's do not.
+
+    Args:
+        model: any Keras functional model, nested models included, or its ``Graph``.
+        source: a layer, its name (``outer/inner`` in nested models), a Keras tensor, or several of
+            these; None is the model's inputs.
         target: likewise; None is the model's outputs.
         k: how many distinct costs to return; fewer come back if there are no more.
-        bits: a convolution counts as binary if neither operand is wider; 32 counts all of Larq's, whatever their quantizers.
+        bits: a convolution counts as binary if neither operand is wider; see ``path_cost``.
 
     Returns:
-        the ``k`` smallest costs, and how many paths have which length; nothing of either if no path leads from source to target.
+        the ``k`` smallest costs, and how many paths have which length; nothing of either if no path
+        leads from source to target.
 
     Raises:
         GraphError: if the model is not functional, or holds no such layer or tensor.
     """
     if k < 1:
         raise GraphError(f"k must be a positive integer; got {k}.")
-    graph = model if isinstance(model, TensorGraph) else tensor_graph(model, bits=bits)
+    graph = read_graph(model)
+    costs = [path_cost(call, bits) for call in graph.calls]
     sources = set(graph.inputs if source is None else graph.find(source))
     targets = set(graph.outputs if target is None else graph.find(target))
-    ways, lengths = _walk(graph, sources, k)
-    merged, total = _merge(((ways[t], t, 0, 0) for t in targets), k), Counter()
+    ways, lengths = _walk(graph, costs, sources, k)
+    merged = _merge(((ways[t], t, 0, 0) for t in targets), k)
+    total: Counter[int] = Counter()
     for one in targets:
         total.update(lengths[one])
-    classes = tuple(_describe(graph, ways, cost, merged[cost]) for cost in sorted(merged))
+    classes = tuple(_describe(graph, costs, ways, cost, merged[cost]) for cost in sorted(merged))
     return GradientPaths(classes, dict(sorted(total.items())))
 
 
-def _walk(graph: TensorGraph, sources: set[int], k: int) -> tuple[list[_Ways], list[Counter]]:
+def _walk(
+    graph: Graph, costs: list[int | None], sources: set[int], k: int
+) -> tuple[list[_Ways], list[Counter]]:
     ways: list[_Ways] = []
     lengths: list[Counter] = []
-    for index, place in enumerate(graph.places):
-        cost, step = place.cost or 0, int(place.cost is not None)
-        reached = _merge(((ways[before], before, cost, step) for before in place.inputs), k)
-        longer = Counter()
-        for before in place.inputs:
+    for index, call in enumerate(graph.calls):
+        cost, step = costs[index] or 0, int(costs[index] is not None)
+        reached = _merge(((ways[before], before, cost, step) for before in call.gradient_inputs), k)
+        longer: Counter[int] = Counter()
+        for before in call.gradient_inputs:
             for length, count in lengths[before].items():
                 longer[length + step] += count
         if index in sources:  # a path starts here; those through an earlier source pass on
@@ -142,29 +173,34 @@ def _merge(arriving: Iterable[tuple[_Ways, int, int, int]], k: int) -> _Ways:
     return {cost: merged[cost] for cost in sorted(merged)[:k]}
 
 
-def _describe(graph: TensorGraph, ways: list[_Ways], cost: int, by_length: dict[int, list]) -> PathClass:
+def _describe(
+    graph: Graph, costs: list[int | None], ways: list[_Ways], cost: int, by_length: dict[int, list]
+) -> PathClass:
     length = min(by_length)
-    _, place, base, steps = by_length[length]
-    indices = []
-    while place is not None:
-        indices.append(place)
-        _, place, base, steps = ways[place][base][steps]
-    indices.reverse()
-    convolutions = tuple(graph.places[i].name for i in indices[1:] if graph.places[i].cost is not None)
+    _, before, base, steps = by_length[length]
+    path = []
+    while before is not None:
+        path.append(before)
+        _, before, base, steps = ways[before][base][steps]
+    path.reverse()
+    counted = tuple(graph.calls[i].name for i in path[1:] if costs[i] is not None)
     counts = {size: entry[0] for size, entry in sorted(by_length.items())}
-    return PathClass(cost, length, counts, tuple(graph.places[i].name for i in indices), convolutions)
+    return PathClass(cost, length, counts, tuple(graph.calls[i].name for i in path), counted)
 
 
-def distances_to_target(graph: TensorGraph, k: int = 3) -> list[tuple[int, ...]]:
-    """Return, for each tensor of a graph, the ``k`` smallest distinct costs from it to the model's outputs, in one walk backwards."""
-    costs: list[set[int]] = [set() for _ in graph.places]
+def distances_to_target(graph: Graph, k: int = 3, *, bits: int = 1) -> list[tuple[int, ...]]:
+    """Return, for each call of a graph, the ``k`` smallest distinct costs of the gradient paths
+    from its output to the model's outputs, in one walk backwards.
+    """
+    costs: list[set[int]] = [set() for _ in graph.calls]
     for output in graph.outputs:
         costs[output].add(0)
-    for index in reversed(range(len(graph.places))):
-        kept = sorted(costs[index])[:k]
+    for index in reversed(range(len(graph.calls))):
+        kept, call = sorted(costs[index])[:k], graph.calls[index]
         costs[index] = set(kept)
-        for before in graph.places[index].inputs:
-            costs[before].update(cost + (graph.places[index].cost or 0) for cost in kept)
+        own = path_cost(call, bits) or 0
+        for before in call.gradient_inputs:
+            costs[before].update(cost + own for cost in kept)
     return [tuple(sorted(found)) for found in costs]
 
 

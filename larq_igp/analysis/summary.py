@@ -5,13 +5,11 @@ from typing import Any
 
 import larq as lq
 
-from larq_igp.analysis.graph import count, count_layers
+from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures import Spec
-from larq_igp.architectures.accounting import Counts, closed_form
-from larq_igp.architectures.published import TABLE3
+from larq_igp.architectures.accounting import MEMORY_BATCH, Counts, closed_form
 from larq_igp.architectures.zoo import ZOO
 from larq_igp.keras2 import tf
-from larq_igp.models import build
 
 
 class AccountingError(RuntimeError):
@@ -23,7 +21,7 @@ class Summary:
     """A built network and its counts."""
 
     name: str
-    spec: Spec
+    spec: Spec | None
     model: "tf.keras.Model"
     counts: Counts
     bits: int
@@ -33,7 +31,11 @@ class Summary:
         """Return what ``larq.models.summary`` totals, in base units."""
         profile = lq.models.ModelProfile(self.model)
         macs = {bits: profile.op_count("mac", bits) or 0 for bits in profile.unique_op_precisions}
-        return {"larq_model_bits": profile.memory, "larq_macs": sum(macs.values()), "larq_binary_macs": macs.get(1, 0)}
+        return {
+            "larq_model_bits": profile.memory,
+            "larq_macs": sum(macs.values()),
+            "larq_binary_macs": macs.get(1, 0),
+        }
 
     def larq_table(self) -> str:
         """Return what ``larq.models.summary`` prints."""
@@ -43,32 +45,54 @@ class Summary:
 
     def layer_rows(self) -> list[dict[str, Any]]:
         """Return every layer's counts."""
-        return [{**asdict(layer), "output_shape": list(layer.output_shape)} for layer in count_layers(self.model)]
+        return [
+            {**asdict(layer), "output_shape": list(layer.output_shape)}
+            for layer in CostAnalysis(self.model).by_layer().values()
+        ]
 
-    def text(self, *, layers: bool) -> str:
-        """Return the summary for a terminal."""
+    def text(self, *, layers: bool, notes: tuple[str, ...] = ()) -> str:
+        """Return the summary for a terminal, ``notes`` below the costs."""
         counts, larq, shape = self.counts, self.larq_fields(), self.model.input_shape[1:]
-        where = f"input {'x'.join(map(str, shape))}, {self.model.output_shape[-1]} classes, {self.bits} bit"
+        where = (
+            f"input {'x'.join(map(str, shape))}, {self.model.output_shape[-1]} classes, "
+            f"{self.bits} bit"
+        )
+        of_family = (
+            f"maps of stage 1 that live together, float32, batch {MEMORY_BATCH}"
+            if self.spec
+            else "not defined for a network that is not of this package"
+        )
+        memory = f"{counts.runtime_memory_bytes / 1e6:12.2f} MB " if self.spec else f"{'-':>16}"
+        sources = (
+            "counted twice, from the Keras graph and in closed form from the parameters: equal"
+            if self.spec
+            else "counted from the Keras graph"
+        )
+        depth = f"depth {self.spec.depth}, " if self.spec else ""
         lines = [
-            f"{self.name}: depth {self.spec.depth}, {where}",
-            f"  storage          {counts.storage_bits / 1e6:12.2f} Mbit   kernels at their width; no BatchNorm, no biases",
-            f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + 1-bit ones / 64 + 2-bit ones / 16",
-            f"  run-time memory  {counts.runtime_memory_bytes / 1e6:12.2f} MB     maps of stage 1 that live together, float32, batch 64",
-            f"  parameters       {counts.parameters:12,}        as Keras counts them: BatchNorm and biases included",
+            f"{self.name}: {depth}{where}",
+            f"  storage          {counts.storage_bits / 1e6:12.2f} Mbit   kernels at their width; "
+            "no BatchNorm, no biases",
+            f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + 1-bit "
+            "ones / 64 + 2-bit ones / 16",
+            f"  run-time memory  {memory}    {of_family}",
+            f"  parameters       {counts.parameters:12,}        as Keras counts them: BatchNorm "
+            "and biases included",
             *[
-                f"  {bits:2}-bit MACs      {macs:12,}        {'in full precision' if bits == 32 else f'both operands {bits}-bit'}"
+                f"  {bits:2}-bit MACs      {macs:12,}        "
+                f"{'in full precision' if bits == 32 else f'both operands {bits}-bit'}"
                 for bits, macs in sorted(counts.macs.items())
             ],
-            "  counted twice, from the Keras graph and in closed form from the parameters: equal",
-            f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, with biases and two float32 values",
-            f"  a channel for each BatchNorm, and {larq['larq_macs']:,} MACs, where a binary one counts as a whole",
+            f"  {sources}",
+            f"  larq.models.summary says {larq['larq_model_bits'] / 8 / 1024:,.2f} KiB, with "
+            "biases and two float32 values",
+            f"  a channel for each BatchNorm, and {larq['larq_macs']:,} MACs, where a binary one "
+            "counts as a whole",
+            *notes,
         ]
-        if self.name in TABLE3 and self.has_paper_settings:
-            row = TABLE3[self.name]
-            lines.append(f"  paper, Table 3: {row.storage} Mbit, {row.flops} 1e8 FLOPs, {row.runtime_memory} MB")
         if layers:
             lines.append("")
-            for row in count_layers(self.model):
+            for row in CostAnalysis(self.model).by_layer().values():
                 shape = "x".join(map(str, row.output_shape))
                 kernel = f"{row.kernel_weights:>10,} x {row.kernel_bits:2}-bit"
                 lines.append(f"  {row.name:45} {shape:>14} {kernel} {row.macs:>14,} MACs")
@@ -76,30 +100,34 @@ class Summary:
 
 
 def summarise(
-    name: str,
-    spec: Spec,
-    *,
-    input_shape: tuple[int, int, int] = (224, 224, 3),
-    num_classes: int = 1000,
-    bits: int = 1,
-    stem: str = "auto",
-    pad_values: int | None = None,
+    name: str, model: "tf.keras.Model", spec: Spec | None, *, bits: int = 1, stem: str = "auto"
 ) -> Summary:
-    """Build a network and count it twice.
+    """Count a network, twice if it has a specification.
+
+    Args:
+        name: of the network.
+        model: built from it.
+        spec: its specification; None for a network that is not of this package.
+        bits: that it was built with.
+        stem: likewise.
 
     Raises:
-        SpecError: if a value is not allowed.
         AccountingError: if the two counts differ.
+        UserError: if it holds a layer that cannot be counted.
     """
-    model = build(
-        spec, name=name, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem, pad_values=pad_values
+    from_graph = CostAnalysis(model).total(spec)
+    if spec is None:
+        return Summary(name, None, model, from_graph, bits, has_paper_settings=False)
+    shape, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
+    from_parameters = closed_form(
+        spec, input_shape=shape, num_classes=classes, bits=bits, stem=stem
     )
-    from_graph = count(model, spec)
-    from_parameters = closed_form(spec, input_shape=input_shape, num_classes=num_classes, bits=bits, stem=stem)
     if from_graph != from_parameters:
-        raise AccountingError(f"{name}: the graph gives {from_graph}, the closed form {from_parameters}")
+        raise AccountingError(
+            f"{name}: the graph gives {from_graph}, the closed form {from_parameters}"
+        )
     is_paper = (
-        (input_shape, num_classes, bits) == ((224, 224, 3), 1000, 1)
+        (shape, classes, bits) == ((224, 224, 3), 1000, 1)
         and ZOO.get(name) == spec
         and stem in ("auto", "imagenet")
     )

@@ -1,6 +1,14 @@
-"""Networks as data: specifications, the registry of named variants, and closed-form accounting. No TensorFlow."""
+"""Networks as data: specifications, the registry of named variants, closed-form accounting."""
 
 from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec, UnknownNetworkError
 from larq_igp.architectures.zoo import ZOO, get_spec, list_networks
 
-__all__ = ["ZOO", "DenseNetSpec", "ResNetSpec", "Spec", "UnknownNetworkError", "get_spec", "list_networks"]
+__all__ = [
+    "ZOO",
+    "DenseNetSpec",
+    "ResNetSpec",
+    "Spec",
+    "UnknownNetworkError",
+    "get_spec",
+    "list_networks",
+]

@@ -1,6 +1,7 @@
-"""The paper's accounting in closed form: integers from the parameters of a network alone, no graph, no TensorFlow.
+"""The paper's accounting in closed form: integers computed from the parameters of a network.
 
-``larq_igp.analysis`` counts the same from a built Keras graph; the two must agree. Units and conventions: docs/conventions.md.
+``larq_igp.analysis`` counts the same from a built Keras graph; the two must agree. Units and
+conventions: docs/conventions.md.
 """
 
 from collections import Counter
@@ -16,7 +17,9 @@ from larq_igp.architectures.spec import (
 )
 
 BINARY_MACS_PER_FLOP = 64
-"""Binary multiply-accumulates that count as one FLOP, as a 64-bit word holds 64 of them (paper, Table 3)."""
+"""Binary multiply-accumulates that count as one FLOP, as a 64-bit word holds 64 of them (paper,
+Table 3).
+"""
 MEMORY_BATCH = 64
 """Images in the batch for which the paper states run-time memory."""
 FLOAT32_BYTES = 4
@@ -57,7 +60,8 @@ class Counts:
     def flops(self) -> int:
         """Full-precision multiply-adds plus binary ones / 64, rounded down.
 
-        A ``b``-bit multiply-add is ``b * b`` binary ones; for 2 bits the paper states nothing, and this is ours (as in DoReFa).
+        A ``b``-bit multiply-add is ``b * b`` binary ones; for 2 bits the paper states nothing, and
+        this is ours (as in DoReFa).
         """
         binary = sum(macs * bits * bits for bits, macs in self.macs.items() if bits < 32)
         return self.float_macs + binary // BINARY_MACS_PER_FLOP
@@ -70,7 +74,9 @@ class _Ledger:
         self.bits, self.parameters = bits, 0
         self.kernel_weights, self.macs = Counter(), Counter()
 
-    def conv(self, side: int, cin: int, cout: int, pixels: int, *, bits: int = 32, times: int = 1) -> None:
+    def conv(
+        self, side: int, cin: int, cout: int, pixels: int, *, bits: int = 32, times: int = 1
+    ) -> None:
         weights = side * side * cin * cout * times
         self.parameters += weights
         self.kernel_weights[bits] += weights
@@ -88,7 +94,7 @@ class _Ledger:
 
 
 def halved(side: int, times: int = 1) -> int:
-    """Return a side in pixels after ``times`` steps of stride 2 with ``same`` padding: ``ceil(side / 2)`` each."""
+    """Return a side in pixels after ``times`` halvings, rounded up as ``same`` padding does."""
     for _ in range(times):
         side = -(-side // 2)
     return side
@@ -175,19 +181,23 @@ def _count_densenet(ledger: _Ledger, spec: DenseNetSpec, pixels: list[int]) -> i
 
 
 def stage1_channels(spec: Spec) -> int:
-    """Return the channels of the feature maps that live together in stage 1, by the paper's model of run-time memory.
+    """Return the channels of the feature maps that live together in stage 1, by the paper's model
+    of run-time memory.
 
-    Bi-Real 3 maps of ``w`` channels, IGP-ResNet ``C + 1``, DenseNets the concatenated ``64 + growth * layers``. The paper prints none
-    for binary ResNet and EBi-Real; 3 maps, and 4 (EBi-Real also holds the pair's input), are ours.
+    Bi-Real 3 maps of ``w`` channels, IGP-ResNet ``C + 1``, DenseNets the concatenated
+    ``64 + growth * layers``. The paper prints none for binary ResNet and EBi-Real; 3 maps, and 4
+    (EBi-Real also holds the pair's input), are ours.
     """
     if isinstance(spec, DenseNetSpec):
         return spec.stem_filters + spec.stage_growth(0)
-    maps = {"resnet": 3, "bireal_resnet": 3, "ebireal_resnet": 4, "igp_resnet": spec.columns + 1}[spec.family]
+    maps = {"resnet": 3, "bireal_resnet": 3, "ebireal_resnet": 4, "igp_resnet": spec.columns + 1}[
+        spec.family
+    ]
     return (maps - (spec.shortest_column - 1)) * spec.filters
 
 
 @dataclass(frozen=True)
-class BinaryConvolution:
+class ConvolutionShape:
     """A 3x3 binary convolution, or several alike: channels in and out, output places, how many."""
 
     cin: int
@@ -206,17 +216,19 @@ class _Recorder(_Ledger):
 
     def __init__(self):
         super().__init__(1)
-        self.convolutions: list[BinaryConvolution] = []
+        self.convolutions: list[ConvolutionShape] = []
 
     def binary_conv(self, cin: int, cout: int, pixels: int, times: int = 1) -> None:
         super().binary_conv(cin, cout, pixels, times)
-        self.convolutions.append(BinaryConvolution(cin, cout, pixels, times))
+        self.convolutions.append(ConvolutionShape(cin, cout, pixels, times))
 
 
-def binary_convolutions(
+def binary_conv_shapes(
     spec: Spec, *, input_shape: tuple[int, int, int] = (224, 224, 3), stem: str = "auto"
-) -> list[BinaryConvolution]:
-    """Return the binary convolutions of a network; arguments and errors are those of ``closed_form``."""
+) -> list[ConvolutionShape]:
+    """Return the shapes of the binary convolutions of a network; arguments and errors are those of
+    ``closed_form``.
+    """
     height, width, _ = check_input_shape(input_shape)
     shrink = {"imagenet": 2, "strided": 1, "small": 0}[choose_stem(stem, height, width)]
     stages = range(len(spec.blocks))

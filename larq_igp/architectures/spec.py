@@ -1,13 +1,14 @@
 """What a network is: a handful of numbers. Frozen, validated, free of TensorFlow.
 
-Notation of the paper: base width ``w`` is ``filters``, growth rate ``g`` is ``growth_rate``, columns ``C`` are ``columns``,
-blocks per stage ``n1..n4`` are ``blocks``. Stage ``i`` (from 0) of a ResNet has ``filters * 2**i`` channels; every stage has
-half the resolution of the one before.
+Notation of the paper: base width ``w`` is ``filters``, growth rate ``g`` is ``growth_rate``,
+columns ``C`` are ``columns``, blocks per stage ``n1..n4`` are ``blocks``. Stage ``i`` (from 0) of a
+ResNet has ``filters * 2**i`` channels; every stage has half the resolution of the one before.
 """
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from larq_igp.architectures.transitions import filters_by_reduction
 from larq_igp.errors import UserError
 
 ResNetFamily = Literal["resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet"]
@@ -17,7 +18,9 @@ FAMILIES: tuple[str, ...] = get_args(ResNetFamily) + get_args(DenseNetFamily)
 SMALL_IMAGE_SIDE = 64
 """Largest side in pixels for which the stem ``auto`` takes the small-image form."""
 MIN_IMAGE_SIDE = 28
-"""Smallest side in pixels that the networks are defined for (28 -> 14 -> 7 -> 4 with the small-image stem)."""
+"""Smallest side in pixels that the networks are defined for (28 -> 14 -> 7 -> 4 with the
+small-image stem).
+"""
 
 MOST_CHANNELS = 4096
 """Of a stem or a block: more is a slip of the finger."""
@@ -46,18 +49,27 @@ def _is_count(value: object) -> bool:
 
 def _check_blocks(blocks: object) -> None:
     is_valid = isinstance(blocks, tuple) and len(blocks) >= 1 and all(_is_count(n) for n in blocks)
-    _require(is_valid, f"blocks must be one positive integer for each stage, like (2, 2, 2, 2); got {blocks!r}.")
+    _require(
+        is_valid,
+        f"blocks must be one positive integer for each stage, like (2, 2, 2, 2); got {blocks!r}.",
+    )
 
 
 def _check_columns(columns: object, family: str, fractal_family: str) -> None:
     if family == fractal_family:
-        _require(_is_count(columns) and columns <= 8, f"columns must be an integer from 1 to 8; got {columns!r}.")
+        _require(
+            _is_count(columns) and columns <= 8,
+            f"columns must be an integer from 1 to 8; got {columns!r}.",
+        )
     else:
-        _require(columns == 1, f"columns is a parameter of {fractal_family}; {family} has none (got {columns!r}).")
+        _require(
+            columns == 1,
+            f"columns is a parameter of {fractal_family}; {family} has none (got {columns!r}).",
+        )
 
 
 def fractal_depth(columns: int) -> int:
-    """Return the number of binary convolutions on the longest path of a fractal of ``columns``: ``2^(C-1)``."""
+    """Return the binary convolutions on the longest path of a fractal: ``2^(C-1)``."""
     return 2 ** (columns - 1)
 
 
@@ -71,12 +83,14 @@ class ResNetSpec:
     """A residual network: families 1 to 4 of the paper (Figure 2, left and middle columns).
 
     Attributes:
-        family: ``resnet`` (one shortcut around a pair of layers), ``bireal_resnet`` (one around every layer),
-            ``ebireal_resnet`` (both), or ``igp_resnet`` (a fractal of Bi-Real layers).
+        family: ``resnet`` (one shortcut around a pair of layers), ``bireal_resnet`` (one around
+            every layer), ``ebireal_resnet`` (both), or ``igp_resnet`` (a fractal of Bi-Real
+            layers).
         filters: base width ``w``, the channels of the stem and of stage 1.
         blocks: blocks of each stage; a block is a pair of layers, and for ``igp_resnet`` a fractal.
         columns: columns ``C`` of the fractal; 1 for the other families.
-        join: how two branches of a fractal meet, element-wise ``mean`` (as in FractalNet, arXiv 1605.07648) or ``sum``.
+        join: how two branches of a fractal meet, element-wise ``mean`` (as in FractalNet, arXiv
+            1605.07648) or ``sum``.
         identity: where a fractal has shortcuts: around every one of its ``layers`` (the paper's),
             around the ``block`` alone, or ``nowhere``.
         shortest_column: convolutions of a fractal's shortest column: 1, or 2 where the column of
@@ -98,9 +112,17 @@ class ResNetSpec:
             SpecError: naming the field, the value got and the values allowed.
         """
         families = get_args(ResNetFamily)
-        _require(self.family in families, f"family must be one of {', '.join(families)}; got {self.family!r}.")
-        _require(_is_count(self.filters), f"filters must be a positive integer; got {self.filters!r}.")
-        _require(self.filters <= MOST_CHANNELS, f"filters must be at most {MOST_CHANNELS}; got {self.filters}.")
+        _require(
+            self.family in families,
+            f"family must be one of {', '.join(families)}; got {self.family!r}.",
+        )
+        _require(
+            _is_count(self.filters), f"filters must be a positive integer; got {self.filters!r}."
+        )
+        _require(
+            self.filters <= MOST_CHANNELS,
+            f"filters must be at most {MOST_CHANNELS}; got {self.filters}.",
+        )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_resnet")
         _require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
@@ -133,7 +155,10 @@ class ResNetSpec:
 
     @property
     def depth(self) -> int:
-        """Layers with weights on the longest path: stem, binary convolutions, transitions of ``igp_resnet``, dense."""
+        """Layers with weights on the longest path: stem, binary convolutions, dense.
+
+        The transitions of ``igp_resnet`` stand on it too.
+        """
         if self.family == "igp_resnet":
             transitions = len(self.blocks) - 1
             return 2 + transitions + sum(self.blocks) * fractal_depth(self.columns)
@@ -149,31 +174,19 @@ class ResNetSpec:
         return self.filters * 2**stage
 
 
-def reduced_filters(filters: int, reduction: float, multiple: int = 32) -> int:
-    """Round ``filters / reduction`` to a multiple, the rule published with BinaryDenseNet (arXiv 1906.08637).
-
-    Args:
-        filters: channels that enter the transition.
-        reduction: the rate, above 1 for fewer channels.
-        multiple: what the result is a multiple of.
-
-    Returns:
-        Channels that leave the transition, at least ``multiple``.
-    """
-    return max(multiple, round(filters // reduction / multiple) * multiple)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DenseNetSpec:
     """A densely connected network: families 5 to 7 of the paper (Figure 2, right column).
 
     Attributes:
-        family: ``binary_densenet``, ``ebinary_densenet`` (every layer as two of half the growth), or ``igp_densenet``.
+        family: ``binary_densenet``, ``ebinary_densenet`` (every layer as two of half the growth),
+            or ``igp_densenet``.
         growth_rate: channels ``g`` that a block appends.
         blocks: blocks of each stage.
         columns: columns ``C`` of the fractal of ``igp_densenet``; 1 for the other families.
-        transition_filters: channels after each transition, one less than stages. Give these or ``reduction``.
-        reduction: rates from which ``reduced_filters`` computes ``transition_filters``.
+        transition_filters: channels after each transition, one less than stages. Give these or
+            ``reduction``; ``replace_parameters`` (``zoo.py``) computes them for requests without.
+        reduction: rates from which ``filters_by_reduction`` computes ``transition_filters``.
         stem_filters: channels of the stem.
     """
 
@@ -192,9 +205,18 @@ class DenseNetSpec:
             SpecError: naming the field, the value got and the values allowed.
         """
         families = get_args(DenseNetFamily)
-        _require(self.family in families, f"family must be one of {', '.join(families)}; got {self.family!r}.")
-        _require(_is_count(self.growth_rate), f"growth_rate must be a positive integer; got {self.growth_rate!r}.")
-        _require(_is_count(self.stem_filters), f"stem_filters must be a positive integer; got {self.stem_filters!r}.")
+        _require(
+            self.family in families,
+            f"family must be one of {', '.join(families)}; got {self.family!r}.",
+        )
+        _require(
+            _is_count(self.growth_rate),
+            f"growth_rate must be a positive integer; got {self.growth_rate!r}.",
+        )
+        _require(
+            _is_count(self.stem_filters),
+            f"stem_filters must be a positive integer; got {self.stem_filters!r}.",
+        )
         is_halved = self.family == "ebinary_densenet"
         _require(
             not (is_halved and self.growth_rate % 2),
@@ -202,41 +224,61 @@ class DenseNetSpec:
         )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_densenet")
+        given = (self.transition_filters is not None) + (self.reduction is not None)
         _require(
-            (self.transition_filters is None) != (self.reduction is None),
-            "a DenseNet needs either transition_filters or reduction: one number for each transition between stages.",
+            given == 1,
+            "a DenseNet needs either transition_filters or reduction: one number for each "
+            f"transition between stages; got {'both' if given else 'none'}.",
         )
         if self.reduction is not None:
             self._check_transitions("reduction", self.reduction)
-            object.__setattr__(self, "transition_filters", self._filters_from_reduction())
+            widths = filters_by_reduction(self.stem_filters, self.stage_growths, self.reduction)
+            object.__setattr__(self, "transition_filters", widths)
             object.__setattr__(self, "reduction", None)
         self._check_transitions("transition_filters", self.transition_filters)
         are_counts = all(map(_is_count, self.transition_filters))
-        _require(are_counts, f"transition_filters must be positive integers; got {self.transition_filters!r}.")
+        _require(
+            are_counts,
+            f"transition_filters must be positive integers; got {self.transition_filters!r}.",
+        )
 
     def _check_transitions(self, field: str, values: tuple) -> None:
         transitions = len(self.blocks) - 1
-        is_valid = isinstance(values, tuple) and len(values) == transitions and all(value >= 1 for value in values)
-        _require(
-            is_valid, f"{field} must be {transitions} numbers from 1 for {transitions + 1} stages; got {values!r}."
+        is_valid = (
+            isinstance(values, tuple)
+            and len(values) == transitions
+            and all(value >= 1 for value in values)
         )
-
-    def _filters_from_reduction(self) -> tuple[int, ...]:
-        filters, widths = self.stem_filters, []
-        for stage, rate in enumerate(self.reduction):
-            filters = reduced_filters(filters + self.stage_growth(stage), rate)
-            widths.append(filters)
-        return tuple(widths)
+        _require(
+            is_valid,
+            f"{field} must be {transitions} numbers from 1 for {transitions + 1} stages; got "
+            f"{values!r}.",
+        )
 
     @property
     def depth(self) -> int:
-        """Layers with weights on the longest path: stem, binary convolutions, transitions, dense."""
+        """Layers with weights on the longest path: stem, convolutions, transitions, dense."""
         layers = 2 if self.family == "ebinary_densenet" else fractal_depth(self.columns)
         return 2 + len(self.blocks) - 1 + sum(self.blocks) * layers
 
     def stage_growth(self, stage: int) -> int:
         """Return the channels that a stage, counted from 0, appends to what enters it."""
         return self.blocks[stage] * self.growth_rate
+
+    @property
+    def stage_growths(self) -> tuple[int, ...]:
+        """Channels that each stage before a transition appends."""
+        return tuple(map(self.stage_growth, range(len(self.blocks) - 1)))
+
+    @property
+    def transition_shares(self) -> tuple[float, ...]:
+        """Share of the channels that each transition lets pass."""
+        return tuple(
+            filters / (self.stage_filters(stage) + growth)
+            for stage, (filters, growth) in enumerate(
+                zip(self.transition_filters, self.stage_growths, strict=True)
+            )
+        )
 
     def stage_filters(self, stage: int) -> int:
         """Return the channels that enter a stage, counted from 0."""
@@ -250,19 +292,22 @@ STEMS = ("imagenet", "small", "strided")
 
 
 def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "small", "strided"]:
-    """Resolve the stem: ``auto`` is ``small`` for images up to 64 px on their longer side, and ``imagenet`` above.
+    """Resolve the stem: ``auto`` is ``small`` for images up to 64 px on their longer side, and
+    ``imagenet`` above.
 
     Raises:
         SpecError: if ``stem`` is neither ``auto`` nor one of ``STEMS``.
     """
-    _require(stem in ("auto", *STEMS), f"stem must be auto, imagenet, small or strided; got {stem!r}.")
+    _require(
+        stem in ("auto", *STEMS), f"stem must be auto, imagenet, small or strided; got {stem!r}."
+    )
     if stem == "auto":
         return "small" if max(height, width) <= SMALL_IMAGE_SIDE else "imagenet"
     return stem
 
 
 def default_pad_values(bits: int) -> int:
-    """Return what stands outside the image if nothing is asked for: 1 at 1 bit, where there is no 0, and 0 otherwise."""
+    """Return the default padding: 1 at 1 bit, where there is no 0, and 0 otherwise."""
     return 1 if bits == 1 else 0
 
 
@@ -273,9 +318,14 @@ def check_input_shape(input_shape: object) -> tuple[int, int, int]:
         SpecError: if it is not three positive integers, or smaller than 28 px on a side.
     """
     is_valid = (
-        isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and all(_is_count(n) for n in input_shape)
+        isinstance(input_shape, (tuple, list))
+        and len(input_shape) == 3
+        and all(_is_count(n) for n in input_shape)
     )
-    _require(is_valid, f"input_shape must be (height, width, channels) in positive integers; got {input_shape!r}.")
+    _require(
+        is_valid,
+        f"input_shape must be (height, width, channels) in positive integers; got {input_shape!r}.",
+    )
     height, width, channels = input_shape
     _require(
         min(height, width) >= MIN_IMAGE_SIDE,

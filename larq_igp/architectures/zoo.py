@@ -1,17 +1,27 @@
 """The registry: every named network is one row of data.
 
-A name is ``<family><depth>_<base width or growth rate>``, as the paper writes ``IGP-ResNet41(48)``. Rows named ``_tiny`` are small
-members of each family for tests, examples and small images.
+A name is ``<family><depth>_<base width or growth rate>``, as the paper writes ``IGP-ResNet41(48)``.
+Rows named ``_tiny`` are small members of each family for tests, examples and small images.
 
-The transition widths of the paper's DenseNets are printed nowhere. Those below are the integers that reproduce the storage *and*
-the FLOPs of Table 3 to the printed digits and lie nearest (in log-ratio) to the reduction rates published with BinaryDenseNet
-(2.7, 2.7, 2.2 and 3.3, 3.3, 4; arXiv 1906.08637).
+The paper prints the transition widths of its DenseNets nowhere. Those below are the integers that
+reproduce the storage *and* the FLOPs of Table 3 to the printed digits and lie nearest (in
+log-ratio) to the reduction rates published with BinaryDenseNet (2.7, 2.7, 2.2 and 3.3, 3.3, 4;
+arXiv 1906.08637). ``transitions.py`` says what follows if other
+numbers are replaced.
 """
 
 import dataclasses
 import difflib
+from typing import Any
 
-from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec, SpecError, UnknownNetworkError
+from larq_igp.architectures.spec import (
+    DenseNetSpec,
+    ResNetSpec,
+    Spec,
+    SpecError,
+    UnknownNetworkError,
+)
+from larq_igp.architectures.transitions import WIDTHS, filters_by_share
 
 _RESNET18, _RESNET34 = (2, 2, 2, 2), (3, 4, 6, 3)
 
@@ -27,24 +37,41 @@ ZOO: dict[str, Spec] = {
     "igp_resnet77_35": ResNetSpec(family="igp_resnet", filters=35, blocks=(2, 2, 3, 2), columns=4),
     # Table 3, third block: as large as BinaryDenseNet51(32)
     "binary_densenet51_32": DenseNetSpec(
-        family="binary_densenet", growth_rate=32, blocks=(12, 12, 12, 10), transition_filters=(172, 208, 266)
+        family="binary_densenet",
+        growth_rate=32,
+        blocks=(12, 12, 12, 10),
+        transition_filters=(172, 208, 266),
     ),
     "igp_densenet51_53": DenseNetSpec(
-        family="igp_densenet", growth_rate=53, blocks=(6, 6, 6, 5), columns=2, transition_filters=(186, 211, 262)
+        family="igp_densenet",
+        growth_rate=53,
+        blocks=(6, 6, 6, 5),
+        columns=2,
+        transition_filters=(186, 211, 262),
     ),
     # Table 3, fourth block: as large as BinaryDenseNet69(32)
     "binary_densenet69_32": DenseNetSpec(
-        family="binary_densenet", growth_rate=32, blocks=(12, 16, 24, 12), transition_filters=(143, 205, 238)
+        family="binary_densenet",
+        growth_rate=32,
+        blocks=(12, 16, 24, 12),
+        transition_filters=(143, 205, 238),
     ),
     "igp_densenet69_48": DenseNetSpec(
-        family="igp_densenet", growth_rate=48, blocks=(6, 8, 12, 6), columns=2, transition_filters=(176, 238, 252)
+        family="igp_densenet",
+        growth_rate=48,
+        blocks=(6, 8, 12, 6),
+        columns=2,
+        transition_filters=(176, 238, 252),
     ),
     # Table 1 (CIFAR-100) and, at 32 bits, the full-precision rows of Table 4
     "resnet18_64": ResNetSpec(family="resnet", filters=64, blocks=_RESNET18),
     "resnet34_64": ResNetSpec(family="resnet", filters=64, blocks=_RESNET34),
     "ebireal_resnet18_64": ResNetSpec(family="ebireal_resnet", filters=64, blocks=_RESNET18),
     "ebinary_densenet51_32": DenseNetSpec(
-        family="ebinary_densenet", growth_rate=32, blocks=(12, 12, 12, 10), transition_filters=(172, 208, 266)
+        family="ebinary_densenet",
+        growth_rate=32,
+        blocks=(12, 12, 12, 10),
+        transition_filters=(172, 208, 266),
     ),
     # BinaryDenseNet as its authors published it (arXiv 1906.08637)
     "binary_densenet28_64": DenseNetSpec(
@@ -62,13 +89,26 @@ ZOO: dict[str, Spec] = {
     "ebireal_resnet_tiny": ResNetSpec(family="ebireal_resnet", filters=16, blocks=(1, 1, 1)),
     "igp_resnet_tiny": ResNetSpec(family="igp_resnet", filters=16, blocks=(1, 1, 1), columns=2),
     "binary_densenet_tiny": DenseNetSpec(
-        family="binary_densenet", growth_rate=8, blocks=(2, 2, 2), stem_filters=16, transition_filters=(16, 16)
+        family="binary_densenet",
+        growth_rate=8,
+        blocks=(2, 2, 2),
+        stem_filters=16,
+        transition_filters=(16, 16),
     ),
     "ebinary_densenet_tiny": DenseNetSpec(
-        family="ebinary_densenet", growth_rate=8, blocks=(2, 2, 2), stem_filters=16, transition_filters=(16, 16)
+        family="ebinary_densenet",
+        growth_rate=8,
+        blocks=(2, 2, 2),
+        stem_filters=16,
+        transition_filters=(16, 16),
     ),
     "igp_densenet_tiny": DenseNetSpec(
-        family="igp_densenet", growth_rate=8, blocks=(1, 1, 1), columns=2, stem_filters=16, transition_filters=(16, 16)
+        family="igp_densenet",
+        growth_rate=8,
+        blocks=(1, 1, 1),
+        columns=2,
+        stem_filters=16,
+        transition_filters=(16, 16),
     ),
 }
 
@@ -79,7 +119,7 @@ def list_networks() -> list[str]:
 
 
 def closest(name: str, names: list[str]) -> str:
-    """Return ``Did you mean ...? `` for a mistyped name, or an empty string when nothing is near."""
+    """Return ``Did you mean ...?`` for a mistyped name, or an empty string if none is near."""
     matches = (
         difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         or [known for known in names if known.startswith(name)][:3]
@@ -92,28 +132,50 @@ def get_spec(name: str, **parameters) -> Spec:
 
     Args:
         name: a name of the registry, like ``igp_resnet41_48``.
-        **parameters: fields of the specification to replace, like ``filters=16`` or ``blocks=(1, 1, 1, 1)``.
+        **parameters: fields of the specification to replace, like ``filters=16`` or
+            ``blocks=(1, 1, 1, 1)``.
 
     Raises:
         UnknownNetworkError: if the name is not in the registry; the message offers the nearest.
-        SpecError: if a parameter is not one of this network's, or its value is outside what is allowed.
+        SpecError: if a parameter is not one of this network's, or its value is outside what is
+            allowed.
     """
     if name not in ZOO:
         hint = closest(name.lower(), list(ZOO))
-        raise UnknownNetworkError(f"no network is named {name!r}. {hint}`larq-igp list` shows all names.")
+        raise UnknownNetworkError(
+            f"no network is named {name!r}. {hint}`larq-igp list` shows all names."
+        )
     return replace_parameters(ZOO[name], **parameters)
 
 
 def replace_parameters(spec: Spec, **parameters) -> Spec:
-    """Return ``spec`` with some fields replaced; ``reduction`` takes the place of ``transition_filters``.
+    """Return ``spec`` with some fields replaced.
+
+    The transitions of a DenseNet keep their shares, unless ``transition_filters`` or ``reduction``
+    gives their widths: see ``transitions.py``.
 
     Raises:
-        SpecError: if a parameter is not a field of this kind of specification, or its value is not allowed.
+        SpecError: if a parameter is not a field of this kind of specification, or its value is not
+            allowed.
     """
     known = [field.name for field in dataclasses.fields(spec)]
     for parameter in parameters:
         if parameter not in known:
-            raise SpecError(f"{parameter} is not a parameter of {spec.family}; it has {', '.join(known)}.")
-    if parameters.get("reduction") is not None:
-        parameters.setdefault("transition_filters", None)
-    return dataclasses.replace(spec, **parameters)
+            raise SpecError(
+                f"{parameter} is not a parameter of {spec.family}; it has {', '.join(known)}."
+            )
+    if not isinstance(spec, DenseNetSpec):
+        return dataclasses.replace(spec, **parameters)
+    widths = {name: parameters.pop(name, None) for name in WIDTHS}
+    if any(value is not None for value in widths.values()):
+        return dataclasses.replace(spec, **parameters, **widths)
+    return _with_shares_kept(spec, parameters)
+
+
+def _with_shares_kept(spec: DenseNetSpec, parameters: dict[str, Any]) -> DenseNetSpec:
+    blocks = parameters.get("blocks", spec.blocks)
+    transitions = len(blocks) - 1 if isinstance(blocks, tuple) else 0
+    # The other fields are checked before widths are computed from them.
+    checked = dataclasses.replace(spec, **parameters, transition_filters=(1,) * transitions)
+    widths = filters_by_share(checked.stem_filters, checked.stage_growths, spec.transition_shares)
+    return dataclasses.replace(checked, transition_filters=widths)

@@ -1,55 +1,41 @@
 """``design``: networks within the budget of another."""
 
-from functools import cache
+from functools import partial
 
 import click
 
 from larq_igp.architectures.zoo import ZOO
-from larq_igp.cli.networks import COST_COLUMNS, cost_cells, cost_fields
+from larq_igp.cli.costs import COST_COLUMNS, cost_cells, cost_fields
 from larq_igp.cli.options import INTEGERS, SHAPE
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 
-def stopwatch(like: str, *, input_shape, num_classes: int, engine: str | None, threads: int, runs: int):
-    """Return what measures networks with random weights on this host, in milliseconds, each in turns with the network ``like``.
+def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
+    """Say on standard error what was measured."""
+    from larq_igp.search.candidates import title_of
 
-    The latency of ``like`` is measured once; another's is that times the ratio of the two, so that a busy moment decides nothing.
-    """
-    import larq_igp
-    from larq_igp.architectures import get_spec
-    from larq_igp.deploy.benchmark import median_ms_in_turns
-    from larq_igp.deploy.convert import convert
-    from larq_igp.deploy.engine import open_engine
-    from larq_igp.design import title_of
-
-    def invocation(spec):
-        content = convert(larq_igp.build(spec, input_shape=input_shape, num_classes=num_classes))
-        return open_engine(content, threads=threads, engine=engine).invoke
-
-    reference = invocation(get_spec(like))
-    (reference_ms,) = median_ms_in_turns([reference], runs=runs)
-
-    @cache
-    def measure(spec) -> float:
-        if spec == get_spec(like):
-            return reference_ms
-        other_ms, beside_ms = median_ms_in_turns([invocation(spec), reference], runs=runs)
-        latency_ms = reference_ms * other_ms / beside_ms
-        blocks = ",".join(map(str, spec.blocks))
-        click.echo(
-            f"{title_of(spec)}, blocks {blocks}: {latency_ms:.2f} ms ({other_ms / beside_ms:.2f} of {like})", err=True
-        )
-        return latency_ms
-
-    return measure
+    blocks = ",".join(map(str, spec.blocks))
+    click.echo(
+        f"{title_of(spec)}, blocks {blocks}: {latency_ms:.2f} ms ({ratio:.2f} of {like})", err=True
+    )
 
 
 @click.command(short_help="Find networks within the budget of another.")
 @click.option(
-    "--like", required=True, metavar="NAME", type=click.Choice(list(ZOO)), help="Network whose costs are the budget."
+    "--like",
+    required=True,
+    metavar="NAME",
+    type=click.Choice(list(ZOO)),
+    help="Network whose costs are the budget.",
 )
 @click.option("--family", required=True, help="Of the networks looked for, like igp_resnet.")
-@click.option("--columns", type=click.IntRange(1), default=1, show_default=True, help="Columns C of the fractal.")
+@click.option(
+    "--columns",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Columns C of the fractal.",
+)
 @click.option("--blocks", type=INTEGERS, help="Blocks of each stage.  [default: several are tried]")
 @click.option(
     "--budget",
@@ -59,35 +45,79 @@ def stopwatch(like: str, *, input_shape, num_classes: int, engine: str | None, t
     help="What must not exceed that of NAME; may be repeated.  [default: storage]",
 )
 @click.option(
-    "--align", type=click.IntRange(1), help="Also the widest multiple of this, and what each wastes in unfilled words."
+    "--align",
+    type=click.IntRange(1),
+    help="Also the widest multiple of this, and what each wastes in unfilled words.",
 )
 @click.option(
-    "--input-shape", type=SHAPE, default=(224, 224, 3), show_default="224,224,3", help="Height, width, channels."
+    "--input-shape",
+    type=SHAPE,
+    default=(224, 224, 3),
+    show_default="224,224,3",
+    help="Height, width, channels.",
 )
-@click.option("--num-classes", type=click.IntRange(1), default=1000, show_default=True, help="Width of the classifier.")
+@click.option(
+    "--num-classes",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Width of the classifier.",
+)
 @click.option("--engine", help="That measures latency.  [default: the fastest that is installed]")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of that engine.")
 @click.option(
-    "--runs", type=click.IntRange(1), default=20, show_default=True, help="Timed invocations for each network."
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of that engine."
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Timed invocations for each network.",
 )
 @json_option
-def design(like, family, budgets, align, input_shape, num_classes, engine, threads, runs, as_json, **options) -> None:
+def design(
+    like,
+    family,
+    budgets,
+    align,
+    input_shape,
+    num_classes,
+    engine,
+    threads,
+    runs,
+    as_json,
+    **options,
+) -> None:
     """Find the widest networks of a family that stay within the costs of the network NAME.
 
-    Each is told as arguments of `larq-igp train`, `summary` and `paths`. Gradient paths are those of the first block.
-    """  # fmt: skip
+    Each is told as arguments of `larq-igp train`, `summary` and `paths`. Gradient paths are those
+    of the first block.
+    """
     shape = {"input_shape": input_shape, "num_classes": num_classes}
     with progress_on_stderr(as_json):
-        from larq_igp import design as designs
-        from larq_igp.design import width_of
+        from larq_igp.search import design as designs
+        from larq_igp.search.latency import stopwatch
+        from larq_igp.search.widths import width_of
 
         measure = None
         if "latency" in budgets:
-            measure = stopwatch(like, **shape, engine=engine, threads=threads, runs=runs)
+            measure = stopwatch(
+                like, **shape, engine=engine, threads=threads, runs=runs, tell=partial(_tell, like)
+            )
         reference, found = designs.design(
-            like, family, budgets=budgets or ("storage",), align=align, **shape, **options, measure=measure
+            like,
+            family,
+            budgets=budgets or ("storage",),
+            align=align,
+            **shape,
+            **options,
+            measure=measure,
         )
-    document = {**shape, "like": _fields(reference), "candidates": [_fields(each) for each in found]}
+    document = {
+        **shape,
+        "like": _fields(reference),
+        "candidates": [_fields(each) for each in found],
+    }
     header = ["network", *COST_COLUMNS, "N_2nd of a block", "N_3rd"]
     header += ["unfilled words", "unfilled tiles"] if align else []
     header += ["latency, ms"] if reference.latency_ms is not None else []
@@ -95,7 +125,8 @@ def design(like, family, budgets, align, input_shape, num_classes, engine, threa
     lines = [
         table(rows, tuple(header)),
         "",
-        f"Costs for {'x'.join(map(str, input_shape))} inputs and {num_classes} classes. The first row is the model, {like}. "
+        f"Costs for {'x'.join(map(str, input_shape))} inputs and {num_classes} classes. The first "
+        f"row is the model, {like}. "
         "To train, count or measure a candidate:",
     ]
     lines += [f"  {each.title}: larq-igp train {each.arguments}" for each in found]

@@ -2,31 +2,26 @@
 
 import platform
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 
 import click
 
-from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.cli.output import emit, json_option
+from larq_igp.packages import PACKAGES, Package
 from larq_igp.versions import installed_version
-
-FIX = {
-    "tensorflow": "pip install 'tensorflow>=2.15,<2.20'",
-    "tf-keras": "pip install 'tf-keras~={release}.0', the release of TensorFlow",
-    "larq": "pip install 'larq>=0.14,<0.15'",
-    "larq-zoo": "pip install 'larq-zoo>=2.4,<3'; needed to compare with its networks only",
-    "larq-compute-engine": "pip install 'larq-compute-engine>=0.16,<0.17'; needed to convert 1-bit networks, wheels for x86-64 and macOS",
-    "larq-igp-runtime": "pip install ./runtime; runs converted files without Larq Compute Engine",
-    "tensorflow-datasets": "pip install 'tensorflow-datasets>=4.8.3,<4.9'",
-    "scikit-learn": "pip install scikit-learn; holds the digits",
-    "numpy": "pip install 'numpy<2'",
-    "click": "pip install click",
-}
-OPTIONAL = {"larq-zoo", "larq-compute-engine", "larq-igp-runtime", "tensorflow-datasets"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: its state is ``ok``, ``optional`` (missing, and only something is lost) or ``missing``."""
+    """One thing looked at.
+
+    Attributes:
+        name: of it.
+        state: ``ok``, ``optional`` (missing, and the rest works without it) or ``missing``.
+        found: its version, or what else was found.
+        fix: what to do, and what it is needed for.
+    """
 
     name: str
     state: str
@@ -34,13 +29,14 @@ class Finding:
     fix: str = ""
 
 
-def _distribution(name: str) -> Finding:
-    version = installed_version(name)
-    if version:
-        return Finding(name, "ok", version)
-    release = ".".join((installed_version("tensorflow") or "2.19").split(".")[:2])
+def _package(package: Package) -> Finding:
+    if package.is_installed:
+        return Finding(package.name, "ok", installed_version(package.name) or "of unknown version")
     return Finding(
-        name, "optional" if name in OPTIONAL else "missing", "not installed", FIX[name].format(release=release)
+        package.name,
+        "optional" if package.is_optional else "missing",
+        "not installed",
+        f"{package.how_to_get}; it is needed to {package.use}",
     )
 
 
@@ -56,14 +52,14 @@ def _python() -> Finding:
 
 def _keras() -> Finding:
     try:
-        from larq_igp.keras2 import tf
+        with redirect_stdout(sys.stderr):
+            from larq_igp.keras2 import tf
 
-        devices = ", ".join(
-            device.name.replace("/physical_device:", "") for device in tf.config.list_physical_devices()
-        )
-        return Finding("keras", "ok", f"Keras 2 on {devices}")
+            devices = tf.config.list_physical_devices()
     except ImportError as error:
-        return Finding("keras", "missing", "not usable", str(error))
+        return Finding("keras", "missing", "not usable", str(error).strip().splitlines()[-1])
+    names = ", ".join(device.name.replace("/physical_device:", "") for device in devices)
+    return Finding("keras", "ok", f"Keras 2 on {names}")
 
 
 def _fashion_mnist() -> Finding:
@@ -79,16 +75,24 @@ def _fashion_mnist() -> Finding:
 @click.command(short_help="Show what is installed, what is missing, how to fix it.")
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show what is installed, what is missing and how to fix it; exit code 1 if something needed is missing."""
-    with progress_on_stderr(as_json):
-        findings = [_python(), *[_distribution(name) for name in FIX]]
-        keras = _keras()
-        findings += [keras] + ([_fashion_mnist()] if keras.state == "ok" else [])
+    """Show what is installed, what is missing and how to fix it; exit code 1 if something needed is
+    missing.
+    """
+    needed = [package for package in PACKAGES if package.is_needed_here]
+    findings = [_python(), *[_package(package) for package in needed]]
+    if not _is_missing(findings):
+        findings.append(_keras())
+    if not _is_missing(findings):
+        findings.append(_fashion_mnist())
     lines = []
     for finding in findings:
         lines.append(f"{finding.state:9} {finding.name:20} {finding.found}")
         if finding.fix:
             lines.append(f"{'':9} {'':20} -> {finding.fix}")
     emit(as_json, [asdict(finding) for finding in findings], "\n".join(lines))
-    if any(finding.state == "missing" for finding in findings):
+    if _is_missing(findings):
         sys.exit(1)
+
+
+def _is_missing(findings: list[Finding]) -> bool:
+    return any(finding.state == "missing" for finding in findings)

@@ -2,7 +2,16 @@
 
 import click
 
-from larq_igp.cli.options import data_options, network_options, seed_option, subject_dataset_option, weights_option
+from larq_igp.cli.options import (
+    SOURCE,
+    data_options,
+    dataset_option,
+    network_options,
+    open_typed,
+    seed_option,
+    source_argument,
+    weights_option,
+)
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 MEASURED = {
@@ -12,44 +21,71 @@ MEASURED = {
 }
 
 
-@click.command(short_help="Measure gradient noise beside gradient paths.")
-@click.argument("source", metavar="RUN-or-NAME")
-@subject_dataset_option
+@click.command(short_help="Measure gradient noise beside gradient paths.", epilog=SOURCE)
+@source_argument
+@dataset_option
 @data_options
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images in a mini-batch.")
-@click.option("--batches", type=click.IntRange(2), default=20, show_default=True, help="Mini-batches to measure over.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Images in a mini-batch.",
+)
+@click.option(
+    "--batches",
+    type=click.IntRange(2),
+    default=20,
+    show_default=True,
+    help="Mini-batches to measure over.",
+)
 @weights_option
-@click.option("--twin/--no-twin", default=True, show_default=True, help="Also compare with the 32-bit twin.")
-@click.option("--plot", type=click.Path(), help="Also draw noise against operations: a .png, .svg or .pdf to write.")
+@click.option(
+    "--twin/--no-twin", default=True, show_default=True, help="Also compare with the 32-bit twin."
+)
+@click.option(
+    "--plot",
+    type=click.Path(),
+    help="Also draw noise against operations: a .png, .svg or .pdf to write.",
+)
 @network_options
 @seed_option
 @json_option
-def gradients(source, dataset, data_dir, download, batch_size, batches, weights, twin, plot, seed, as_json, **options):
-    """Measure, for each binary layer of a run or of a named network with random weights, how noisy its gradient is.
+def gradients(
+    source, dataset, data_dir, download, batch_size, batches, twin, plot, as_json, **options
+):
+    """Measure how noisy the gradient of each binary layer of SOURCE is.
 
-    Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the loss: rank correlations say
-    whether more operations go with more noise.
+    Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the
+    loss: rank correlations say whether more operations go with more noise.
     """
     with progress_on_stderr(as_json):
         from larq_igp.analysis.gradients import measure_gradients
-        from larq_igp.cli.subject import open_subject
         from larq_igp.data import train_arrays
-        from larq_igp.files import check_writable
+        from larq_igp.report.static import check_figure_path, gradient_figure, save
 
         if plot:
-            check_writable(plot)
-        subject = open_subject(
-            source, dataset=dataset, data_dir=data_dir, download=download, weights=weights, seed=seed, **options
+            check_figure_path(plot)
+        options |= {"dataset": dataset, "data_dir": data_dir}
+        subject = open_typed(source, options, for_images=True)
+        model = subject.model()
+        data = subject.load_data(dataset, data_dir=data_dir, download=download)
+        batched = train_arrays(
+            data,
+            subject.preprocessing_of(data),
+            batch_size=batch_size,
+            seed=options["seed"] or 0,
+            batches=batches,
         )
-        data = subject.data
-        other = subject.twin() if twin and subject.bits != 32 else None
-        arrays = list(train_arrays(data, subject.preprocessing, batch_size=batch_size, seed=seed, batches=batches))
-        report = measure_gradients(subject.model, arrays, twin=other, bits=subject.bits)
+        other = subject.twin() if twin and subject.has_twin else None
+        report = measure_gradients(model, list(batched), twin=other, bits=subject.bits)
         if plot:
-            from larq_igp.report.static import gradient_figure, save
-
             save(gradient_figure(report, f"{source} on {data.name}"), plot)
-    emit(as_json, {"source": source, "dataset": data.name, **report.to_json()}, report_text(report, plot))
+    emit(
+        as_json,
+        {"source": source, "dataset": data.name, **report.to_json()},
+        report_text(report, plot),
+    )
 
 
 def report_text(report, plot: str | None) -> str:
@@ -67,14 +103,18 @@ def report_text(report, plot: str | None) -> str:
         for layer in report.layers
     ]
     header = ("layer", "SNR", "cos full", "cos twin", "N_1st", "N_2nd", "N_3rd", "mean length")
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for each in report.correlations:
         rho = "constant" if each.rho is None else f"{each.rho:+.2f} (p {each.p_value:.2g})"
         found.setdefault(each.predictor, {})[each.measured] = rho
     columns = list(next(iter(found.values())))
-    correlations = [(predictor, *[cells.get(column, "-") for column in columns]) for predictor, cells in found.items()]
+    correlations = [
+        (predictor, *[cells.get(column, "-") for column in columns])
+        for predictor, cells in found.items()
+    ]
     lines = [
-        f"gradients over {report.batches} mini-batches of {report.batch_size}, {len(report.layers)} binary layers",
+        f"gradients over {report.batches} mini-batches of {report.batch_size}, "
+        f"{len(report.layers)} binary layers",
         table(rows, header),
         "",
         "Spearman's rank correlation; if operations make noise, all are negative",

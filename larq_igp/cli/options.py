@@ -4,8 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from larq_igp.architectures.zoo import ZOO
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.recipe.fields import Field, RecipeError, require
+from larq_igp.training.recipe.sources import from_options
 
 
 class Numbers(click.ParamType):
@@ -14,25 +18,39 @@ class Numbers(click.ParamType):
     def __init__(self, kind: type, metavar: str):
         self.kind, self.name = kind, metavar
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple:
         """Return a tuple."""
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.kind(part) for part in value.replace("x", ",").split(",")) if value else ()
+            return (
+                tuple(self.kind(part) for part in value.replace("x", ",").split(","))
+                if value
+                else ()
+            )
         except ValueError:
-            self.fail(f"{value!r} is not {self.name}: give numbers with commas between.", param, ctx)
+            self.fail(
+                f"{value!r} is not {self.name}: give numbers with commas between.", param, ctx
+            )
 
 
 INTEGERS, RATES, SHAPE = Numbers(int, "N,N,..."), Numbers(float, "R,R,..."), Numbers(int, "H,W,C")
 
 PARAMETERS = {
-    "filters": click.option("--filters", type=int, help="Base width w: channels of stage 1 (ResNets)."),
-    "growth_rate": click.option("--growth-rate", type=int, help="Channels g that a block appends (DenseNets)."),
+    "filters": click.option(
+        "--filters", type=int, help="Base width w: channels of stage 1 (ResNets)."
+    ),
+    "growth_rate": click.option(
+        "--growth-rate", type=int, help="Channels g that a block appends (DenseNets)."
+    ),
     "blocks": click.option("--blocks", type=INTEGERS, help="Blocks of each stage."),
     "columns": click.option("--columns", type=int, help="Columns C of the fractal (IGP networks)."),
     "join": click.option(
-        "--join", type=click.Choice(["mean", "sum"]), help="How branches of a fractal meet (IGP-ResNet)."
+        "--join",
+        type=click.Choice(["mean", "sum"]),
+        help="How branches of a fractal meet (IGP-ResNet).",
     ),
     "identity": click.option(
         "--identity",
@@ -47,10 +65,17 @@ PARAMETERS = {
     "transition_filters": click.option(
         "--transition-filters", type=INTEGERS, help="Channels after each transition (DenseNets)."
     ),
-    "reduction": click.option("--reduction", type=RATES, help="Rates that set --transition-filters (DenseNets)."),
-    "stem_filters": click.option("--stem-filters", type=int, help="Channels of the stem (DenseNets)."),
+    "reduction": click.option(
+        "--reduction", type=RATES, help="Rates that set --transition-filters (DenseNets)."
+    ),
+    "stem_filters": click.option(
+        "--stem-filters", type=int, help="Channels of the stem (DenseNets)."
+    ),
 }
 """Fields of specifications that the command line can replace."""
+
+OWN_OPTIONS = ("network", "parameters")
+"""Fields of recipes that the command line takes otherwise: by the argument, and by the above."""
 
 
 def stack(*options: Callable) -> Callable:
@@ -64,46 +89,115 @@ def stack(*options: Callable) -> Callable:
     return decorate
 
 
-bits_option = click.option(
-    "--bits", type=click.Choice(["1", "2", "32"]), default="1", show_default=True, callback=lambda ctx, param, value: int(value),
-    help="Width of weights and activations between stem and head.",
-)  # fmt: skip
-shape_option = click.option("--input-shape", type=SHAPE, help="Height, width, channels of the input.")
-classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
+class FieldValue(click.ParamType):
+    """The value of a recipe's field, as text."""
+
+    def __init__(self, field: Field):
+        self.field, self.name = field, field.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value."""
+        field = self.field
+        if not isinstance(value, str) or (str in field.kinds and value):
+            return value
+        try:
+            parsed = field.parse(value)
+            require(parsed is not None, f"--set {field.name}=none takes back what a file says.")
+            return parsed
+        except RecipeError as error:
+            raise RecipeError(f"{field.option}: {error}", field.name) from error
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the values that are allowed, if they can be listed."""
+        choices = map(str, self.field.choices)
+        return [CompletionItem(each) for each in choices if each.startswith(incomplete)]
+
+
+def field_option(name: str, **replaced: Any) -> Callable:
+    """Return the option of a recipe's field. It is None where it is not typed, so that the default
+    stays the recipe's.
+    """
+    field = Recipe.fields()[name]
+    no_default = field.default in (None, ()) or field.kind is bool
+    default = "" if no_default else f"  [default: {field.default}]"
+    options: dict[str, Any] = {"help": field.description + default, "default": None} | replaced
+    if field.kind is bool:
+        return click.option(f"{field.option}/--no-{field.option[2:]}", **options)
+    return click.option(field.option, type=FieldValue(field), metavar=field.metavar, **options)
+
+
+def typed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were typed. The others are None, or empty if they may be repeated.
+
+    This is the one place that decides it: an option that counts as typed has no default in click.
+    """
+    return {name: value for name, value in options.items() if value not in (None, ())}
+
+
+def option_names(names: Any) -> str:
+    """Return names of arguments as they are typed: ``--batch-size, --bits``."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
 
 network_options = stack(
-    bits_option,
-    shape_option,
-    click.option("--pad-values", type=click.IntRange(0, 1), help="Padding of quantized convolutions.  [default: 1 at 1 bit, else 0]"),
-    click.option("--stem", type=click.Choice(["auto", "imagenet", "small", "strided"]), default="auto", show_default=True,
-                 help="auto: small (3x3/1) for images up to 64 px, imagenet (7x7/2, pooling) above; strided: 3x3/2."),
+    *[
+        field_option(name)
+        for name, field in Recipe.fields().items()
+        if field.group == "network" and name not in OWN_OPTIONS
+    ],
+    field_option("input_shape"),
     *PARAMETERS.values(),
-)  # fmt: skip
+)
+"""Of a network that is not trained: a run and a file know their own."""
 
+classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
+seed_option = field_option("seed", help="Of random weights, order and augmentation.  [default: 0]")
+download_option = click.option(
+    "--download",
+    is_flag=True,
+    help="Fetch the data set through tensorflow-datasets if it is not there.",
+)
 data_options = stack(
-    click.option("--data-dir", type=click.Path(), help="Folder of the data set's files."),
-    click.option("--download", is_flag=True, help="Fetch the data set through tensorflow-datasets if it is not there."),
+    field_option("data_dir", help="Folder of the data set's files."), download_option
 )
-
-subject_dataset_option = click.option("--dataset", help="Data set.  [default: the run's; digits for a name]")
+dataset_help = Recipe.fields()["dataset"].description
+dataset_option = field_option(
+    "dataset", help=f"{dataset_help}  [default: what it was trained on; digits for a name]"
+)
 weights_option = click.option(
-    "--weights", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run directory."
+    "--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]"
+)
+engine_options = stack(
+    click.option(
+        "--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]"
+    ),
+    click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]"),
 )
 
-seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of initial weights, order and augmentation."
+
+def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str) -> list:
+    """Complete a network's name in the shell, or a file's."""
+    names = [CompletionItem(name) for name in ZOO if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
+
+
+SOURCE = (
+    "SOURCE is a run directory, the name of a network or larq_zoo:NAME, a recipe file (.toml) or a "
+    ".tflite."
 )
+source_argument = click.argument("source", metavar="SOURCE", shell_complete=complete_source)
 
 
-def pop_parameters(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the specification's parameters that were given out of a command's options."""
-    given = {name: options.pop(name) for name in PARAMETERS}
-    return {name: value for name, value in given.items() if value is not None}
+def open_typed(source: str, options: dict[str, Any], *, for_images: bool = False) -> Any:
+    """Open what a command works on, with the options that were typed.
 
+    Args:
+        source: as of ``larq_igp.inference.subject.open_layer``.
+        options: of the network and ``--weights``; those that were not typed are None.
+        for_images: likewise.
+    """
+    from larq_igp.inference.subject import open_layer
 
-def complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Complete a network's name in the shell."""
-    return [name for name in ZOO if name.startswith(incomplete)]
-
-
-network_argument = click.argument("network", metavar="NAME", shell_complete=complete_network)
+    return open_layer(source, from_options(typed(options), PARAMETERS), for_images=for_images)

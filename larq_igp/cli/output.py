@@ -1,15 +1,20 @@
 """What all commands share: how they fail, and how they print."""
 
 import json
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import click
+import tabulate
 
 from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
+from larq_igp.packages import absence
+
+tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, and no wider
 
 
 class Refusal(click.ClickException):
@@ -19,7 +24,9 @@ class Refusal(click.ClickException):
 
 
 class Group(click.Group):
-    """A group that keeps the order of its commands, offers the nearest for a mistyped one, and turns errors into sentences."""
+    """A group that keeps the order of its commands, offers the nearest for a mistyped one, and
+    turns errors into sentences.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which one uses them."""
@@ -29,23 +36,32 @@ class Group(click.Group):
         """Find a command, or offer the nearest."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             raise Refusal(
-                f"no command is named {args[0]!r}. {closest(args[0], list(self.commands))}`larq-igp --help` shows all."
+                f"no command is named {args[0]!r}. "
+                f"{closest(args[0], list(self.commands))}`larq-igp --help` shows all."
             )
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what the user can mend becomes one sentence."""
+        """Run a command; what the user can fix becomes one sentence."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.exceptions.Exit(128 + signal.SIGINT) from error
         except UserError as error:
             raise Refusal(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise Refusal(absence(error)) from error
         except OSError as error:
             if error.filename is None and error.strerror is None:
                 raise
-            raise Refusal(": ".join(str(part) for part in (error.filename, error.strerror) if part)) from error
+            raise Refusal(
+                ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+            ) from error
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+)
 
 
 @contextmanager
@@ -60,25 +76,29 @@ def progress_on_stderr(as_json: bool) -> Iterator[None]:
         yield
 
 
+def warn_of_random_weights(subject: Any) -> None:
+    """Say on standard error that a network is not trained, where its answers are shown."""
+    if not subject.is_trained:
+        click.echo(f"warning: {subject.source} is not trained: its weights are random", err=True)
+
+
 def emit(as_json: bool, document: Any, text: str) -> None:
     """Print the result of a command: the document as JSON, or the text."""
     click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else text)
 
 
-def table(rows: list[tuple], header: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple], header: Sequence[str]) -> str:
     """Align columns for a terminal: the first to the left, the others to the right."""
-    cells = [header, *[tuple(str(cell) for cell in row) for row in rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
-        )
-        for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return _tabulated(rows, header, "plain")
 
 
-def markdown_table(rows: list[tuple], header: tuple[str, ...]) -> str:
+def markdown_table(rows: Sequence[tuple], header: Sequence[str]) -> str:
     """Return a Markdown table, the first column to the left, the others to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in [header, rule, *rows])
+    return _tabulated(rows, header, "pipe")
+
+
+def _tabulated(rows: Sequence[tuple], header: Sequence[str], form: str) -> str:
+    align = ("left", *["right"] * (len(header) - 1))
+    return tabulate.tabulate(  # cells are formatted already
+        rows, header, tablefmt=form, disable_numparse=True, colalign=align if rows else None
+    )

@@ -2,7 +2,13 @@
 
 import click
 
-from larq_igp.cli.options import classes_option, network_argument, network_options, pop_parameters
+from larq_igp.cli.options import (
+    SOURCE,
+    classes_option,
+    network_options,
+    open_typed,
+    source_argument,
+)
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
@@ -31,52 +37,66 @@ def paths_text(title: str, paths) -> str:
     mean = sum(length * count for length, count in paths.lengths.items()) / paths.total
     return "\n".join(
         [
-            f"{title}: {paths.total:,} gradient paths of {shortest} to {longest} binary convolutions, {mean:.2f} on average",
+            f"{title}: {paths.total:,} gradient paths of {shortest} to {longest} binary "
+            f"convolutions, {mean:.2f} on average",
             table(rows, ("", "operations", "length", "paths", "convolutions of one of them")),
         ]
     )
 
 
-@click.command(short_help="Measure the gradient paths of a network exactly.")
-@network_argument
+@click.command(short_help="Measure the gradient paths of a network exactly.", epilog=SOURCE)
+@source_argument
 @network_options
 @classes_option
-@click.option("--source", help="Layer from whose output paths run.  [default: the input]")
+@click.option("--source", "start", help="Layer from whose output paths run.  [default: the input]")
 @click.option("--target", help="Layer to whose output they run.  [default: the output]")
 @click.option(
-    "--smallest", "k", type=click.IntRange(1), default=3, show_default=True, help="How many distinct costs to show."
+    "--smallest",
+    "k",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many distinct costs to show.",
 )
 @click.option(
-    "--block", "by_block", is_flag=True, help="Each block by itself, from what leaves it back to what enters it."
+    "--block",
+    "by_block",
+    is_flag=True,
+    help="Each block by itself, from what leaves it back to what enters it.",
 )
 @click.option("--lengths", is_flag=True, help="Also how many paths have which length.")
 @json_option
-def paths(network: str, source, target, k: int, by_block: bool, lengths: bool, as_json: bool, **options) -> None:
-    """Measure the gradient paths of network NAME: the smallest binary operation counts on a path, and how many paths have them.
+def paths(
+    source: str, start, target, k: int, by_block: bool, lengths: bool, as_json: bool, **options
+) -> None:
+    """Measure the gradient paths of SOURCE: the smallest binary operation counts on a path, and how
+    many paths have them.
 
     At 2 and 32 bits the places of the binary convolutions are counted.
     """
-    if by_block and (source or target):
-        raise click.UsageError("--block sets source and target itself: leave --source and --target out.")
-    parameters = pop_parameters(options)
-    options = {name: value for name, value in options.items() if value is not None}
+    if by_block and (start or target):
+        raise click.UsageError(
+            "--block sets source and target itself: leave --source and --target out."
+        )
     with progress_on_stderr(as_json):
-        import larq_igp
         from larq_igp.analysis.blocks import find_blocks
         from larq_igp.analysis.paths import gradient_paths
-        from larq_igp.analysis.tensor_graph import tensor_graph
+        from larq_igp.graph import read_graph
 
-        model = larq_igp.build(network, **options, **parameters)
-        graph = tensor_graph(model, bits=options["bits"])
+        subject = open_typed(source, options)
+        graph, bits = read_graph(subject.network()), subject.bits
         if by_block:
-            found = {block.name: gradient_paths(graph, block.source, block.target, k) for block in find_blocks(graph)}
+            found = {
+                block.name: gradient_paths(graph, block.source, block.target, k, bits=bits)
+                for block in find_blocks(graph)
+            }
         else:
-            found = {network: gradient_paths(graph, source, target, k)}
+            found = {source: gradient_paths(graph, start, target, k, bits=bits)}
     document = [{"name": name, **result.to_json()} for name, result in found.items()]
-    texts = [paths_text(name, result) for name, result in found.items()]
-    if lengths:
-        texts = [
-            f"{text}\n{table([(length, f'{count:,}') for length, count in result.lengths.items()], ('length', 'paths'))}"
-            for text, result in zip(texts, found.values(), strict=True)
-        ]
+    texts = []
+    for name, result in found.items():
+        texts.append(paths_text(name, result))
+        if lengths:
+            rows = [(length, f"{count:,}") for length, count in result.lengths.items()]
+            texts[-1] += f"\n{table(rows, ('length', 'paths'))}"
     emit(as_json, document if by_block else document[0], "\n\n".join(texts))

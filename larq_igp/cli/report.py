@@ -4,32 +4,42 @@ from pathlib import Path
 
 import click
 
+from larq_igp.cli.options import SOURCE, complete_source
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.packages import require
 
 
-@click.command(short_help="Write a page with charts of runs, costs and gradient paths.")
-@click.argument("runs", metavar="[RUN...]", nargs=-1, type=click.Path())
+@click.command(
+    short_help="Write a page with charts of runs, costs and gradient paths.", epilog=SOURCE
+)
+@click.argument("sources", metavar="[SOURCE...]", nargs=-1, shell_complete=complete_source)
 @click.option("-o", "--output", required=True, type=click.Path(), help="The .html to write.")
-@click.option("--latency", "latencies", type=click.Path(), help="What `larq-igp benchmark --json` printed, to show it.")
-@click.option("--network", default="igp_resnet21_53", show_default=True, help="Whose layers are shown without a run.")
-@click.option("--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder.")
+@click.option(
+    "--latency",
+    "latencies",
+    type=click.Path(),
+    help="What `larq-igp benchmark --json` printed, to show it.",
+)
+@click.option(
+    "--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder."
+)
 @click.option("--title", default="larq-igp report", show_default=True, help="Of the page.")
 @json_option
-def report(runs, output: str, latencies, network: str, png_dir, title: str, as_json: bool) -> None:
-    """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and mistakes of each RUN.
+def report(sources, output: str, latencies, png_dir, title: str, as_json: bool) -> None:
+    """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and
+    mistakes of each SOURCE.
 
-    Without a run it shows the paper's rows and the networks.
+    Without any it shows the paper's rows and the networks.
     """
     with progress_on_stderr(as_json):
-        import larq_igp
         from larq_igp.files import check_writable, write_atomically
         from larq_igp.report.collect import collect
         from larq_igp.report.page import render
         from larq_igp.report.static import chart_figure, save
 
+        require("plotly", *["matplotlib"] * bool(png_dir))
         check_writable(output)
-        larq_igp.get_spec(network)  # a mistyped name is refused even if runs make it unnecessary
-        sections = collect(runs, latencies=latencies, network=network)
+        sections = collect(sources, latencies=latencies)
         content = render(title, sections).encode()
         charts = [chart for section in sections for chart in section.charts]
         if png_dir:
@@ -37,6 +47,13 @@ def report(runs, output: str, latencies, network: str, png_dir, title: str, as_j
             for chart in charts:
                 save(chart_figure(chart), Path(png_dir) / f"{chart.name}.png")
         write_atomically(output, content)
-    document = {"output": output, "bytes": len(content), "charts": [chart.name for chart in charts], "png": png_dir}
-    text = f"{output}: {len(charts)} charts, {len(content) / 1e6:.1f} MB" + (f"; PNGs in {png_dir}" if png_dir else "")
+    document = {
+        "output": output,
+        "bytes": len(content),
+        "charts": [chart.name for chart in charts],
+        "png": png_dir,
+    }
+    text = f"{output}: {len(charts)} charts, {len(content) / 1e6:.1f} MB" + (
+        f"; PNGs in {png_dir}" if png_dir else ""
+    )
     emit(as_json, document, text)

@@ -18,17 +18,25 @@ def percent(share: float | None) -> str:
 @click.argument("folder", default="runs", type=click.Path(path_type=Path))
 @json_option
 def runs(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER [default: runs]: running, interrupted, finished, failed or damaged, with their best accuracy."""
-    from larq_igp.training.listing import list_runs
+    """List the runs in FOLDER [default:
+
+    runs]: running, interrupted, finished, failed or damaged, with their best accuracy.
+    """
+    from larq_igp.training.run.listing import list_runs
 
     if not folder.is_dir():
         raise Refusal(f"{folder} is not a folder: name one that holds runs.")
     found = list_runs(folder)
     rows = [
         (
-            row["run"], row["state"], row["network"] or "-", row["dataset"] or "-", f"{row['epoch']}/{row['epochs'] or '-'}",
-            percent(row["best_validation_top1"]), percent(row["test_top1"]),
+            row["run"],
+            row["state"],
+            row["network"] or "-",
+            row["dataset"] or "-",
+            f"{row['epoch']}/{row['epochs'] or '-'}",
+            percent(row["best_validation_top1"]),
+            percent(row["test_top1"]),
         )
         for row in found
-    ]  # fmt: skip
+    ]
     emit(as_json, found, table(rows, HEADER) if rows else f"{folder} holds no runs.")

@@ -3,6 +3,7 @@
 from larq_igp.data.corrupt import corrupt_images_named
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.datasets import DATASETS, load_dataset
+from larq_igp.data.identity import Identity, require_same_data
 from larq_igp.data.pipeline import (
     eval_arrays,
     eval_batches,
@@ -17,12 +18,14 @@ __all__ = [
     "DATASETS",
     "Dataset",
     "DatasetError",
+    "Identity",
     "Preprocessing",
     "Split",
     "corrupt_images_named",
     "eval_arrays",
     "eval_batches",
     "load_dataset",
+    "require_same_data",
     "steps_per_epoch",
     "train_arrays",
     "train_batches",

@@ -5,7 +5,8 @@ from larq_igp.keras2 import tf
 
 
 def augment(image: tf.Tensor, dataset: Dataset, seed: tf.Tensor) -> tf.Tensor:
-    """Move an image ``(H, W, C)`` by up to ``dataset.shift`` of its side, and mirror it if ``dataset.flip``.
+    """Move an image ``(H, W, C)`` by up to ``dataset.shift`` of its side, and mirror it if
+    ``dataset.flip``.
 
     Args:
         image: uint8 or float32, any scale.

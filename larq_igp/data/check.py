@@ -1,4 +1,6 @@
-"""Say what of a data set is there, and decode every encoded image once to find those that cannot be."""
+"""Say what of a data set is there, and decode every encoded image once to find those that cannot
+be.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -48,7 +50,9 @@ class Report:
     def examples(self) -> dict[str, int]:
         """Return how many examples each split has without the corrupt ones."""
         bad = [each.split for each in self.corrupt]
-        return {name: split.examples - bad.count(name) for name, split in self.dataset.splits.items()}
+        return {
+            name: split.examples - bad.count(name) for name, split in self.dataset.splits.items()
+        }
 
     def differences(self) -> list[str]:
         """Return in what the numbers of images differ from the official ones."""
@@ -81,7 +85,8 @@ class Report:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.examples().items())
         height, width, channels = self.dataset.input_shape
         text = (
-            f"{self.dataset.name}: {counts} images of {len(self.dataset.class_names):,} classes from {self.dataset.source}, fed as "
+            f"{self.dataset.name}: {counts} images of {len(self.dataset.class_names):,} classes "
+            f"from {self.dataset.source}, fed as "
             f"{height}x{width}x{channels}"
         )
         if self.record is not None:
@@ -96,7 +101,8 @@ class Report:
         """Return in one sentence why it cannot be used, and what to do."""
         again = check_command(self.dataset)
         return (
-            f"{count_corrupt(self.dataset, self.corrupt)} (all are listed in {self.record}): replace them and check again, or leave them "
+            f"{count_corrupt(self.dataset, self.corrupt)} (all are listed in {self.record}): "
+            "replace them and check again, or leave them "
             f"out with `{again} --corrupt skip`."
         )
 
@@ -109,7 +115,8 @@ def check_dataset(
     choice: str = REFUSE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Open a data set, decode all its encoded images with every core, and keep the result for later runs.
+    """Open a data set, decode all its encoded images with every core, and keep the result for later
+    runs.
 
     Args:
         name: a key of ``DATASETS``.

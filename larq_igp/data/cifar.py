@@ -1,6 +1,8 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html), 60,000 images of 32x32 px each.
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html), 60,000
+images of 32x32 px each.
 
-The official binary archives hold records without any header: one label (CIFAR-10) or a coarse and a fine one (CIFAR-100), then 3,072
+The official binary archives hold records without any header: one label (CIFAR-10) or a coarse and a
+fine one (CIFAR-100), then 3,072
 bytes: the red, the green and the blue plane, each by rows.
 """
 
@@ -10,12 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.data.dataset import Dataset, DatasetError, in_memory_split
+from larq_igp.data.identity import ARCHIVE, PREPARED
 from larq_igp.data.prepared import tfds_arrays
 
 SIDE, PLANES = 32, 3
 PIXELS = SIDE * SIDE * PLANES
 VALIDATION_PART = 10
-"""One training image of so many, the last ones, is for validation: 5,000 of 50,000, as in arXiv 1512.03385, section 4.2."""
+"""One training image of so many, the last ones, is for validation:
+
+5,000 of 50,000, as in arXiv 1512.03385, section 4.2.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,24 +51,42 @@ CIFAR10 = Archive(
     label_bytes=1,
 )
 CIFAR100 = Archive(
-    folder="cifar-100-binary", archive="cifar-100-binary.tar.gz", train=("train.bin",), test="test.bin", label_bytes=2
+    folder="cifar-100-binary",
+    archive="cifar-100-binary.tar.gz",
+    train=("train.bin",),
+    test="test.bin",
+    label_bytes=2,
 )
 
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-CIFAR100_CLASSES = (
-    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy", "bridge", "bus",
-    "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch",
-    "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo",
-    "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse",
-    "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy",
-    "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper",
-    "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television",
-    "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
-)  # fmt: skip
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+CIFAR100_CLASSES = tuple(
+    """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+    butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch
+    crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo
+    keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain
+    mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain
+    plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
+    skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone
+    television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+    """.split()  # noqa: SIM905  a hundred names, a line each as a list
+)
 
 
 def load_cifar10(data_dir: Path | None, download: bool) -> Dataset:
-    """Return CIFAR-10. Mean and deviation are those of its training images, as in arXiv 1605.07146 (Wide ResNets) and its code.
+    """Return CIFAR-10. Mean and deviation are those of its training images, as in arXiv 1605.07146
+    (Wide ResNets) and its code.
 
     Raises:
         DatasetError: if no source has it, or a file is damaged.
@@ -82,7 +106,13 @@ def load_cifar100(data_dir: Path | None, download: bool) -> Dataset:
 
 
 def _load(
-    name: str, archive: Archive, classes: tuple[str, ...], mean, deviation, data_dir: Path | None, download: bool
+    name: str,
+    archive: Archive,
+    classes: tuple[str, ...],
+    mean,
+    deviation,
+    data_dir: Path | None,
+    download: bool,
 ):
     folder = _find_folder(archive, data_dir)
     if folder is not None:
@@ -94,7 +124,9 @@ def _load(
         (images, labels), test = arrays["train"], arrays["test"]
     held_out = max(1, len(images) // VALIDATION_PART)
     if len(images) <= held_out:
-        raise DatasetError(f"{name} holds {len(images)} training images, which is too few to split.")
+        raise DatasetError(
+            f"{name} holds {len(images)} training images, which is too few to split."
+        )
     splits = {
         "train": in_memory_split(images[:-held_out], labels[:-held_out]),
         "validation": in_memory_split(images[-held_out:], labels[-held_out:]),
@@ -111,16 +143,22 @@ def _load(
         border="CONSTANT",
         flip=True,
         source=f"the binary archive in {folder}" if folder else "tensorflow-datasets",
+        source_kind=ARCHIVE if folder else PREPARED,
+        split_rule=f"the last of {VALIDATION_PART} parts of the training images is validation",
     )
 
 
 def _find_folder(archive: Archive, data_dir: Path | None) -> Path | None:
-    """Return ``data_dir`` or the archive's folder in it, whichever holds one of the archive's files."""
+    """Return ``data_dir`` or the archive's folder in it, whichever holds one of the archive's
+    files.
+    """
     if data_dir is None:
         return None
     files = (*archive.train, archive.test)
     candidates = (data_dir, data_dir / archive.folder)
-    return next((folder for folder in candidates if any((folder / file).is_file() for file in files)), None)
+    return next(
+        (folder for folder in candidates if any((folder / file).is_file() for file in files)), None
+    )
 
 
 def _read(path: Path, label_bytes: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,13 +169,15 @@ def _read(path: Path, label_bytes: int, classes: int) -> tuple[np.ndarray, np.nd
     content = np.fromfile(path, np.uint8)
     if not len(content) or len(content) % record:
         raise DatasetError(
-            f"{path} is damaged: its {len(content):,} bytes are not a whole number of records of {record}. Unpack the archive again."
+            f"{path} is damaged: its {len(content):,} bytes are not a whole number of records of "
+            f"{record}. Unpack the archive again."
         )
     records = content.reshape(-1, record)
     labels = records[:, label_bytes - 1]
     if labels.max() >= classes:
         raise DatasetError(
-            f"{path} is damaged: it has the label {labels.max()}, and there are {classes} classes. Unpack the archive again."
+            f"{path} is damaged: it has the label {labels.max()}, and there are {classes} "
+            "classes. Unpack the archive again."
         )
     planes = records[:, label_bytes:].reshape(-1, PLANES, SIDE, SIDE)
     return planes.transpose(0, 2, 3, 1), labels
@@ -147,6 +187,7 @@ def _advice(archive: Archive, data_dir: Path | None) -> str:
     if data_dir is not None and (data_dir / archive.archive).is_file():
         return f"unpack {archive.archive} there with `tar xzf`."
     return (
-        f"give --data-dir with {archive.folder}/ (unpacked from {archive.archive} of https://www.cs.toronto.edu/~kriz/cifar.html), "
+        f"give --data-dir with {archive.folder}/ (unpacked from {archive.archive} of "
+        "https://www.cs.toronto.edu/~kriz/cifar.html), "
         "or pass --download where there is a network."
     )

@@ -9,39 +9,73 @@ from larq_igp.architectures.zoo import closest
 from larq_igp.data.cifar import load_cifar10, load_cifar100
 from larq_igp.data.dataset import Dataset, DatasetError, Split, in_memory_split
 from larq_igp.data.folders import load_folder
+from larq_igp.data.identity import ARCHIVE, BUNDLED, PREPARED
 from larq_igp.data.idx import find_idx_folder, read_idx
 from larq_igp.data.imagenet import load_imagenet
 from larq_igp.data.prepared import tfds_arrays
 from larq_igp.data.record import apply_check
 
-__all__ = ["DATASETS", "Dataset", "DatasetError", "Split", "in_memory_split", "load_dataset", "open_dataset"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "DatasetError",
+    "Split",
+    "in_memory_split",
+    "load_dataset",
+    "open_dataset",
+]
 
 
 def load_digits(data_dir: Path | None, download: bool) -> Dataset:
-    """Return scikit-learn's 1,797 handwritten digits of 8x8 px, bundled with it; nothing is downloaded.
+    """Return scikit-learn's 1,797 handwritten digits of 8x8 px, bundled with it; nothing is
+    downloaded.
 
-    Reference: Optical Recognition of Handwritten Digits, UCI, https://doi.org/10.24432/C50P49. Split once and for all, by class:
-    1,257 train, 180 validation, 360 test.
+    Reference: Optical Recognition of Handwritten Digits, UCI, https://doi.org/10.24432/C50P49.
+    Split once and for all, by class: 1,257 train, 180 validation, 360 test.
     """
     from sklearn.datasets import load_digits as bundled
     from sklearn.model_selection import train_test_split
 
     digits = bundled()
-    images = np.round(digits.images[..., np.newaxis] * (255 / 16)).astype(np.uint8)  # grey values are 0..16
+    images = np.round(digits.images[..., np.newaxis] * (255 / 16)).astype(
+        np.uint8
+    )  # grey values are 0..16
     indices = np.arange(len(images))
     train, test = train_test_split(indices, test_size=360, random_state=0, stratify=digits.target)
-    train, validation = train_test_split(train, test_size=180, random_state=0, stratify=digits.target[train])
+    train, validation = train_test_split(
+        train, test_size=180, random_state=0, stratify=digits.target[train]
+    )
     parts = {"train": train, "validation": validation, "test": test}
-    splits = {name: in_memory_split(images[part], digits.target[part]) for name, part in parts.items()}
+    splits = {
+        name: in_memory_split(images[part], digits.target[part]) for name, part in parts.items()
+    }
     class_names = tuple(str(digit) for digit in range(10))
     return Dataset(
-        "digits", class_names, splits, (32, 32, 3), mean=(77.8,), deviation=(82.4,), shift=0.1, source="scikit-learn"
+        "digits",
+        class_names,
+        splits,
+        (32, 32, 3),
+        mean=(77.8,),
+        deviation=(82.4,),
+        shift=0.1,
+        source="scikit-learn",
+        source_kind=BUNDLED,
+        split_rule="by class, scikit-learn's train_test_split with seed 0",
     )
 
 
 FASHION_CLASSES = (
-    "t_shirt_top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot",
-)  # fmt: skip
+    "t_shirt_top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle_boot",
+)
 FASHION_VALIDATION = 5_000
 FASHION_DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
@@ -49,9 +83,10 @@ FASHION_DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
     """Return Fashion-MNIST, 70,000 images of 28x28 px (arXiv 1708.07747).
 
-    It is read from the official IDX files in ``data_dir`` or, without one, in the folder that Debian's package
-    ``dataset-fashion-mnist`` installs; otherwise through tensorflow-datasets, from what is prepared there or, with ``download``,
-    from the network. The last 5,000 training images are the validation split.
+    It is read from the official IDX files in ``data_dir`` or, without one, in the folder that
+    Debian's package ``dataset-fashion-mnist`` installs; otherwise through tensorflow-datasets, from
+    what is prepared there or, with ``download``, from the network. The last 5,000 training images
+    are the validation split.
 
     Raises:
         DatasetError: if no source has it, or a file is damaged.
@@ -62,7 +97,8 @@ def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
         (images, labels), test = parts["train"], parts["t10k"]
     else:
         advice = (
-            "give --data-dir with the official files, install Debian's package dataset-fashion-mnist, or pass --download "
+            "give --data-dir with the official files, install Debian's package "
+            "dataset-fashion-mnist, or pass --download "
             "where there is a network."
         )
         arrays = tfds_arrays("fashion_mnist", data_dir, download, advice)
@@ -82,6 +118,8 @@ def load_fashion_mnist(data_dir: Path | None, download: bool) -> Dataset:
         shift=0.08,
         flip=True,
         source=f"the official files in {folder}" if folder else "tensorflow-datasets",
+        source_kind=ARCHIVE if folder else PREPARED,
+        split_rule=f"the last {FASHION_VALIDATION:,} training images are validation",
     )
 
 
@@ -90,10 +128,13 @@ def _read_idx_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     labels = read_idx(folder, f"{part}-labels-idx1-ubyte")
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise DatasetError(
-            f"{folder}: {part} has images of shape {images.shape} and labels of shape {labels.shape}, which do not belong together."
+            f"{folder}: {part} has images of shape {images.shape} and labels of shape "
+            f"{labels.shape}, which do not belong together."
         )
     if len(images) <= FASHION_VALIDATION:
-        raise DatasetError(f"{folder}: {part} holds {len(images)} images; the official file has at least 10,000.")
+        raise DatasetError(
+            f"{folder}: {part} holds {len(images)} images; the official file has at least 10,000."
+        )
     return images[..., np.newaxis], labels
 
 
@@ -107,8 +148,11 @@ DATASETS: dict[str, Callable[[Path | None, bool], Dataset]] = {
 }
 
 
-def load_dataset(name: str, *, data_dir: str | Path | None = None, download: bool = False) -> Dataset:
-    """Return a data set by name. Images that a check found corrupt are left out, if that is what was chosen.
+def load_dataset(
+    name: str, *, data_dir: str | Path | None = None, download: bool = False
+) -> Dataset:
+    """Return a data set by name. Images that a check found corrupt are left out, if that is what
+    was chosen.
 
     Args:
         name: a key of ``DATASETS``.
@@ -116,16 +160,20 @@ def load_dataset(name: str, *, data_dir: str | Path | None = None, download: boo
         download: whether it may be fetched from the network.
 
     Raises:
-        DatasetError: if the name is unknown, the files are missing or damaged, or images are known to be corrupt.
+        DatasetError: if the name is unknown, the files are missing or damaged, or images are known
+            to be corrupt.
     """
     return apply_check(open_dataset(name, data_dir=data_dir, download=download))
 
 
-def open_dataset(name: str, *, data_dir: str | Path | None = None, download: bool = False) -> Dataset:
+def open_dataset(
+    name: str, *, data_dir: str | Path | None = None, download: bool = False
+) -> Dataset:
     """Return a data set as it is stored, whatever a check found; else as ``load_dataset``."""
     if name not in DATASETS:
         raise DatasetError(
-            f"no data set is named {name!r}. {closest(name, list(DATASETS))}Known: {', '.join(DATASETS)}."
+            f"no data set is named {name!r}. {closest(name, list(DATASETS))}Known: "
+            f"{', '.join(DATASETS)}."
         )
     if data_dir is not None and not Path(data_dir).is_dir():
         raise DatasetError(f"--data-dir {data_dir} is not a folder.")

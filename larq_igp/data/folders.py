@@ -1,23 +1,35 @@
 """Image files in one folder for each class.
 
-Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it, or ``<class>/*`` alone. Labels count the class folders in
-sorted order. A split that is not there is taken out of the training images by a rule that looks at file names alone, so that it is the same
-on every machine and for every seed.
+Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it, or ``<class>/*``
+alone. Labels count the class folders in sorted order. A split that is not there is taken out of the
+training images by a rule that looks at file names alone, so that it is the same on every machine
+and for every seed.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from larq_igp.data.dataset import IMAGENET_DEVIATION, IMAGENET_MEAN, Dataset, DatasetError, Split, Store, encoded_split
+from larq_igp.data.dataset import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    Dataset,
+    DatasetError,
+    Split,
+    Store,
+    encoded_split,
+)
+from larq_igp.data.fingerprint import fingerprint_of_files
+from larq_igp.data.hold_out import hash_of_name, held_out
+from larq_igp.data.hold_out import rule as rule_by_name
+from larq_igp.data.identity import FOLDERS
 from larq_igp.keras2 import tf
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp"}
 VALIDATION_NAMES = ("val", "validation")
-HELD_OUT_PART = 10
-"""One image of so many is held out of a class for a split that is not there, at least one where there are two."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +60,40 @@ class Listing:
             path = tf.strings.join([root, tf.gather(files, index)], separator="/")
             return tf.io.read_file(path), tf.gather(labels, index)
 
-        return encoded_split(len(self.files), read, lambda index: self.files[index])
+        return encoded_split(
+            len(self.files),
+            read,
+            lambda index: self.files[index],
+            lambda: fingerprint_of_files(self.root, self.files),
+        )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Image files of many sizes; attributes as those of ``Dataset``."""
+
+    source: str
+    source_kind: str
+    split_rule: str
+    class_names: tuple[str, ...]
+    splits: dict[str, Split]
+    store: Store
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
     """Return the names of the class folders in a folder, sorted."""
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    return tuple(
+        sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        )
+    )
 
 
 def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
-    """List the images in the class folders of ``root/part``; ``part`` is empty for those of ``root`` itself.
+    """List the images in the class folders of ``root/part``; ``part`` is empty for those of
+    ``root`` itself.
 
     Raises:
         DatasetError: if there is an unknown class, a class without folders, or no image.
@@ -66,46 +102,46 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
     found = class_folders(folder)
     unknown = sorted(set(found) - set(class_names))
     if unknown:
-        raise DatasetError(f"{folder} has a class {unknown[0]!r} that the training images do not have.")
+        raise DatasetError(
+            f"{folder} has a class {unknown[0]!r} that the training images do not have."
+        )
     files, labels = [], []
     for label, name in enumerate(class_names):
         if name not in found:
             continue
         prefix = f"{part}/{name}" if part else name
-        entries = sorted(path.name for path in (folder / name).iterdir())
         images = [
             f"{prefix}/{entry}"
-            for entry in entries
-            if Path(entry).suffix.lower() in SUFFIXES and not entry.startswith(".")
+            for entry in sorted(os.listdir(folder / name))
+            if os.path.splitext(entry)[1].lower() in SUFFIXES and not entry.startswith(".")
         ]
         files += images
         labels += [label] * len(images)
     if not files:
         loose = any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
         raise DatasetError(
-            f"{folder} holds images outside of class folders: sort them into one folder for each class."
+            f"{folder} holds images outside of class folders: sort them into one folder for each "
+            "class."
             if loose
-            else f"{folder} holds no images: a folder for each class is needed, with JPEG, PNG, GIF or BMP files in it."
+            else f"{folder} holds no images: a folder for each class is needed, with JPEG, PNG, "
+            "GIF or BMP files in it."
         )
     return Listing(root, tuple(files), np.array(labels, np.int64))
 
 
 def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listing]:
-    """Part images into those that stay and a tenth of each class, at most ``limit``: those whose names have the smallest hashes."""
-    names = np.array([hashlib.blake2b(Path(file).name.encode(), digest_size=8).digest().hex() for file in images.files])
-    out = np.zeros(len(names), bool)
-    for label in np.unique(images.labels):
-        members = np.flatnonzero(images.labels == label)
-        count = max(len(members) // HELD_OUT_PART, 1 if len(members) > 1 else 0)
-        out[members[np.argsort(names[members], kind="stable")][: min(count, limit or count)]] = True
+    """Part images into those that stay and those that are held out."""
+    names = (file.rpartition("/")[2] for file in images.files)
+    hashes = np.array([hash_of_name(os.fsencode(name)) for name in names], np.uint64)
+    out = held_out(hashes, images.labels, limit)
     return images.select(~out), images.select(out)
 
 
-def read_folders(root: Path, *, held_out_limit: int | None = None) -> tuple[tuple[str, ...], dict[str, Split], Store]:
-    """Return the class names, the three splits and the store of a folder of images.
+def read_folders(root: Path, *, held_out_limit: int | None = None) -> Images:
+    """Return the images of a folder in three splits.
 
-    ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test split, and validation is held out of
-    the training images; with both, each is what it is called.
+    ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test
+    split, and validation is held out of the training images; with both, each is what it is called.
 
     Args:
         root: the folder.
@@ -119,7 +155,8 @@ def read_folders(root: Path, *, held_out_limit: int | None = None) -> tuple[tupl
     class_names = class_folders(root / part)
     if len(class_names) < 2:
         raise DatasetError(
-            f"{root / part} holds {len(class_names)} class folders, and at least 2 are needed: train/<class>/ or <class>/ with images."
+            f"{root / part} holds {len(class_names)} class folders, and at least 2 are needed: "
+            "train/<class>/ or <class>/ with images."
         )
     train = list_images(root, part, class_names)
     beside = [name for name in (*VALIDATION_NAMES, "test") if part and (root / name).is_dir()]
@@ -128,11 +165,14 @@ def read_folders(root: Path, *, held_out_limit: int | None = None) -> tuple[tupl
         raise DatasetError(f"{root} holds {', '.join(beside)}: keep one of val and validation.")
     if len(others) == 2:
         validation, test = others
+        rule = "as the folders are named"
     else:
+        rule = rule_by_name(held_out_limit)
         if others:
             test = others[0]
         else:
             train, test = hold_out(train, held_out_limit)
+            rule += ", first for test"
         train, validation = hold_out(train, held_out_limit)
     listings = {"train": train, "validation": validation, "test": test}
     for name, listing in listings.items():
@@ -142,7 +182,14 @@ def read_folders(root: Path, *, held_out_limit: int | None = None) -> tuple[tupl
     for name, listing in listings.items():
         digest.update("\n".join((name, *listing.files, "")).encode(errors="surrogateescape"))
     splits = {name: listing.split() for name, listing in listings.items()}
-    return class_names, splits, Store(root, digest.hexdigest())
+    return Images(
+        source=f"class folders in {root}",
+        source_kind=FOLDERS,
+        split_rule=rule,
+        class_names=class_names,
+        splits=splits,
+        store=Store(root, digest.hexdigest()),
+    )
 
 
 def load_folder(data_dir: Path | None, download: bool) -> Dataset:
@@ -153,25 +200,20 @@ def load_folder(data_dir: Path | None, download: bool) -> Dataset:
     """
     if data_dir is None:
         raise DatasetError(
-            "the data set `folder` needs --data-dir: a folder with train/<class>/ and val/<class>/, or <class>/."
+            "the data set `folder` needs --data-dir: a folder with train/<class>/ and "
+            "val/<class>/, or <class>/."
         )
-    class_names, splits, store = read_folders(data_dir)
-    return image_dataset("folder", class_names, splits, store, f"class folders in {data_dir}")
+    return image_dataset("folder", read_folders(data_dir))
 
 
-def image_dataset(
-    name: str, class_names: tuple[str, ...], splits: dict[str, Split], store: Store, source: str
-) -> Dataset:
-    """Return a data set of images of many sizes, with the preprocessing that is usual for ImageNet."""
+def image_dataset(name: str, images: Images) -> Dataset:
+    """Return a data set of images of many sizes, preprocessed as is usual for ImageNet."""
     return Dataset(
-        name,
-        class_names,
-        splits,
-        (224, 224, 3),
-        IMAGENET_MEAN,
-        IMAGENET_DEVIATION,
+        name=name,
+        input_shape=(224, 224, 3),
+        mean=IMAGENET_MEAN,
+        deviation=IMAGENET_DEVIATION,
         flip=True,
         crop=0.875,
-        source=source,
-        store=store,
+        **vars(images),
     )

@@ -1,6 +1,7 @@
 """Read IDX files, the format of MNIST and its successors, gzipped or not.
 
-Layout: two zero bytes, a type (8 is uint8), the number of dimensions, each dimension as a big-endian uint32, then the values.
+Layout: two zero bytes, a type (8 is uint8), the number of dimensions, each dimension as a
+big-endian uint32, then the values.
 """
 
 import gzip
@@ -49,5 +50,7 @@ def read_idx(folder: Path, stem: str) -> np.ndarray:
     dimensions, header = data[3], 4 + 4 * data[3]
     shape = struct.unpack(f">{dimensions}I", data[4:header]) if len(data) >= header else ()
     if not shape or len(data) - header != prod(shape):
-        raise IdxError(f"{path} is truncated: its header and its size do not agree. Fetch it again.")
+        raise IdxError(
+            f"{path} is truncated: its header and its size do not agree. Fetch it again."
+        )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)

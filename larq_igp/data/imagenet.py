@@ -1,23 +1,32 @@
-"""ImageNet (ILSVRC 2012, arXiv 1409.0575): 1,281,167 training and 50,000 validation images of 1,000 classes.
+"""ImageNet (ILSVRC 2012, arXiv 1409.0575): 1,281,167 training and 50,000 validation images of 1,000
+classes.
 
-The official test images have no public labels, and published accuracies are of the official validation images. So those are our ``test``
-split, measured once at the end; what chooses the best weights, ``validation``, is 10,000 training images that are held out. Classes are
-sorted by their synset, as in tensorflow-datasets, Keras and torchvision.
+The official test images have no public labels, and published accuracies are of the official
+validation images. So those are our ``test`` split, measured once at the end; what chooses the best
+weights, ``validation``, is 10,000 training images, ten of each class, that are held out by their
+file names: the same from folders and from tensorflow-datasets. Classes are sorted by their
+synset, as in tensorflow-datasets, Keras and torchvision.
 """
 
 import re
 from pathlib import Path
 
-from larq_igp.data.dataset import Dataset, DatasetError, Split, Store
-from larq_igp.data.folders import HELD_OUT_PART, class_folders, image_dataset, read_folders
+import numpy as np
+
+from larq_igp.data.dataset import Dataset, DatasetError, Store
+from larq_igp.data.folders import Images, class_folders, image_dataset, read_folders
+from larq_igp.data.hold_out import held_out, rule
+from larq_igp.data.identity import PREPARED
 from larq_igp.data.prepared import find_prepared, open_prepared, prepare
 
 NAME = "imagenet2012"
-HELD_OUT, HELD_OUT_OF_CLASS = 10_000, 10
+HELD_OUT_OF_CLASS = 10
 SYNSET = re.compile(r"n\d{8}")
 ADVICE = (
-    "give --data-dir with train/<synset>/*.JPEG and val/<synset>/*.JPEG, or with what tensorflow-datasets prepared; or put "
-    "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar of https://image-net.org in its downloads/manual/ and pass --download."
+    "give --data-dir with train/<synset>/*.JPEG and val/<synset>/*.JPEG, or with what "
+    "tensorflow-datasets prepared; or put "
+    "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar of https://image-net.org in its "
+    "downloads/manual/ and pass --download."
 )
 
 
@@ -34,7 +43,9 @@ def load_imagenet(data_dir: Path | None, download: bool) -> Dataset:
         prepare(NAME, data_dir, ADVICE)
         folder = find_prepared(NAME, data_dir)
     if folder is None:
-        raise DatasetError(f"{NAME} was not found in {data_dir or '~/tensorflow_datasets'}: {ADVICE}")
+        raise DatasetError(
+            f"{NAME} was not found in {data_dir or '~/tensorflow_datasets'}: {ADVICE}"
+        )
     return _from_prepared(folder)
 
 
@@ -42,37 +53,38 @@ def _from_folders(root: Path) -> Dataset:
     foreign = [name for name in class_folders(root / "train") if not SYNSET.fullmatch(name)]
     if foreign:
         raise DatasetError(
-            f"{root / 'train'} has a class {foreign[0]!r}, and ImageNet's are named n01440764: use --dataset folder for other images."
+            f"{root / 'train'} has a class {foreign[0]!r}, and ImageNet's are named n01440764: "
+            "use --dataset folder for other images."
         )
     if not (root / "val").is_dir():
-        raise DatasetError(f"{root} lacks val/: put the 50,000 validation images there, in one folder for each synset.")
+        raise DatasetError(
+            f"{root} lacks val/: put the 50,000 validation images there, in one folder for each "
+            "synset."
+        )
     if (root / "test").is_dir():
         raise DatasetError(
-            f"{root} holds test/, which has no labels in ImageNet: move it away, or use --dataset folder."
+            f"{root} holds test/, which has no labels in ImageNet: move it away, or use --dataset "
+            "folder."
         )
-    class_names, splits, store = read_folders(root, held_out_limit=HELD_OUT_OF_CLASS)
-    return image_dataset(NAME, class_names, splits, store, f"class folders in {root}")
+    return image_dataset(NAME, read_folders(root, held_out_limit=HELD_OUT_OF_CLASS))
 
 
 def _from_prepared(folder: Path) -> Dataset:
     prepared = open_prepared(folder, ("train", "validation"))
     train = prepared.splits["train"]
-    # The records of tensorflow-datasets are in an order that was shuffled once and for all.
-    held_out = min(HELD_OUT, max(1, train.examples // HELD_OUT_PART))
-    first = train.examples - held_out
+    records = prepared.records["train"]
+    out = held_out(records.name_hash, records.label, HELD_OUT_OF_CLASS)
     splits = {
-        "train": _part(train, 0, first),
-        "validation": _part(train, first, held_out),
+        "train": train.only(np.flatnonzero(~out)),
+        "validation": train.only(np.flatnonzero(out)),
         "test": prepared.splits["validation"],
     }
-    store = Store(folder.parent.parent, prepared.fingerprint)
-    return image_dataset(NAME, prepared.class_names, splits, store, f"tensorflow-datasets in {folder}")
-
-
-def _part(split: Split, first: int, examples: int) -> Split:
-    return Split(
-        examples,
-        lambda index: split.load(index + first),
-        lambda index: split.read(index + first),
-        lambda index: split.name(index + first),
+    images = Images(
+        source=f"tensorflow-datasets in {folder}",
+        source_kind=PREPARED,
+        split_rule=rule(HELD_OUT_OF_CLASS),
+        class_names=prepared.class_names,
+        splits=splits,
+        store=Store(folder.parent.parent, prepared.fingerprint),
     )
+    return image_dataset(NAME, images)

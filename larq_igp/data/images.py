@@ -3,20 +3,26 @@
 from larq_igp.keras2 import tf
 
 EXACT_DCT, FAST_DCT = "INTEGER_ACCURATE", "INTEGER_FAST"
-"""How JPEGs are decoded: exactly where images are measured or predicted, as Pillow and torchvision do, bit for bit; fast where they are
-trained on, which is TensorFlow's default and differs by about one grey level."""
+"""How JPEGs are decoded: exactly where images are measured or predicted, as Pillow and torchvision
+do, bit for bit; fast where they are trained on, which is TensorFlow's default and differs by about
+one grey level."""
 
 SCALES = (1, 2, 4, 8)
-"""By which JPEG decoding can reduce an image: it then computes that many times fewer rows and columns."""
+"""By which JPEG decoding can reduce an image:
+
+it then computes that many times fewer rows and columns.
+"""
 
 CROP_AREA, CROP_RATIO, CROP_ATTEMPTS = (0.08, 1.0), (3 / 4, 4 / 3), 100
 
 
 def decode(content: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decode a JPEG (CMYK and grey ones too), PNG, GIF (its first frame) or BMP: uint8 ``(h, w, channels)``.
+    """Decode a JPEG (CMYK and grey ones too), PNG, GIF (its first frame) or BMP: uint8
+    ``(h, w, channels)``.
 
     Args:
-        content: the file's bytes, a string ``()``. What it is is read from them, not from a name: ImageNet has a PNG called JPEG.
+        content: the file's bytes, a string ``()``. What it is is read from them, not from a name:
+            ImageNet has a PNG called JPEG.
         channels: 1 or 3.
     """
     image = tf.cond(
@@ -34,7 +40,9 @@ def _decode_other(content: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.cond(
         tf.equal(tf.strings.substr(content, 0, 4), b"\x89PNG"),
         lambda: tf.io.decode_png(content, channels=1),
-        lambda: tf.image.rgb_to_grayscale(tf.io.decode_image(content, channels=3, expand_animations=False)),
+        lambda: tf.image.rgb_to_grayscale(
+            tf.io.decode_image(content, channels=3, expand_animations=False)
+        ),
     )
 
 
@@ -47,10 +55,11 @@ def decode_random_part(
     dct_method: str = FAST_DCT,
     scaled: bool = True,
 ) -> tf.Tensor:
-    """Cut a random part out of an image file, to be resized to ``size``: uint8 ``(h, w, channels)``.
+    """Cut a random part out of an image file, to be resized to ``size``: uint8
+    ``(h, w, channels)``.
 
-    The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv 1409.4842, section 6). Of a JPEG only the
-    part is decoded.
+    The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv
+    1409.4842, section 6). Of a JPEG only the part is decoded.
 
     Args:
         content: the file's bytes, a string ``()``.
@@ -58,8 +67,8 @@ def decode_random_part(
         seed: two integers that are this example's own.
         channels: 1 or 3.
         dct_method: as ``tf.io.decode_jpeg`` knows it.
-        scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth of its size: the mean of pixels
-            that interpolation would skip.
+        scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth
+            of its size: the mean of pixels that interpolation would skip.
     """
 
     def part_of_jpeg() -> tf.Tensor:
@@ -71,9 +80,13 @@ def decode_random_part(
             )
             for scale in scales
         ]
-        fits = tf.reduce_min(window[2:] // tf.constant(size))  # how many times the part is as large as the result
+        fits = tf.reduce_min(
+            window[2:] // tf.constant(size)
+        )  # how many times the part is as large as the result
         return (
-            tf.switch_case(tf.reduce_sum(tf.cast(fits >= scales[1:], tf.int32)), branches) if scaled else branches[0]()
+            tf.switch_case(tf.reduce_sum(tf.cast(fits >= scales[1:], tf.int32)), branches)
+            if scaled
+            else branches[0]()
         )
 
     def part_of_other() -> tf.Tensor:
@@ -86,7 +99,9 @@ def decode_random_part(
 
 
 def _random_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Return top, left, height and width of a random part of an image; the whole where no such part can be found."""
+    """Return top, left, height and width of a random part of an image; the whole where no such part
+    can be found.
+    """
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
         shape,
         tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),

@@ -1,4 +1,6 @@
-"""From a stored image to a network's input, the same for training, evaluation, prediction and the device."""
+"""From a stored image to a network's input, the same for training, evaluation, prediction and the
+device.
+"""
 
 import math
 from dataclasses import asdict, dataclass
@@ -23,8 +25,9 @@ class Preprocessing:
         input_shape: ``(H, W, C)`` of the network.
         mean: subtracted, on the scale 0 to 255; one for all channels or one each.
         deviation: divided by; likewise.
-        crop: None stretches an image to ``(H, W)``. A share resizes it, its proportions kept, until it just covers ``(H / crop, W /
-            crop)``, and cuts out the centre: 0.875 resizes the shorter side to 256 and keeps 224 x 224, as is usual for ImageNet.
+        crop: None stretches an image to ``(H, W)``. A share resizes it, its proportions kept, until
+            it just covers ``(H / crop, W / crop)``, and cuts out the centre: 0.875 resizes the
+            shorter side to 256 and keeps 224 x 224, as is usual for ImageNet.
     """
 
     input_shape: tuple[int, int, int]
@@ -44,27 +47,48 @@ class Preprocessing:
         ):
             values = getattr(self, name)
             are_numbers = all(isinstance(value, int | float) for value in values)
-            if not (are_numbers and len(values) in (1, self.input_shape[-1]) and all(map(is_valid, values))):
+            if not (
+                are_numbers
+                and len(values) in (1, self.input_shape[-1])
+                and all(map(is_valid, values))
+            ):
                 raise PreprocessingError(f"{name} of the preprocessing cannot be {values}.")
-        is_share = isinstance(self.crop, int | float) and not isinstance(self.crop, bool) and 0 < self.crop <= 1
+        is_share = (
+            isinstance(self.crop, int | float)
+            and not isinstance(self.crop, bool)
+            and 0 < self.crop <= 1
+        )
         if self.crop is not None and not is_share:
-            raise PreprocessingError(f"crop of the preprocessing cannot be {self.crop!r}; it is above 0 and at most 1.")
+            raise PreprocessingError(
+                f"crop of the preprocessing cannot be {self.crop!r}; it is above 0 and at most 1."
+            )
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
         return self.normalise(self.resize(image))
 
     def resize(self, image: tf.Tensor) -> tf.Tensor:
-        """Bring one image to size, as ``crop`` says, and to the network's channels: ``(H, W, C)`` on the scale 0 to 255.
+        """Bring one image to size, as ``crop`` says, and to the network's channels: ``(H, W, C)``
+        on the scale 0 to 255.
 
         What has the size already stays as it is stored, uint8; what is resized is float32.
         """
-        return self.stretch(image) if self.crop is None else self._centre_crop(self.match_channels(image))
+        return (
+            self.stretch(image)
+            if self.crop is None
+            else self._centre_crop(self.match_channels(image))
+        )
 
     def stretch(self, image: tf.Tensor) -> tf.Tensor:
-        """Bring one image to size (bilinear, without antialias), all of it, and to the network's channels; types as ``resize``."""
+        """Bring one image to size (bilinear, without antialias), all of it, and to the network's
+        channels; types as ``resize``.
+        """
         image = self.match_channels(image)
-        return image if tuple(image.shape[:2]) == self.input_shape[:2] else tf.image.resize(image, self.input_shape[:2])
+        return (
+            image
+            if tuple(image.shape[:2]) == self.input_shape[:2]
+            else tf.image.resize(image, self.input_shape[:2])
+        )
 
     def normalise(self, images: tf.Tensor) -> tf.Tensor:
         """Subtract the mean and divide by the deviation: one image or a batch, uint8 or float32."""
@@ -74,7 +98,9 @@ class Preprocessing:
         # Broadcast vectors of a whole row in place of vectors of three: the same sums.
         columns = shape[-2]
         channels = tf.ones(shape[-1])
-        mean, deviation = (tf.tile(channels * value, [columns]) for value in (self.mean, self.deviation))
+        mean, deviation = (
+            tf.tile(channels * value, [columns]) for value in (self.mean, self.deviation)
+        )
         rows = tf.reshape(images, tf.concat([tf.shape(images)[:-2], [columns * shape[-1]]], axis=0))
         return tf.ensure_shape(tf.reshape((rows - mean) / deviation, tf.shape(images)), shape)
 
@@ -86,11 +112,14 @@ class Preprocessing:
         top, left = (resized[0] - height) // 2, (resized[1] - width) // 2
         image = tf.image.resize(image, resized)
         return tf.ensure_shape(
-            tf.image.crop_to_bounding_box(image, top, left, height, width), (height, width, channels)
+            tf.image.crop_to_bounding_box(image, top, left, height, width),
+            (height, width, channels),
         )
 
     def match_channels(self, image: tf.Tensor) -> tf.Tensor:
-        """Make a colour image grey, or repeat one channel, if the network has other channels than the image."""
+        """Make a colour image grey, or repeat one channel, if the network has other channels than
+        the image.
+        """
         has, channels = image.shape[-1], self.input_shape[-1]
         if has == channels:
             return image
@@ -99,6 +128,10 @@ class Preprocessing:
         if has == 1:
             return tf.repeat(image, channels, axis=-1)
         raise ValueError(f"an image of {has} channels cannot feed a network of {channels}.")
+
+    def normalisation(self) -> dict:
+        """Return what an image's values become, as ``larq_igp.data.identity`` compares it."""
+        return {"mean": list(self.mean), "deviation": list(self.deviation), "crop": self.crop}
 
     def to_json(self) -> dict:
         """Return a dict for configuration files and model cards."""

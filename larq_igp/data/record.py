@@ -1,8 +1,10 @@
-"""What a check of encoded images found, kept beside them: which are corrupt, and whether they are to be left out.
+"""What a check of encoded images found, kept beside them: which are corrupt, and whether they are
+to be left out.
 
-A corrupt image must not be met in the middle of a run: leaving it out there would change which image every later number means. So it is
-decided before, once for all runs: ``larq-igp data check`` decodes every image and writes this record, and whoever loads the data set
-refuses it or leaves the same images out.
+A corrupt image must not be met in the middle of a run: leaving it out there would change which
+image every later number means. So it is
+decided before, once for all runs: ``larq-igp data check`` decodes every image and writes this
+record, and whoever loads the data set refuses it or leaves the same images out.
 """
 
 import dataclasses
@@ -46,11 +48,14 @@ def _elsewhere(folder: Path) -> Path:
 
 def read_file_of(folder: Path, name: str) -> Path | None:
     """Return the path of a file that ``write_file_of`` wrote, or None."""
-    return next((place / name for place in (folder, _elsewhere(folder)) if (place / name).is_file()), None)
+    return next(
+        (place / name for place in (folder, _elsewhere(folder)) if (place / name).is_file()), None
+    )
 
 
 def write_file_of(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
-    """Write a file in a data set's folder or, where that is read-only, in the user's cache; return its path.
+    """Write a file in a data set's folder or, where that is read-only, in the user's cache; return
+    its path.
 
     Raises:
         UserError: if neither can be written.
@@ -64,7 +69,8 @@ def write_file_of(folder: Path, name: str, write: Callable[[Path], None]) -> Pat
 
 
 def _record_name(dataset: Dataset) -> str:
-    return f"larq-igp-check-{dataset.name}.json"  # a folder can be read as two data sets, with other splits
+    # a folder can be read as two data sets, with other splits
+    return f"larq-igp-check-{dataset.name}.json"
 
 
 def check_command(dataset: Dataset) -> str:
@@ -81,16 +87,20 @@ def write_check(dataset: Dataset, corrupt: list[Corrupt], choice: str) -> Path:
         "corrupt": choice,
         "images": [dataclasses.asdict(each) for each in corrupt],
     }
-    return write_file_of(dataset.store.folder, _record_name(dataset), lambda path: write_json(path, document))
+    return write_file_of(
+        dataset.store.folder, _record_name(dataset), lambda path: write_json(path, document)
+    )
 
 
 def apply_check(dataset: Dataset) -> Dataset:
-    """Return the data set without the images that a check found corrupt, if that was chosen; say so on standard error.
+    """Return the data set without the images that a check found corrupt, if that was chosen; say so
+    on standard error.
 
     A data set that was never checked is returned as it is.
 
     Raises:
-        DatasetError: if images are corrupt and it was not chosen to leave them out, or it was, but for other images.
+        DatasetError: if images are corrupt and it was not chosen to leave them out, or it was, but
+            for other images.
     """
     path = read_file_of(dataset.store.folder, _record_name(dataset)) if dataset.store else None
     if path is None:
@@ -100,27 +110,39 @@ def apply_check(dataset: Dataset) -> Dataset:
         document = read_json(path)
         choice, fingerprint = document["corrupt"], document["fingerprint"]
         corrupt = [Corrupt(**each) for each in document["images"]]
-        bad = {name: [each.index for each in corrupt if each.split == name] for name in dataset.splits}
+        bad = {
+            name: [each.index for each in corrupt if each.split == name] for name in dataset.splits
+        }
     except (UserError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is damaged: remove it, and check the images again with `{again}`.") from error
+        raise DatasetError(
+            f"{path} is damaged: remove it, and check the images again with `{again}`."
+        ) from error
     if fingerprint != dataset.store.fingerprint:
         if choice != SKIP:
             return dataset
         raise DatasetError(
-            f"the images in {dataset.store.folder} are not those that were checked: run `{again} --corrupt skip`."
+            f"the images in {dataset.store.folder} are not those that were checked: run `{again} "
+            "--corrupt skip`."
         )
     if not corrupt:
         return dataset
     if choice != SKIP:
         raise DatasetError(
-            f"{count_corrupt(dataset, corrupt)}: replace them and run `{again}`, or leave them out with `{again} --corrupt skip`."
+            f"{count_corrupt(dataset, corrupt)}: replace them and run `{again}`, or leave them "
+            f"out with `{again} --corrupt skip`."
         )
     print(f"{count_corrupt(dataset, corrupt)}; they are left out ({path}).", file=sys.stderr)
-    splits = {name: split.without(bad[name]) if bad[name] else split for name, split in dataset.splits.items()}
+    splits = {
+        name: split.without(bad[name]) if bad[name] else split
+        for name, split in dataset.splits.items()
+    }
     return dataclasses.replace(dataset, splits=splits, left_out=len(corrupt))
 
 
 def count_corrupt(dataset: Dataset, corrupt: list[Corrupt]) -> str:
     """Return how many images are corrupt, and the name of the first."""
     total = sum(split.examples for split in dataset.splits.values())
-    return f"{len(corrupt):,} of {total:,} images of {dataset.name} are corrupt, the first is {corrupt[0].name}"
+    return (
+        f"{len(corrupt):,} of {total:,} images of {dataset.name} are corrupt, the first is "
+        f"{corrupt[0].name}"
+    )

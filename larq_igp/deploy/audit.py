@@ -1,4 +1,7 @@
-"""What the converter made of a model: which operators, what did not fuse and why, and the size against the theory."""
+"""What the converter made of a model:
+
+which operators, what did not fuse and why, and the size against the theory.
+"""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -6,7 +9,7 @@ from dataclasses import asdict, dataclass
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
 from larq_igp.deploy.fusion import Unfused, unfused_operators
-from larq_igp.deploy.keras_graph import binary_convolutions, is_binary_convolution
+from larq_igp.deploy.lce_kernels import is_lce_convolution, lce_convolutions, read_model
 from larq_igp.deploy.matching import (
     BINARY_CONV,
     WORD_BITS,
@@ -14,8 +17,8 @@ from larq_igp.deploy.matching import (
     match_binary_convolutions,
     require_known_operators,
 )
+from larq_igp.graph import Graph
 from larq_igp.keras2 import tf
-from larq_igp.models.calls import called_layers
 
 FLOAT_BYTES = 4
 WORD_BYTES = WORD_BITS // 8
@@ -39,7 +42,8 @@ class Audit:
     Attributes:
         binary_convolutions: calls of binary convolutions in the Keras model.
         lce_bconv2d: operators that compute them.
-        lce_dequantize: operators that turn signs back into floats: each one is a sign that no binary operator reads.
+        lce_dequantize: operators that turn signs back into floats: each one is a sign that no
+            binary operator reads.
         unfused: element-wise operators that stand alone, with the reason.
         input: what the file takes.
         output: what it gives.
@@ -69,11 +73,16 @@ class Audit:
 
     def unfused_counts(self) -> dict[str, int]:
         """Count the operators that stand alone by kind and reason."""
-        return dict(Counter(f"{each.operator}: {each.reason}" for each in self.unfused).most_common())
+        return dict(
+            Counter(f"{each.operator}: {each.reason}" for each in self.unfused).most_common()
+        )
 
     def to_dict(self) -> dict:
         """Return the findings for JSON, the operators that stand alone counted by reason."""
-        return asdict(self) | {"unfused": self.unfused_counts(), "size_ratio": round(self.size_ratio, 4)}
+        return asdict(self) | {
+            "unfused": self.unfused_counts(),
+            "size_ratio": round(self.size_ratio, 4),
+        }
 
 
 def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = False) -> Audit:
@@ -82,20 +91,22 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
     Args:
         model: the Keras model.
         flatbuffer: the content of the ``.tflite``.
-        float_model: whether the file was asked for in float, and its binary convolutions are float ones.
+        float_model: whether the file was asked for in float, and its binary convolutions are float
+            ones.
 
     Raises:
-        ConversionError: naming the Keras layer, if a binary convolution was left in float or pads with another
-            value; or naming an operator that no interpreter has.
+        ConversionError: naming the Keras layer, if it may hide binary convolutions, or one was left
+            in float or pads with another value; or naming an operator that no interpreter has.
         TFLiteFileError: if the file is damaged.
     """
     file = read_tflite(flatbuffer)
     require_known_operators(file)
-    matches = [] if float_model else match_binary_convolutions(model, file)
-    _require_same_padding(model, file, matches)
+    graph = read_model(model)
+    matches = [] if float_model else match_binary_convolutions(graph, file)
+    _require_same_padding(file, matches)
     operators = file.histogram()
     return Audit(
-        binary_convolutions=sum(convolution.calls for convolution in binary_convolutions(model)),
+        binary_convolutions=len(lce_convolutions(graph)),
         lce_bconv2d=operators.get(BINARY_CONV, 0),
         lce_dequantize=operators.get("LceDequantize", 0),
         unfused=unfused_operators(file),
@@ -103,7 +114,7 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
         output=_port(file.tensors[file.outputs[0]]),
         file_bytes=file.size_bytes,
         constant_bytes=file.constant_bytes,
-        theory_bytes=theory_bytes(model, float_model=float_model),
+        theory_bytes=theory_bytes(graph, float_model=float_model),
         operators=operators,
         warnings=tuple(_warnings(file, matches)),
     )
@@ -117,14 +128,14 @@ def _is_same(operator: Operator) -> bool:
     return operator.options["padding"] == SAME_PADDING
 
 
-def _require_same_padding(model: "tf.keras.Model", file: TFLiteFile, matches: list[Match]) -> None:
-    layers = {convolution.name: convolution.layer for convolution in binary_convolutions(model)}
+def _require_same_padding(file: TFLiteFile, matches: list[Match]) -> None:
     for match in matches:
         operator = file.operators[match.operator]
-        expected, found = layers[match.layer].pad_values, operator.options["pad_values"]
+        expected, found = match.kernel.owner.pad_values, operator.options["pad_values"]
         if _is_same(operator) and expected != found:
             raise ConversionError(
-                f"binary convolution {match.layer!r} pads with {expected:g}, but the file pads with {found}."
+                f"binary convolution {match.layer!r} pads with {expected:g}, but the file pads "
+                f"with {found}."
             )
 
 
@@ -134,35 +145,44 @@ def _warnings(file: TFLiteFile, matches: list[Match]) -> list[str]:
         operator = file.operators[match.operator]
         _, *image = file.tensors[operator.inputs[0]].shape[:3]
         _, *kernel = file.tensors[operator.inputs[1]].shape[:3]
-        dilations = operator.options["dilation_height_factor"], operator.options["dilation_width_factor"]
-        spans = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+        dilations = (
+            operator.options["dilation_height_factor"],
+            operator.options["dilation_width_factor"],
+        )
+        spans = [
+            (size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)
+        ]
         pads_zero = _is_same(operator) and operator.options["pad_values"] == 0
         if pads_zero and any(span > side for span, side in zip(spans, image, strict=True)):
             warnings.append(
                 f"{match.layer}: zero padding with a kernel of {spans[0]}x{spans[1]} on a map of "
-                f"{image[0]}x{image[1]}; Larq Compute Engine corrects no border there, so its results are wrong."
+                f"{image[0]}x{image[1]}; Larq Compute Engine corrects no border there, so its "
+                "results are wrong."
             )
     dequantize = file.histogram().get("LceDequantize", 0)
     if dequantize:
-        warnings.append(f"{dequantize} LceDequantize: signs are read by layers without a 1-bit kernel.")
+        warnings.append(
+            f"{dequantize} LceDequantize: signs are read by layers without a 1-bit kernel."
+        )
     return warnings
 
 
-def theory_bytes(model: "tf.keras.Model", *, float_model: bool = False) -> int:
+def theory_bytes(model: "tf.keras.Model | Graph", *, float_model: bool = False) -> int:
     """Return the bytes that the weights need on a device.
 
-    A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All other weights are
-    float32; the four vectors of a BatchNorm become two, a factor and an offset.
+    A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All
+    other weights are float32; the four vectors of a BatchNorm become two, a factor and an offset.
     """
+    graph = read_model(model)
     total = 0
-    for layer, _ in called_layers(model):
+    for layer in graph.layers().values():
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             total += 2 * FLOAT_BYTES * int(layer.moving_mean.shape[0])
-            continue
-        floats = layer.count_params()
-        if is_binary_convolution(layer) and not float_model:
-            height, width, channels, filters = (int(side) for side in layer.kernel.shape)
-            floats -= height * width * channels * filters
-            total += filters * height * width * -(-channels // WORD_BITS) * WORD_BYTES
-        total += floats * FLOAT_BYTES
+        else:
+            total += FLOAT_BYTES * layer.count_params()
+    for kernel in graph.kernels().values():
+        if is_lce_convolution(kernel) and not float_model:
+            height, width, channels, filters = (int(side) for side in kernel.weights.shape)
+            total -= FLOAT_BYTES * height * width * channels * filters
+            total += WORD_BYTES * height * width * filters * -(-channels // WORD_BITS)
     return total

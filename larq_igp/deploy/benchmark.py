@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from larq_igp.deploy.engine import load_engine, open_engine
+from larq_igp.deploy.engines import load_engine, open_engine
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import parse, read_bytes, read_tflite
 from larq_igp.deploy.host import Host, describe_host
@@ -74,7 +74,8 @@ class OperatorLatency:
 class Breakdown:
     """Timings of all operators beside that of the whole file.
 
-    An operator alone finds its data in the caches, pays for the call into the interpreter, and cannot be fused with its
+    An operator alone finds its data in the caches, pays for the call into the interpreter, and
+    cannot be fused with its
     neighbours by XNNPACK: the sum differs from the whole, and both are given.
 
     Attributes:
@@ -102,24 +103,36 @@ class Breakdown:
             times[each.operator].append(each.latency_ms_median)
         ordered = sorted(times.items(), key=lambda item: -sum(item[1]))
         return {
-            kind: {"count": len(values), "latency_ms": sum(values), "share": sum(values) / self.sum_ms}
+            kind: {
+                "count": len(values),
+                "latency_ms": sum(values),
+                "share": sum(values) / self.sum_ms,
+            }
             for kind, values in ordered
         }
 
     def to_dict(self) -> dict:
         """Return the timings for JSON."""
-        sums = {"sum_ms": self.sum_ms, "sum_over_whole": self.sum_over_whole, "by_kind": self.by_kind()}
+        sums = {
+            "sum_ms": self.sum_ms,
+            "sum_over_whole": self.sum_over_whole,
+            "by_kind": self.by_kind(),
+        }
         return asdict(self) | sums
 
 
-def time_calls(call: Callable[[], object], *, runs: int, warmup: int, clock: Clock = time.perf_counter_ns) -> list[int]:
+def time_calls(
+    call: Callable[[], object], *, runs: int, warmup: int, clock: Clock = time.perf_counter_ns
+) -> list[int]:
     """Call something ``warmup + runs`` times and return the nanoseconds of the last ``runs`` calls.
 
     Raises:
         EngineError: if ``runs`` is below 1 or ``warmup`` below 0.
     """
     if runs < 1 or warmup < 0:
-        raise EngineError(f"runs must be at least 1 and warmup at least 0; got {runs} and {warmup}.")
+        raise EngineError(
+            f"runs must be at least 1 and warmup at least 0; got {runs} and {warmup}."
+        )
     for _ in range(warmup):
         call()
     times_ns = []
@@ -133,7 +146,8 @@ def time_calls(call: Callable[[], object], *, runs: int, warmup: int, clock: Clo
 def median_ms_in_turns(
     calls: Sequence[Callable[[], object]], *, runs: int, warmup: int = 3, rounds: int = 5
 ) -> list[float]:
-    """Call several things in turns and return the median of each in milliseconds: a busy moment of the machine slows all.
+    """Call several things in turns and return the median of each in milliseconds: a busy moment of
+    the machine slows all.
 
     Args:
         calls: to compare.
@@ -152,7 +166,10 @@ def median_ms_in_turns(
 
 
 def percentile(values: list[int], percent: int) -> float:
-    """Return the nearest-rank percentile: the smallest value that ``percent`` of all values do not exceed."""
+    """Return the nearest-rank percentile:
+
+    the smallest value that ``percent`` of all values do not exceed.
+    """
     return sorted(values)[max(0, -(-percent * len(values) // 100) - 1)]
 
 
@@ -206,7 +223,8 @@ def benchmark_operators(
 ) -> Breakdown:
     """Time every operator of a file, each cut out into a file of its own with its real weights.
 
-    The interpreters' Python bindings have no profiler. Arguments and errors are those of ``benchmark``.
+    The interpreters' Python bindings have no profiler. Arguments and errors are those of
+    ``benchmark``.
     """
     content, file = read_bytes(source), read_tflite(source)
     whole = benchmark(source, engine=engine, threads=threads, runs=runs, warmup=warmup)

@@ -1,12 +1,16 @@
-"""The card of a ``.tflite``: a JSON file of the same name that says what the network is and how to feed it."""
+"""The card of a ``.tflite``:
+
+a JSON file of the same name that says what the network is and how to feed it.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from larq_igp.deploy.about import About
 from larq_igp.deploy.audit import Audit
 from larq_igp.deploy.errors import CardError
 from larq_igp.deploy.flatbuffer import read_bytes
@@ -62,7 +66,9 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "variant": _is_text,
     "parameters": lambda value: isinstance(value, dict),
     "bits": lambda value: value in (1, 2, 32) and isinstance(value, int),
-    "input_shape": lambda value: isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value),
+    "input_shape": lambda value: (
+        isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
+    ),
     "preprocessing": lambda value: isinstance(value, dict),
     "class_names": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     "dataset": lambda value: value is None or _is_text(value),
@@ -78,19 +84,12 @@ def card_path(tflite_path: str | Path) -> Path:
 
 def write_card(
     tflite_path: str | Path,
+    about: About,
     *,
-    variant: str,
-    parameters: dict[str, Any],
-    bits: int,
-    input_shape: Sequence[int],
-    preprocessing: dict[str, Any],
-    class_names: Sequence[str] = (),
-    dataset: str | None = None,
-    accuracy: float | None = None,
     audit: Audit | None = None,
     verification: Verification | None = None,
 ) -> Path:
-    """Write the card beside a ``.tflite`` that is already there; the arguments are the fields of ``Card``.
+    """Write the card beside a ``.tflite`` that is already there.
 
     Returns:
         The path of the card.
@@ -105,14 +104,14 @@ def write_card(
         raise CardError(f"{tflite_path} would be overwritten by its own card: name it .tflite.")
     content = read_bytes(tflite_path)
     card = Card(
-        variant=variant,
-        parameters=parameters,
-        bits=bits,
-        input_shape=tuple(input_shape),
-        preprocessing=preprocessing,
-        class_names=tuple(class_names),
-        dataset=dataset,
-        accuracy=accuracy,
+        variant=about.network,
+        parameters=about.parameters or {},
+        bits=about.bits,
+        input_shape=about.preprocessing.input_shape,
+        preprocessing=about.preprocessing.to_json(),
+        class_names=about.class_names,
+        dataset=about.dataset,
+        accuracy=about.accuracy,
         audit=audit.to_dict() if audit else None,
         verification=verification.to_dict() if verification else None,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -143,7 +142,8 @@ def read_card(tflite_path: str | Path) -> Card:
     card = _card_from(values, path)
     if card.sha256 != hashlib.sha256(content).hexdigest():
         raise CardError(
-            f"{path} belongs to another file: its sha256 is not that of {tflite_path}. Convert again to write both."
+            f"{path} belongs to another file: its sha256 is not that of {tflite_path}. Convert "
+            "again to write both."
         )
     return card
 
@@ -152,12 +152,20 @@ def _card_from(values: Any, path: Path) -> Card:
     if not isinstance(values, dict):
         raise CardError(f"{path} is not a card: it holds no JSON object.")
     if values.get("format") != CARD_FORMAT:
-        raise CardError(f"{path} has the card format {values.get('format')!r}; this version reads {CARD_FORMAT}.")
+        raise CardError(
+            f"{path} has the card format {values.get('format')!r}; this version reads "
+            f"{CARD_FORMAT}."
+        )
     missing = sorted({each.name for each in fields(Card)} - values.keys())
     if missing:
         raise CardError(f"{path} is not a complete card: {missing[0]} is missing.")
     for name, is_valid in FIELDS.items():
         if not is_valid(values[name]):
-            raise CardError(f"{path} is damaged: {name} cannot be {str(values[name])[:40]!r}. Convert again.")
-    shapes = {"input_shape": tuple(values["input_shape"]), "class_names": tuple(values["class_names"])}
+            raise CardError(
+                f"{path} is damaged: {name} cannot be {str(values[name])[:40]!r}. Convert again."
+            )
+    shapes = {
+        "input_shape": tuple(values["input_shape"]),
+        "class_names": tuple(values["class_names"]),
+    }
     return Card(**{each.name: values[each.name] for each in fields(Card)} | shapes)

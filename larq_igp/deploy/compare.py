@@ -1,46 +1,51 @@
-"""Time one file in every engine that can run it, and its float twin beside it."""
+"""Time one network in every engine that can run it, and its float twin beside it."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from larq_igp.deploy.benchmark import benchmark, benchmark_operators
-from larq_igp.deploy.card import card_path, read_card
-from larq_igp.deploy.engine import engines_for
-from larq_igp.deploy.twin import float_twin
-
-CARD_FIELDS = ("variant", "parameters", "bits", "input_shape", "dataset", "accuracy")
-"""What a row repeats of the file's card, so that a timing says of which network it is."""
+from larq_igp.deploy.engines import engines_for
 
 
 def compare(
-    file: str | Path, *, engines: tuple[str, ...], twin: bool, operators: bool, threads: int, runs: int, warmup: int
+    content: bytes,
+    *,
+    file: str,
+    network: dict[str, Any] | None,
+    twin: Callable[[], bytes] | None,
+    engines: tuple[str, ...],
+    operators: bool,
+    threads: int,
+    runs: int,
+    warmup: int,
 ) -> list[dict[str, Any]]:
-    """Return one row for each engine, and one for the float twin of a 1-bit file that has a card.
+    """Return one row for each engine, and one for the float twin.
 
     Args:
-        file: the ``.tflite``.
+        content: of the ``.tflite``.
+        file: what the rows call it.
+        network: what the rows say of it under ``card``, so that a timing tells of which network it
+            is.
+        twin: returns the network at 32 bits as a ``.tflite``; None leaves it out.
         engines: names; empty takes all that are installed and can run the file.
-        twin: whether the float twin is timed.
         operators: whether every operator is timed as well.
         threads: of the engines.
         runs: timed invocations.
         warmup: invocations before them.
 
     Raises:
-        UserError: if the file, its card or an engine cannot be used.
+        UserError: if the file or an engine cannot be used, or none is installed for it.
     """
-    card = read_card(file) if card_path(file).is_file() else None
-    said = None if card is None else {name: getattr(card, name) for name in CARD_FIELDS}
     counts = {"threads": threads, "runs": runs, "warmup": warmup}
     rows = []
-    for engine in engines or engines_for(file):
+    for engine in engines or engines_for(content):
         if operators:
-            breakdown = benchmark_operators(file, engine=engine, **counts).to_dict()
+            breakdown = benchmark_operators(content, engine=engine, **counts).to_dict()
             latency = breakdown.pop("whole") | breakdown
         else:
-            latency = benchmark(file, engine=engine, **counts).to_dict()
-        rows.append({"role": "converted", "card": said, **latency})
-    if twin and card and card.bits < 32:
-        latency = benchmark(float_twin(card), engine="tflite", **counts).to_dict()
-        rows.append({"role": "float twin", "card": said, **latency, "file": str(file)})
+            latency = benchmark(content, engine=engine, **counts).to_dict()
+        rows.append({"role": "converted", "card": network, **latency, "file": file})
+    if twin is not None:
+        latency = benchmark(twin(), engine="tflite", **counts).to_dict()
+        rows.append({"role": "float twin", "card": network, **latency, "file": file})
     return rows

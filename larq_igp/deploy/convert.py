@@ -1,9 +1,10 @@
 """From a Keras model to the bytes of a ``.tflite``.
 
-``larq_compute_engine.convert_keras_model`` spends most of its time in saving a Keras SavedModel and, when that or the
-conversion raises, hides the error behind a second attempt. Here the inference call is traced once for batch 1, its
-variables become constants in the graph, and the graph goes straight to the converter: the same operators, weights and
-outputs, and the first error is the one that is shown.
+``larq_compute_engine.convert_keras_model`` spends most of its time in saving a Keras SavedModel
+and, when that or the conversion raises, hides the error behind a second attempt. Here the inference
+call is traced once for batch 1, its variables become constants in the graph, and the graph goes
+straight to the converter: the same operators, weights and outputs, and the first error is the one
+that is shown.
 """
 
 from collections.abc import Iterator
@@ -14,10 +15,9 @@ from absl import logging
 
 from larq_igp.deploy.errors import ConversionError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
-from larq_igp.deploy.keras_graph import is_quantized, why_no_kernel
+from larq_igp.deploy.lce_kernels import is_quantized, read_model, why_no_kernel
 from larq_igp.deploy.matching import match_binary_convolutions, require_known_operators
 from larq_igp.keras2 import tf
-from larq_igp.models.calls import called_layers
 
 READ_VARIABLE = "ReadVariableOp"
 LONGEST_MESSAGE = 400
@@ -26,45 +26,54 @@ LONGEST_MESSAGE = 400
 def convert(model: "tf.keras.Model", *, float_model: bool = False) -> bytes:
     """Convert a model for inference at batch 1.
 
-    A network with 1-bit convolutions goes through Larq Compute Engine, one without any quantizer through TensorFlow
-    Lite's own converter.
+    A network with 1-bit convolutions goes through Larq Compute Engine, one without any quantizer
+    through TensorFlow Lite's own converter.
 
     Args:
         model: a built Keras model with one input ``(N, H, W, C)`` and one output, in float32.
-        float_model: convert with TensorFlow Lite whatever the quantizers are: they become float operations, so the
-            file is large, runs anywhere, and computes the same.
+        float_model: convert with TensorFlow Lite whatever the quantizers are: they become float
+            operations, so the file is large, runs anywhere, and computes the same.
 
     Returns:
         The content of the ``.tflite`` file.
 
     Raises:
-        ConversionError: if there is no kernel for a layer's quantizers, the converter is missing or fails, or it left a
-            binary convolution in float.
+        ConversionError: if there is no kernel for a layer's quantizers, the converter is missing or
+            fails, or it left a binary convolution in float.
     """
     _check(model)
-    if float_model or not is_quantized(model):
+    if float_model:
         return _convert_float(model)
-    for layer, _ in called_layers(model):
-        reason = why_no_kernel(layer)
+    graph = read_model(model)
+    if not is_quantized(graph):
+        return _convert_float(model)
+    for kernel in graph.kernels().values():
+        reason = why_no_kernel(kernel)
         if reason:
             raise ConversionError(
-                f"{reason}, for which Larq Compute Engine has no kernel: ask for a float file, or use 1-bit quantizers."
+                f"{reason}, for which Larq Compute Engine has no kernel: ask for a float file, or "
+                "use 1-bit quantizers."
             )
     flatbuffer = _convert_binary(model)
     file = _read(flatbuffer, model)
     require_known_operators(file)
-    match_binary_convolutions(model, file)  # raises for a layer that was left in float
+    match_binary_convolutions(graph, file)  # raises for a layer that was left in float
     return flatbuffer
 
 
 def _check(model: object) -> None:
     if not isinstance(model, tf.keras.Model):
-        raise ConversionError(f"a tf.keras.Model is needed, got {type(model).__name__}: load it first.")
+        raise ConversionError(
+            f"a tf.keras.Model is needed, got {type(model).__name__}: load it first."
+        )
     if not model.built or not hasattr(model, "_network_nodes"):
-        raise ConversionError(f"model {model.name!r} has to be a functional model that is built for an input shape.")
+        raise ConversionError(
+            f"model {model.name!r} has to be a functional model that is built for an input shape."
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ConversionError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} "
+            "outputs; "
             "one of each can be converted."
         )
     if None in model.inputs[0].shape[1:]:
@@ -73,8 +82,10 @@ def _check(model: object) -> None:
             "build the model with a full shape."
         )
     if model.inputs[0].dtype != tf.float32:
-        raise ConversionError(f"{model.name!r} takes {model.inputs[0].dtype.name}; a float32 input can be converted.")
-    for layer, _ in called_layers(model):
+        raise ConversionError(
+            f"{model.name!r} takes {model.inputs[0].dtype.name}; a float32 input can be converted."
+        )
+    for layer in model._flatten_layers(include_self=False):
         if layer.compute_dtype != "float32":
             raise ConversionError(
                 f"layer {layer.name!r} computes in {layer.compute_dtype}: "
@@ -95,7 +106,8 @@ def _trace(model: "tf.keras.Model") -> Traced:
     image = model.inputs[0]
     input_name, output_name = _plain(model.input_names[0]), _plain(model.output_names[0])
     output_name = output_name if output_name != input_name else f"{output_name}_output"
-    # The scope of a layer could bear the output's name, and then TensorFlow would number the output.
+    # The scope of a layer could bear the output's name, and then TensorFlow would number the
+    # output.
     scope = "model" if "model" not in (input_name, output_name) else "network"
 
     def infer(x):
@@ -107,27 +119,38 @@ def _trace(model: "tf.keras.Model") -> Traced:
     try:
         function = tf.function(infer, autograph=False).get_concrete_function(signature)
     except Exception as error:
-        raise ConversionError(f"{model.name!r} cannot be called with one image: {_first_lines(error)}") from error
+        raise ConversionError(
+            f"{model.name!r} cannot be called with one image: {_first_lines(error)}"
+        ) from error
     return Traced(function, input_name, output_name)
 
 
 def _plain(name: str) -> str:
     """Return a name that TensorFlow takes for a node as it is."""
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name).strip("_") or "tensor"
+    return (
+        "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name).strip(
+            "_"
+        )
+        or "tensor"
+    )
 
 
 def _frozen_graph(function) -> "tf.compat.v1.GraphDef":
     """Return the graph of a concrete function with every variable as a constant.
 
-    TensorFlow's own ``convert_variables_to_constants_v2`` first runs the graph optimiser over all the weights, which
-    takes longer than the conversion itself; the graph of a Keras functional model needs none of it. One that calls
-    inner functions takes that way.
+    TensorFlow's own ``convert_variables_to_constants_v2`` first runs the graph optimiser over all
+    the weights, which takes longer than the conversion itself; the graph of a Keras functional
+    model needs none of it. One that calls inner functions takes that way.
     """
     graph = function.graph.as_graph_def()
     if graph.library.function:
-        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+        from tensorflow.python.framework.convert_to_constants import (
+            convert_variables_to_constants_v2,
+        )
 
-        return convert_variables_to_constants_v2(function, lower_control_flow=False).graph.as_graph_def()
+        return convert_variables_to_constants_v2(
+            function, lower_control_flow=False
+        ).graph.as_graph_def()
     variables = {id(variable.handle): variable for variable in function.graph.variables}
     captured = {inner.op.name: outer for outer, inner in function.graph.captures}
     frozen = tf.compat.v1.GraphDef(versions=graph.versions)
@@ -153,10 +176,13 @@ def _set_constant(node, name: str, value, dtype) -> None:
 
 def _convert_binary(model: "tf.keras.Model") -> bytes:
     try:
-        from larq_compute_engine.mlir._tf_tfl_flatbuffer import convert_graphdef_to_tflite_flatbuffer
+        from larq_compute_engine.mlir._tf_tfl_flatbuffer import (
+            convert_graphdef_to_tflite_flatbuffer,
+        )
     except ImportError as error:
         raise ConversionError(
-            "larq-compute-engine is not installed, and 1-bit networks need it: `pip install larq-compute-engine` on "
+            "larq-compute-engine is not installed, and 1-bit networks need it: `pip install "
+            "larq-compute-engine` on "
             f"Python 3.10-3.12 for Linux x86-64, macOS or Windows ({error})."
         ) from error
     traced = _trace(model)
@@ -173,20 +199,30 @@ def _convert_binary(model: "tf.keras.Model") -> bytes:
             None,
         )
     except Exception as error:
-        raise ConversionError(f"Larq Compute Engine cannot convert {model.name!r}: {_first_lines(error)}") from error
+        raise ConversionError(
+            f"Larq Compute Engine cannot convert {model.name!r}: {_first_lines(error)}"
+        ) from error
 
 
 def _convert_float(model: "tf.keras.Model") -> bytes:
     traced = _trace(model)
     graph = _frozen_graph(traced.function)
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
-    ends = [imported.graph.get_tensor_by_name(f"{name}:0") for name in (traced.input_name, traced.output_name)]
+    ends = [
+        imported.graph.get_tensor_by_name(f"{name}:0")
+        for name in (traced.input_name, traced.output_name)
+    ]
     try:
         with _quiet_absl():
-            # Given the model, this converter would save it first; of what is frozen, nothing is left to save.
-            return tf.lite.TFLiteConverter.from_concrete_functions([imported.prune(*ends)]).convert()
+            # Given the model, this converter would save it first; of what is frozen, nothing is
+            # left to save.
+            return tf.lite.TFLiteConverter.from_concrete_functions(
+                [imported.prune(*ends)]
+            ).convert()
     except Exception as error:
-        raise ConversionError(f"TensorFlow Lite cannot convert {model.name!r}: {_first_lines(error)}") from error
+        raise ConversionError(
+            f"TensorFlow Lite cannot convert {model.name!r}: {_first_lines(error)}"
+        ) from error
 
 
 @contextmanager
@@ -205,10 +241,16 @@ def _read(flatbuffer: bytes, model: "tf.keras.Model") -> TFLiteFile:
         return read_tflite(flatbuffer)
     except TFLiteFileError as error:
         complaint = error.__cause__ or error
-        raise ConversionError(f"{model.name!r} makes a file that no interpreter here can run: {complaint}.") from error
+        raise ConversionError(
+            f"{model.name!r} makes a file that no interpreter here can run: {complaint}."
+        ) from error
 
 
 def _first_lines(error: Exception) -> str:
-    """Return the beginning of a message; Keras puts the layer into the first line and the error into the second."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    """Return the beginning of a message; Keras puts the layer into the first line and the error
+    into the second.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [
+        type(error).__name__
+    ]
     return " ".join(lines[:2])[:LONGEST_MESSAGE]

@@ -1,7 +1,8 @@
-"""Read a ``.tflite`` file: its operators, tensors and constants, checked before any interpreter sees them.
+"""Read a ``.tflite`` file: its operators, tensors and constants, checked before any interpreter
+sees them.
 
-An interpreter in C++ trusts the offsets and indices of a file, so a damaged one could take the process down.
-``read_tflite`` follows every reference first.
+An interpreter in C++ trusts the offsets and indices of a file, so a damaged one could take the
+process down. ``read_tflite`` follows every reference first.
 """
 
 import functools
@@ -177,14 +178,22 @@ def _text(name: bytes | str | None) -> str:
 
 
 def _read_graph(model, content: bytes) -> TFLiteFile:
-    _require(model.version == SCHEMA_VERSION, f"its schema version is {model.version}, not {SCHEMA_VERSION}")
-    _require(len(model.subgraphs or ()) == 1, f"it has {len(model.subgraphs or ())} graphs, not one")
+    _require(
+        model.version == SCHEMA_VERSION,
+        f"its schema version is {model.version}, not {SCHEMA_VERSION}",
+    )
+    _require(
+        len(model.subgraphs or ()) == 1, f"it has {len(model.subgraphs or ())} graphs, not one"
+    )
     graph = model.subgraphs[0]
     _require(bool(graph.tensors) and bool(graph.operators), "its graph is empty")
-    tensors = tuple(_read_tensor(index, tensor, model.buffers) for index, tensor in enumerate(graph.tensors))
+    tensors = tuple(
+        _read_tensor(index, tensor, model.buffers) for index, tensor in enumerate(graph.tensors)
+    )
     names = [_operator_name(code) for code in model.operatorCodes]
     operators = tuple(
-        _read_operator(index, operator, names, len(tensors)) for index, operator in enumerate(graph.operators)
+        _read_operator(index, operator, names, len(tensors))
+        for index, operator in enumerate(graph.operators)
     )
     inputs, outputs = _indices(graph.inputs, len(tensors)), _indices(graph.outputs, len(tensors))
     _require(bool(inputs) and bool(outputs), "its graph has no input or no output")
@@ -196,30 +205,45 @@ def _read_graph(model, content: bytes) -> TFLiteFile:
 def _indices(values, count: int, *, optional: bool = False) -> tuple[int, ...]:
     indices = tuple(int(value) for value in (values if values is not None else ()))
     lowest = ABSENT if optional else 0
-    _require(all(lowest <= index < count for index in indices), "an operator refers to a tensor that does not exist")
+    _require(
+        all(lowest <= index < count for index in indices),
+        "an operator refers to a tensor that does not exist",
+    )
     return indices
 
 
 def _read_tensor(index: int, tensor, buffers) -> Tensor:
     from tensorflow.lite.python import schema_py_generated as schema
 
-    kinds = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+    kinds = {
+        value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")
+    }
     kind = kinds.get(tensor.type)
-    _require(kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind or tensor.type}")
-    _require(0 <= tensor.buffer < len(buffers), f"tensor {index} refers to a buffer that does not exist")
+    _require(
+        kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind or tensor.type}"
+    )
+    _require(
+        0 <= tensor.buffer < len(buffers), f"tensor {index} refers to a buffer that does not exist"
+    )
     _require(
         tensor.sparsity is None and not tensor.isVariable,
         f"tensor {index} is sparse or variable, which is not supported",
     )
     shape = tuple(int(side) for side in (tensor.shape if tensor.shape is not None else ()))
-    _require(all(side >= 0 for side in shape) and len(shape) <= 8, f"tensor {index} has the impossible shape {shape}")
+    _require(
+        all(side >= 0 for side in shape) and len(shape) <= 8,
+        f"tensor {index} has the impossible shape {shape}",
+    )
     dtype, buffer = DTYPES[kind], buffers[tensor.buffer]
-    _require(not buffer.offset, f"the constant of tensor {index} lies outside of the file's structure")
+    _require(
+        not buffer.offset, f"the constant of tensor {index} lies outside of the file's structure"
+    )
     value = None
     if buffer.data is not None and len(buffer.data):
         _require(
             len(buffer.data) == prod(shape) * dtype.itemsize,
-            f"the constant of tensor {index} has {len(buffer.data)} bytes, but its shape {shape} needs "
+            f"the constant of tensor {index} has {len(buffer.data)} bytes, but its shape {shape} "
+            "needs "
             f"{prod(shape) * dtype.itemsize}",
         )
         value = np.frombuffer(bytes(buffer.data), dtype).reshape(shape)
@@ -242,7 +266,11 @@ def _builtin_names() -> dict[int, str]:
     """Return TensorFlow Lite's own operators by number."""
     from tensorflow.lite.python import schema_py_generated as schema
 
-    return {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    return {
+        value: name
+        for name, value in vars(schema.BuiltinOperator).items()
+        if not name.startswith("_")
+    }
 
 
 def _read_operator(index: int, operator, names: list[str], tensor_count: int) -> Operator:
@@ -262,7 +290,11 @@ def _builtin_options(operator) -> dict[str, int]:
 
 
 def _custom_options(operator, name: str, index: int) -> dict[str, int]:
-    if operator.customOptions is None or not len(operator.customOptions) or not name.startswith(LCE_PREFIX):
+    if (
+        operator.customOptions is None
+        or not len(operator.customOptions)
+        or not name.startswith(LCE_PREFIX)
+    ):
         return {}
     from flatbuffers import flexbuffers
 
@@ -280,17 +312,24 @@ def _check_order(operators, tensors, inputs: tuple[int, ...], outputs: tuple[int
             # An empty shape tensor is a constant without bytes.
             is_known = tensor in known or tensor == ABSENT or 0 in tensors[tensor].shape
             _require(
-                is_known, f"operator {operator.index} ({operator.name}) reads tensor {tensor} before it is written"
+                is_known,
+                f"operator {operator.index} ({operator.name}) reads tensor {tensor} before it is "
+                "written",
             )
         for tensor in operator.outputs:
-            _require(tensor not in known, f"operator {operator.index} ({operator.name}) writes tensor {tensor} again")
+            _require(
+                tensor not in known,
+                f"operator {operator.index} ({operator.name}) writes tensor {tensor} again",
+            )
             known.add(tensor)
     _require(all(tensor in known for tensor in outputs), "an output is never written")
 
 
 def _check_shapes(operators, tensors) -> None:
     for operator in operators:
-        shapes = tuple(None if tensor == ABSENT else tensors[tensor].shape for tensor in operator.inputs)
+        shapes = tuple(
+            None if tensor == ABSENT else tensors[tensor].shape for tensor in operator.inputs
+        )
         pads = tensors[operator.inputs[1]].value if operator.name in ("PAD", "PADV2") else None
         pairs = None if pads is None else tuple((int(before), int(after)) for before, after in pads)
         call = Call(shapes, tensors[operator.outputs[0]].shape, operator.options, pairs)

@@ -1,7 +1,8 @@
 """Why an element-wise operator stands alone in a file.
 
-A factor and an offset for each channel cost nothing where the converter folds them into the convolution before them. It
-cannot when there is none, when its result has other readers too, or when both operands are feature maps.
+A factor and an offset for each channel cost nothing where the converter folds them into the
+convolution before them. It cannot when there is none, when its result has other readers too, or
+when both operands are feature maps.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,12 @@ class Unfused:
 def unfused_operators(file: TFLiteFile) -> tuple[Unfused, ...]:
     """List the element-wise operators of a file in the order of execution."""
     return tuple(
-        Unfused(operator.index, operator.name, file.tensors[operator.outputs[0]].name, why_unfused(file, operator))
+        Unfused(
+            operator.index,
+            operator.name,
+            file.tensors[operator.outputs[0]].name,
+            why_unfused(file, operator),
+        )
         for operator in file.operators
         if operator.name in ELEMENTWISE
     )
@@ -44,12 +50,18 @@ def why_unfused(file: TFLiteFile, operator: Operator) -> str:
     """Say why an element-wise operator stands alone."""
     constant = _constant(file, operator)
     if constant is None:
-        verb = {"ADD": "adds", "SUB": "subtracts", "MUL": "multiplies", "DIV": "divides"}[operator.name]
+        verb = {"ADD": "adds", "SUB": "subtracts", "MUL": "multiplies", "DIV": "divides"}[
+            operator.name
+        ]
         return f"{verb} two feature maps (a shortcut or a join of branches)"
     source = _source(file, operator)
     if constant.size and np.ptp(constant) == 0 and source is not None and _adds_maps(file, source):
         return f"scales a join of branches by {constant.flat[0]:g}"
-    role = "BatchNorm before a sign" if _feeds_sign(file, operator) else "scale or offset of each channel"
+    role = (
+        "BatchNorm before a sign"
+        if _feeds_sign(file, operator)
+        else "scale or offset of each channel"
+    )
     return f"{role}, {_obstacle(file, operator, source)}"
 
 
@@ -64,12 +76,16 @@ def _adds_maps(file: TFLiteFile, operator: Operator) -> bool:
 
 def _data_producer(file: TFLiteFile, operator: Operator) -> Operator | None:
     """Return what writes the feature map that an operator with one constant reads."""
-    data = [index for index in operator.inputs if index != ABSENT and file.tensors[index].value is None]
+    data = [
+        index for index in operator.inputs if index != ABSENT and file.tensors[index].value is None
+    ]
     return file.producer(data[0]) if data else None
 
 
 def _source(file: TFLiteFile, operator: Operator) -> Operator | None:
-    """Return the operator before a chain of element-wise operators with constants; None is the file's input."""
+    """Return the operator before a chain of element-wise operators with constants; None is the
+    file's input.
+    """
     source = _data_producer(file, operator)
     while source is not None and source.name in ELEMENTWISE and _constant(file, source) is not None:
         source = _data_producer(file, source)
@@ -91,7 +107,9 @@ def _obstacle(file: TFLiteFile, operator: Operator, source: Operator | None) -> 
     if source is None:
         return "over the input of the network"
     if source.name not in CONVOLUTIONS:
-        what = {"CONCATENATION": "a concatenation", "ADD": "a sum of feature maps"}.get(source.name, source.name)
+        what = {"CONCATENATION": "a concatenation", "ADD": "a sum of feature maps"}.get(
+            source.name, source.name
+        )
         return f"over {what}: no convolution stands directly before it"
     readers = len(file.consumers(source.outputs[0]))
     if readers > 1:

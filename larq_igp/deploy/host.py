@@ -32,11 +32,11 @@ class Host:
 
 def describe_host() -> Host:
     """Describe the machine that this process runs on."""
-    has_affinity = hasattr(os, "sched_getaffinity")
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux has it
     return Host(
         kind="host",
         cpu=_cpu_model(),
-        cores=len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1,
+        cores=len(allowed(0)) if allowed else os.cpu_count() or 1,
         machine=platform.machine(),
         system=f"{platform.system()} {platform.release()}",
         bits=8 * struct.calcsize("P"),
@@ -46,6 +46,8 @@ def describe_host() -> Host:
 def _cpu_model() -> str:
     """Return the processor's name; what ARM boards call it differs from x86."""
     lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    values = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
+    }
     names = (values.get(key) for key in ("model name", "Model", "Hardware"))
     return next((name for name in names if name), platform.processor() or "unknown")

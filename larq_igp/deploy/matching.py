@@ -1,4 +1,6 @@
-"""Which operator of a file computes which binary convolution of the Keras model, by comparing weights bit for bit."""
+"""Which operator of a file computes which binary convolution of the Keras model, by comparing
+weights bit for bit.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,7 +9,8 @@ import numpy as np
 
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
-from larq_igp.deploy.keras_graph import BinaryConvolution, binary_convolutions
+from larq_igp.deploy.lce_kernels import lce_convolutions, read_model
+from larq_igp.graph import Graph, Kernel
 from larq_igp.keras2 import tf
 
 BINARY_CONV = "LceBconv2d"
@@ -15,21 +18,35 @@ FLOAT_CONVS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 WORD_BITS = 32
 LCE_OPERATORS = {"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d"}
 SCALE_TOLERANCE = 0.005
-"""Larq Compute Engine takes a kernel for binary if its magnitudes agree to this within each output channel."""
+"""Larq Compute Engine takes a kernel for binary if its magnitudes agree to this within each output
+channel.
+"""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A Keras layer and the operator that computes it."""
+    """A kernel that a Keras graph multiplies with, and the operator that computes it.
 
-    layer: str
+    Attributes:
+        kernel: of one call; a layer that is called twice has two operators.
+        operator: index in the file.
+    """
+
+    kernel: Kernel
     operator: int
+
+    @property
+    def layer(self) -> str:
+        """Name of the Keras layer."""
+        return self.kernel.name
 
 
 def pack_signs(kernel: np.ndarray) -> np.ndarray:
-    """Pack the signs of a kernel ``(H, W, I, O)`` as the file stores them: int32 ``(O, H, W, ceil(I / 32))``.
+    """Pack the signs of a kernel ``(H, W, I, O)`` as the file stores them: int32
+    ``(O, H, W, ceil(I / 32))``.
 
-    Bit ``i % 32`` of word ``i // 32`` is 1 where the weight of input channel ``i`` is negative; bits past ``I`` are 0.
+    Bit ``i % 32`` of word ``i // 32`` is 1 where the weight of input channel ``i`` is negative;
+    bits past ``I`` are 0.
     """
     bits = np.moveaxis(kernel < 0, -1, 0)  # (O, H, W, I)
     missing = -bits.shape[-1] % WORD_BITS
@@ -40,17 +57,19 @@ def pack_signs(kernel: np.ndarray) -> np.ndarray:
 def _unsigned_key(words: np.ndarray, channels: int) -> tuple:
     """Return a key that is the same for a filter and its negative.
 
-    Where a threshold takes the place of BatchNorm, the converter negates the filters of channels with a negative scale.
+    Where a threshold takes the place of BatchNorm, the converter negates the filters of channels
+    with a negative scale.
     """
-    bits = np.unpackbits(np.ascontiguousarray(words, dtype="<i4").view(np.uint8), axis=-1, bitorder="little")[
-        ..., :channels
-    ]
+    bits = np.unpackbits(
+        np.ascontiguousarray(words, dtype="<i4").view(np.uint8), axis=-1, bitorder="little"
+    )[..., :channels]
     bits = bits ^ bits[:, :1, :1, :1]
     return bits.shape, np.packbits(bits).tobytes()
 
 
 def require_known_operators(file: TFLiteFile) -> None:
-    """Check that an interpreter exists for every operator; the converter writes those it does not know by name.
+    """Check that an interpreter exists for every operator; the converter writes those it does not
+    know by name.
 
     Raises:
         ConversionError: naming the operator and what it writes.
@@ -63,75 +82,97 @@ def require_known_operators(file: TFLiteFile) -> None:
             )
 
 
-def match_binary_convolutions(model: "tf.keras.Model", file: TFLiteFile) -> list[Match]:
-    """Find the operator of every binary convolution, in the order of the layers.
+def match_binary_convolutions(model: "tf.keras.Model | Graph", file: TFLiteFile) -> list[Match]:
+    """Find the operator of every binary convolution, in the order of the calls.
 
     Raises:
-        ConversionError: naming the layer, if the converter left it in float or changed its weights, or if the file has
-            binary convolutions that the model has not.
+        ConversionError: naming the layer, if it may hide binary convolutions, or the converter left
+            it in float or changed its weights; or if the file has binary convolutions that the
+            model has not.
     """
     operators = defaultdict(list)
     for operator in file.operators:
         if operator.name == BINARY_CONV:
             operators[_operator_key(file, operator)].append(operator.index)
     matches = []
-    for convolution in binary_convolutions(model):
-        kernel = convolution.quantized_kernel()
-        key = _unsigned_key(pack_signs(kernel), kernel.shape[2])
-        for _ in range(convolution.calls):
-            if not operators[key]:
-                raise ConversionError(_why_missing(convolution, kernel, file))
-            match = Match(convolution.name, operators[key].pop(0))
-            _require_channel_scale(file, match)
-            matches.append(match)
+    for kernel in lce_convolutions(read_model(model)):
+        weights = kernel.quantized()
+        key = _unsigned_key(pack_signs(weights), weights.shape[2])
+        if not operators[key]:
+            raise ConversionError(_why_missing(kernel, weights, file))
+        match = Match(kernel, operators[key].pop(0))
+        _require_channel_scale(file, match)
+        matches.append(match)
     strangers = sorted(index for indices in operators.values() for index in indices)
     if strangers:
         raise ConversionError(
-            f"operator {strangers[0]} of the file is a binary convolution with weights that no layer of {model.name!r} "
-            "has: the file was converted from other weights."
+            f"operator {strangers[0]} of the file is a binary convolution with weights that no "
+            "layer of the model has: the file was converted from other weights."
         )
     return matches
 
 
 def _require_channel_scale(file: TFLiteFile, match: Match) -> None:
-    """Check the constants folded in after a convolution: the converter takes any, an interpreter one per channel."""
+    """Check the constants folded in after a convolution:
+
+    the converter takes any, an interpreter one per channel.
+    """
     operator = file.operators[match.operator]
     filters = file.tensors[operator.inputs[1]].shape[0]
     for tensor in operator.inputs[2:]:
         if tensor != ABSENT and file.tensors[tensor].shape != (filters,):
             raise ConversionError(
-                f"after binary convolution {match.layer!r} stands a constant of shape {file.tensors[tensor].shape}, which "
+                f"after binary convolution {match.layer!r} stands a constant of shape "
+                f"{file.tensors[tensor].shape}, which "
                 f"no interpreter can apply: it takes one number for each of the {filters} channels."
             )
 
 
 def _operator_key(file: TFLiteFile, operator: Operator) -> tuple:
-    words = file.tensors[operator.inputs[1]].value
+    words = np.asarray(file.tensors[operator.inputs[1]].value)
     groups = max(1, -(-operator.options["channels_in"] // WORD_BITS) // words.shape[3])
     return _unsigned_key(words, operator.options["channels_in"] // groups)
 
 
-def _why_missing(convolution: BinaryConvolution, kernel: np.ndarray, file: TFLiteFile) -> str:
-    found = next((op for op in file.operators if op.name in FLOAT_CONVS and _holds(file, op, kernel)), None)
-    reason = _why_not_binary(kernel, convolution.layer.groups) or "the weights differ from the model."
-    fate = f"was left as a float {found.name}" if found else "has no LceBconv2d with its weights in the file"
-    return f"binary convolution {convolution.name!r} {fate}: {reason}"
+def _why_missing(kernel: Kernel, weights: np.ndarray, file: TFLiteFile) -> str:
+    found = next(
+        (op for op in file.operators if op.name in FLOAT_CONVS and _holds(file, op, weights)), None
+    )
+    reason = _why_not_binary(weights, kernel.owner.groups) or "the weights differ from the model."
+    fate = (
+        f"was left as a float {found.name}"
+        if found
+        else "has no LceBconv2d with its weights in the file"
+    )
+    return f"binary convolution {kernel.name!r} {fate}: {reason}"
 
 
 def _why_not_binary(kernel: np.ndarray, groups: int) -> str | None:
     if groups > 1 and kernel.shape[2] % WORD_BITS:
-        return f"it has {kernel.shape[2]} input channels in each group, and a multiple of {WORD_BITS} is needed."
+        return (
+            f"it has {kernel.shape[2]} input channels in each group, and a multiple of "
+            f"{WORD_BITS} is needed."
+        )
     magnitudes = np.abs(kernel)
     if not magnitudes.all():
-        return f"{np.sum(magnitudes == 0)} of its {kernel.size} quantized weights are 0, and a binary kernel has none."
+        return (
+            f"{np.sum(magnitudes == 0)} of its {kernel.size} quantized weights are 0, and a "
+            "binary kernel has none."
+        )
     ratio = magnitudes / magnitudes[:1, :1, :1]
     if np.abs(ratio - 1).max() > SCALE_TOLERANCE:
-        return "its quantized weights have more than one magnitude within an output channel, and one is possible."
+        return (
+            "its quantized weights have more than one magnitude within an output channel, and one "
+            "is possible."
+        )
     return None
 
 
 def _holds(file: TFLiteFile, operator: Operator, kernel: np.ndarray) -> bool:
-    """Tell whether a float convolution holds this kernel, up to a factor for each output channel: BatchNorm."""
+    """Tell whether a float convolution holds this kernel, up to a factor for each output channel:
+
+    BatchNorm.
+    """
     weights = file.tensors[operator.inputs[1]].value
     expected = np.moveaxis(kernel, -1, 0)
     if weights is None or weights.shape != expected.shape:

@@ -1,4 +1,6 @@
-"""Cut single operators out of a file, each into a file of its own with its real weights, to time them one by one."""
+"""Cut single operators out of a file, each into a file of its own with its real weights, to time
+them one by one.
+"""
 
 import copy
 
@@ -18,7 +20,11 @@ def cut_operator(model, index: int) -> bytes:
 
     graph = model.subgraphs[0]
     operator = copy.copy(graph.operators[index])
-    used = [int(tensor) for tensor in dict.fromkeys([*operator.inputs, *operator.outputs]) if tensor != ABSENT]
+    used = [
+        int(tensor)
+        for tensor in dict.fromkeys([*operator.inputs, *operator.outputs])
+        if tensor != ABSENT
+    ]
     places = {tensor: place for place, tensor in enumerate(used)} | {ABSENT: ABSENT}
     buffers, tensors = [_empty(model.buffers[0])], []
     for tensor in used:
@@ -35,7 +41,9 @@ def cut_operator(model, index: int) -> bytes:
     operator.outputs = [places[int(tensor)] for tensor in operator.outputs]
     small = copy.copy(graph)
     small.tensors, small.operators = tensors, [operator]
-    small.inputs = [place for place in operator.inputs if place != ABSENT and not tensors[place].buffer]
+    small.inputs = [
+        place for place in operator.inputs if place != ABSENT and not tensors[place].buffer
+    ]
     small.outputs = list(operator.outputs)
     cut.subgraphs = [small]
     builder = flatbuffers.Builder(1024)

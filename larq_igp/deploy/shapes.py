@@ -1,6 +1,8 @@
-"""Check that the shapes of a file agree with what its operators compute, before an interpreter computes with them.
+"""Check that the shapes of a file agree with what its operators compute, before an interpreter
+computes with them.
 
-One rule for each kind of operator that networks of this package have; other operators pass unchecked.
+One rule for each kind of operator that networks of this package have; other operators pass
+unchecked.
 """
 
 from collections.abc import Callable
@@ -40,7 +42,9 @@ def _window(image: int, kernel: int, stride: int, dilation: int, padding: int) -
 
 
 def _is_slid(call: Call, kernel: Shape, channels: int) -> bool:
-    """Check the output ``(N, H, W, channels)`` of a window ``(h, w)`` that slides over the first input."""
+    """Check the output ``(N, H, W, channels)`` of a window ``(h, w)`` that slides over the first
+    input.
+    """
     options, image = call.options, call.inputs[0]
     if image is None or len(image) != 4 or len(call.output) != 4:
         return False
@@ -53,14 +57,21 @@ def _is_slid(call: Call, kernel: Shape, channels: int) -> bool:
         for letter, word in (("H", "height"), ("W", "width"))
     ]
     sides = [
-        _window(image[1 + axis], kernel[axis], strides[axis], dilations[axis], options["padding"]) for axis in (0, 1)
+        _window(image[1 + axis], kernel[axis], strides[axis], dilations[axis], options["padding"])
+        for axis in (0, 1)
     ]
     return call.output == (image[0], *sides, channels)
 
 
 def _conv(call: Call) -> bool:
     image, kernel, bias = (*call.inputs, None)[:3]
-    if image is None or kernel is None or len(kernel) != 4 or not kernel[3] or image[-1] % kernel[3]:
+    if (
+        image is None
+        or kernel is None
+        or len(kernel) != 4
+        or not kernel[3]
+        or image[-1] % kernel[3]
+    ):
         return False
     return bias in (None, kernel[:1]) and _is_slid(call, kernel[1:3], kernel[0])
 
@@ -85,7 +96,9 @@ def _binary_conv(call: Call) -> bool:
     if (folded[0] is None) != is_packed or (folded[1] is None) != is_packed:
         return False
     channels = -(-kernel[0] // WORD_BITS) if is_packed else kernel[0]
-    return is_grouped and _is_slid(call, kernel[1:3], channels)  # the interpreter checks what is folded in
+    return is_grouped and _is_slid(
+        call, kernel[1:3], channels
+    )  # the interpreter checks what is folded in
 
 
 def _pool(call: Call) -> bool:
@@ -94,7 +107,11 @@ def _pool(call: Call) -> bool:
         options.get("filterHeight", options.get("filter_height")),
         options.get("filterWidth", options.get("filter_width")),
     )
-    return None not in kernel and call.inputs[0] is not None and _is_slid(call, kernel, call.inputs[0][-1])
+    return (
+        None not in kernel
+        and call.inputs[0] is not None
+        and _is_slid(call, kernel, call.inputs[0][-1])
+    )
 
 
 def _broadcast(call: Call) -> bool:
@@ -104,7 +121,9 @@ def _broadcast(call: Call) -> bool:
     rank = max(len(left), len(right))
     left, right = (1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right
     fits = all(a == b or 1 in (a, b) for a, b in zip(left, right, strict=True))
-    return fits and call.output == tuple(b if a == 1 else a for a, b in zip(left, right, strict=True))
+    return fits and call.output == tuple(
+        b if a == 1 else a for a, b in zip(left, right, strict=True)
+    )
 
 
 def _same(call: Call) -> bool:
@@ -123,7 +142,9 @@ def _dequantize(call: Call) -> bool:
 
 def _concatenation(call: Call) -> bool:
     axis, rank = call.options.get("axis", 0), len(call.output)
-    if not -rank <= axis < rank or any(shape is None or len(shape) != rank for shape in call.inputs):
+    if not -rank <= axis < rank or any(
+        shape is None or len(shape) != rank for shape in call.inputs
+    ):
         return False
     axis %= rank
     shapes = [shape for shape in call.inputs if shape is not None]
@@ -135,7 +156,9 @@ def _fully_connected(call: Call) -> bool:
     source, kernel, bias = (*call.inputs, None)[:3]
     if not source or kernel is None or len(kernel) != 2 or not kernel[1]:
         return False
-    is_whole = prod(source) % kernel[1] == 0 and prod(call.output) == prod(source) // kernel[1] * kernel[0]
+    is_whole = (
+        prod(source) % kernel[1] == 0 and prod(call.output) == prod(source) // kernel[1] * kernel[0]
+    )
     return is_whole and bias in (None, kernel[:1])
 
 
@@ -145,7 +168,12 @@ def _reshape(call: Call) -> bool:
 
 def _mean(call: Call) -> bool:
     source = call.inputs[0]
-    return bool(source) and bool(call.output) and source[0] == call.output[0] and source[-1] == call.output[-1]
+    return (
+        bool(source)
+        and bool(call.output)
+        and source[0] == call.output[0]
+        and source[-1] == call.output[-1]
+    )
 
 
 def _pad(call: Call) -> bool:
@@ -153,7 +181,9 @@ def _pad(call: Call) -> bool:
     if source is None or pads is None or len(pads) != len(source):
         return False
     are_small = all(0 <= pad <= LARGEST_STEP for pair in pads for pad in pair)
-    return are_small and call.output == tuple(side + sum(pair) for side, pair in zip(source, pads, strict=True))
+    return are_small and call.output == tuple(
+        side + sum(pair) for side, pair in zip(source, pads, strict=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -186,17 +216,34 @@ RULES: dict[str, Rule] = {
     "MEAN": Rule(TWO, _mean),
     "PAD": Rule(TWO, _pad),
     "PADV2": Rule(range(3, 4), _pad),
-    **{name: Rule(TWO, _broadcast) for name in ("ADD", "SUB", "MUL", "DIV", "PRELU", "MAXIMUM", "MINIMUM")},
+    **{
+        name: Rule(TWO, _broadcast)
+        for name in ("ADD", "SUB", "MUL", "DIV", "PRELU", "MAXIMUM", "MINIMUM")
+    },
     **{
         name: Rule(ONE, _same)
-        for name in ("SOFTMAX", "LOGISTIC", "SIGN", "RELU", "RELU6", "ROUND", "ABS", "TANH", "EXP", "NEG")
+        for name in (
+            "SOFTMAX",
+            "LOGISTIC",
+            "SIGN",
+            "RELU",
+            "RELU6",
+            "ROUND",
+            "ABS",
+            "TANH",
+            "EXP",
+            "NEG",
+        )
     },
 }
 
 
 def is_sound(name: str, call: Call) -> bool:
     """Tell whether an operator's operands fit together."""
-    if any(option.startswith(STEPS) and not 1 <= value <= LARGEST_STEP for option, value in call.options.items()):
+    if any(
+        option.startswith(STEPS) and not 1 <= value <= LARGEST_STEP
+        for option, value in call.options.items()
+    ):
         return False
     rule = RULES.get(name)
     return rule is None or (len(call.inputs) in rule.inputs and rule.holds(call))

@@ -1,10 +1,14 @@
-"""Charts as files for papers: PNG, SVG or PDF, drawn by matplotlib without a display."""
+"""Charts as files for papers: PNG, SVG or PDF, drawn by matplotlib without a display.
+
+Plotly's own export draws in a web browser, which few servers have and pip does not install.
+"""
 
 from pathlib import Path
 from typing import Any
 
 from larq_igp.errors import UserError
-from larq_igp.files import atomic_path
+from larq_igp.files import atomic_path, check_writable
+from larq_igp.packages import require
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -13,39 +17,55 @@ def new_figure(columns: int = 1, *, width: float = 6.0, height: float = 4.0):
     """Return a matplotlib figure and its axes in a row.
 
     Raises:
-        UserError: if matplotlib is not installed.
+        ModuleNotFoundError: if matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("charts need matplotlib: `pip install 'larq-igp[report]'`.") from error
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width * columns, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, columns, squeeze=False)[0]
 
 
-def save(figure: Any, path: str | Path) -> None:
-    """Write a figure, whole or not at all.
+def check_figure_path(path: str | Path) -> None:
+    """Refuse what ``save`` would refuse, before the work that the figure shows.
 
     Raises:
         UserError: if the suffix is none of ``.png .svg .pdf``, or the file cannot be written.
+        ModuleNotFoundError: if matplotlib is not installed.
     """
-    path = Path(path)
-    if path.suffix not in SUFFIXES:
+    if Path(path).suffix not in SUFFIXES:
         raise UserError(f"{path} must end in one of {', '.join(SUFFIXES)}.")
+    check_writable(path)
+    require("matplotlib")
+
+
+def save(figure: Any, path: str | Path) -> None:
+    """Write a figure, whole or not at all; errors as for ``check_figure_path``."""
+    path = Path(path)
+    check_figure_path(path)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:])
 
 
 def gradient_figure(report: Any, title: str) -> Any:
-    """Draw the signal-to-noise ratio against what the gradient paths predict, one point a layer; ``report`` is a ``GradientReport``."""
-    rho = {each.predictor: each.rho for each in report.correlations if each.measured == "signal_to_noise"}
+    """Draw the signal-to-noise ratio against what the gradient paths predict, one point a layer;
+    ``report`` is a ``GradientReport``.
+    """
+    rho = {
+        each.predictor: each.rho
+        for each in report.correlations
+        if each.measured == "signal_to_noise"
+    }
     columns = []
     for place, name in enumerate(("N_1st", "N_2nd", "N_3rd")):
         having = [layer for layer in report.layers if len(layer.costs) > place]
         columns.append(
-            (name, [(layer.costs[place], layer.signal_to_noise) for layer in having], "operations to the loss")
+            (
+                name,
+                [(layer.costs[place], layer.signal_to_noise) for layer in having],
+                "operations to the loss",
+            )
         )
     columns.append(
         (
@@ -87,7 +107,7 @@ def chart_figure(chart: Any) -> Any:
         ax.tick_params(axis="x", labelrotation=90, labelsize=4)
     names = [series.name for series in chart.series if series.style not in ("edges", "nodes")]
     if len(names) > 1 or chart.is_graph:
-        ax.legend(fontsize=7)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=7)
     return figure
 
 
@@ -100,12 +120,19 @@ def _draw(ax: Any, series: Any) -> None:
         case "line":
             ax.plot(series.x, series.y, marker=".", label=series.name)
         case "front":
-            ax.step(series.x, series.y, where="post", color="grey", linestyle=":", label=series.name)
+            ax.step(
+                series.x, series.y, where="post", color="grey", linestyle=":", label=series.name
+            )
         case "bars":
             ax.bar(series.x, series.y, label=series.name)
         case "edges":
             xs = [float("nan") if x is None else x for x in series.x]
-            ax.plot(xs, [float("nan") if y is None else y for y in series.y], color="lightgrey", zorder=1)
+            ax.plot(
+                xs,
+                [float("nan") if y is None else y for y in series.y],
+                color="lightgrey",
+                zorder=1,
+            )
         case "nodes":
             colours = ["black" if "operations" in label else "white" for label in series.labels]
             ax.scatter(series.x, series.y, c=colours, edgecolors="black", zorder=3)

@@ -1,1 +1,1 @@
-"""Fit a network, measure it, and use it on images."""
+"""A recipe becomes a run directory: ``recipe``, ``run``, ``fit``, ``cluster``."""

@@ -1,230 +1,125 @@
-"""Train a network: from a recipe to a run directory, in one go or in several."""
+"""Train from Python: a network by name, a recipe file or a recipe, with its fields as keywords."""
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+import inspect
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from larq_igp.data import Dataset, load_dataset, steps_per_epoch
 from larq_igp.errors import UserError
-from larq_igp.files import write_json
-from larq_igp.keras2 import tf
-from larq_igp.models.build import load_weights
-from larq_igp.training.agreement import check_same_recipe
-from larq_igp.training.assemble import compile_model
-from larq_igp.training.batchnorm import synchronize_batchnorm
-from larq_igp.training.checkpoint import Checkpoint, clean, keep_newest, latest_checkpoint
-from larq_igp.training.evaluate import measure
-from larq_igp.training.layout import CHECKPOINTS, CONFIG, METRICS, STATUS, weights_path
-from larq_igp.training.lock import locked
-from larq_igp.training.loop import Loop
-from larq_igp.training.recipe import Recipe
-from larq_igp.training.run import Run, describe_run, make_folder, open_run, write_config
-from larq_igp.training.signals import StoppedError, StopRequest
-from larq_igp.training.stages import check_sources, prepare
-from larq_igp.training.strategy import WORKER_TIMEOUT_SECONDS, Devices, open_devices
+from larq_igp.training.fit.train import TrainingOptions
+from larq_igp.training.fit.train import train as train_by
+from larq_igp.training.recipe import Recipe, make_recipe
+from larq_igp.training.recipe.files import SUFFIX
+from larq_igp.training.recipe.sources import from_keywords, named
+from larq_igp.training.run.directory import open_run
 
-CHECKPOINT_SECONDS = 120.0
+OPTIONS = {each.name: each for each in dataclasses.fields(TrainingOptions)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
-    """What decides how a run is carried out, and not what comes out of it.
+def train(
+    network: str | Path | Recipe | None,
+    run_dir: str | Path | None = None,
+    *,
+    resume: bool = False,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Train a network and measure its best weights on the test split.
 
-    Attributes:
-        download: whether the data set may be fetched from the network.
-        resume: go on in a folder that holds a run; start one if there is none.
-        strategy: one of ``strategy.STRATEGIES``.
-        worker_timeout: seconds to wait for other workers.
-        checkpoint_seconds: between two checkpoints within an epoch; there is one at each epoch's end. 0 is after every step.
-        verbose: 0 silent, 1 a progress bar with the time left, 2 a line an epoch.
-        announce: called by the chief with the recipe, every default written out, once nothing more can be refused.
-    """
-
-    download: bool = False
-    resume: bool = False
-    strategy: str = "auto"
-    worker_timeout: float = WORKER_TIMEOUT_SECONDS
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    verbose: int = 1
-    announce: Callable[[Recipe], object] | None = None
-
-
-def train(recipe: Recipe, run_dir: str | Path, **options) -> dict[str, Any]:
-    """Train by a recipe and measure the best weights on the test split.
+        larq_igp.train("igp_resnet_tiny", epochs=60)
+        larq_igp.train("experiments/table1/bireal_1bit.toml", "runs/a", data_dir="/data/cifar")
+        larq_igp.train(None, "runs/a", resume=True)
 
     Args:
-        recipe: what to train, on what, how.
-        run_dir: a folder that does not exist yet, or is empty; with ``resume`` also one that holds a run of the same recipe.
-        **options: fields of ``TrainingOptions``.
+        network: a network's name, ``larq_zoo:`` and a model of larq-zoo, a recipe file (``.toml``)
+            or a ``Recipe``; None resumes ``run_dir`` by its own recipe, with ``data_dir`` if its
+            data were moved.
+        run_dir: a folder that does not exist yet; None is the first of ``runs/NAME-DATASET``,
+            ``runs/NAME-DATASET-2``, ... that does not.
+        resume: resume the run in ``run_dir``; start it if there is none.
+        **fields: fields of the recipe, which come over those of ``network``, and how the run is
+            carried out: fields of ``larq_igp.training.fit.train.TrainingOptions``.
 
     Returns:
-        ``top1``, ``top5`` (shares from 0 to 1), ``loss`` and ``examples`` of the test split, ``epoch`` of the best weights, and the
-        validation accuracy that chose it. The same is written as ``metrics.json``. A worker that is not the chief returns an
-        empty dict.
+        ``run_dir``; ``top1``, ``top5`` (shares from 0 to 1), ``loss`` and ``examples`` of the test
+        split; ``epoch`` of the best weights and ``validation_top1``, which chose it. A worker that
+        is not the chief returns ``run_dir`` alone.
 
     Raises:
-        UserError: if the data set, the run directory, the recipe or the devices cannot be used, or the loss becomes non-finite.
-        StoppedError: if SIGTERM or Ctrl-C asked to stop; the run can be gone on with.
+        UserError: if the recipe, the data set, the run directory or the devices cannot be used, or
+            the loss becomes non-finite.
+        StoppedError: if a signal asked to stop; the run can be resumed.
     """
-    settings = TrainingOptions(**options)
-    devices = open_devices(settings.strategy, worker_timeout=settings.worker_timeout)
-    with StopRequest() as stop:
-        return _train(recipe, Path(run_dir), settings, devices, stop)
-
-
-def resume(run_dir: str | Path, **options) -> dict[str, Any]:
-    """Go on with a run by the recipe it was started with; arguments and results as for ``train``.
-
-    Raises:
-        UserError: if the folder holds no run, or its files are damaged.
-    """
-    return train(open_run(run_dir).recipe, run_dir, **{**options, "resume": True})
-
-
-def _train(
-    recipe: Recipe, folder: Path, settings: TrainingOptions, devices: Devices, stop: StopRequest
-) -> dict[str, Any]:
-    # 1. Data, devices and the run directory: everything that can be refused is refused before the first step.
-    dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=settings.download)
-    recipe = recipe.resolved(dataset.input_shape)
-    steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
-    devices.check_batch_size(recipe.batch_size)
-    run = describe_run(folder, recipe, dataset)
-    if not _finished(run, settings.resume):
-        check_sources(run)
-    with ExitStack() as held:
-        checkpoint = _enter_folder(run, dataset, steps, settings.resume, devices, held)
-        if checkpoint is None and (metrics := _finished(run, settings.resume)):
-            return metrics
-        if settings.announce and devices.is_chief:
-            settings.announce(recipe)
-        try:
-            # 2. What comes first: a teacher, a first stage. On resume, what is finished of them is not trained again.
-            inner = dataclasses.replace(settings, resume=True)
-            fitted = prepare(recipe, folder, lambda part, where: _train(part, where, inner, devices, stop))
-            return _fit_and_measure(run, fitted, dataset, steps, checkpoint, settings, devices, stop)
-        except (UserError, StoppedError) as error:
-            _write_status(run, error, devices)
-            raise
-
-
-def _enter_folder(
-    run: Run, dataset: Dataset, steps: int, resume: bool, devices: Devices, held: ExitStack
-) -> Checkpoint | None:
-    """Lock the folder, and return what to go on from, or None to start. Only the chief writes."""
-    goes_on = resume and (run.folder / CONFIG).is_file()
-    if devices.is_chief:
-        if not goes_on:
-            make_folder(run.folder)
-        held.enter_context(locked(run.folder))
-    if not goes_on:
-        if devices.is_chief:
-            write_config(run)
-        return None
-    check_same_recipe(open_run(run.folder).recipe.to_json(), run.recipe, str(run.folder))
-    if devices.is_chief:
-        clean(run.folder)
-        clean(run.folder / CHECKPOINTS)
-        (run.folder / STATUS).unlink(missing_ok=True)
-    if (run.folder / METRICS).is_file():
-        return None
-    checkpoint = latest_checkpoint(run.folder / CHECKPOINTS)
-    if checkpoint is None and weights_path(run.folder, "last").is_file():
-        raise UserError(
-            f"{run.folder} has trained, and holds no checkpoint to go on from: start a new run with another --run-dir."
-        )
-    if checkpoint is not None:
-        check_same_recipe(checkpoint.state["recipe"], run.recipe, f"the checkpoint in {run.folder}")
-        images = dataset.split("train").examples
-        if checkpoint.state["train_images"] != images:
+    options = {name: fields.pop(name) for name in OPTIONS if name in fields}
+    if network is None:
+        if not resume or run_dir is None or fields.keys() - {"data_dir"}:
             raise UserError(
-                f"{run.folder} was trained on {checkpoint.state['train_images']:,} images, and {dataset.name} has {images:,} now: "
-                "it can only go on with the same."
+                "name a network, or give run_dir and resume=True, and no field but data_dir."
             )
-    return checkpoint
+        recipe = recipe_of_run(run_dir, fields.get("data_dir"))
+    else:
+        recipe = _recipe(network, fields)
+    if run_dir is None:
+        run_dir = default_run_dir(run_name(network), recipe.dataset, resume=resume)
+    metrics = train_by(recipe, run_dir, resume=resume, **options)
+    return {"run_dir": str(run_dir), **metrics}
 
 
-def _finished(run: Run, resume: bool) -> dict[str, Any] | None:
-    return run.metrics() if resume else None
+def _signature() -> inspect.Signature:
+    """Show every field in ``help(larq_igp.train)``, with the defaults that are written once."""
+    own = inspect.signature(train)
+    shown = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    taken = {each.name for each in shown}
+    defaults = {name: each.default for name, each in Recipe.fields().items()}
+    defaults |= {name: each.default for name, each in OPTIONS.items()}
+    shown += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in defaults.items()
+        if name not in taken
+    ]
+    return own.replace(parameters=shown)
 
 
-def build_to_fit(run: Run, recipe: Recipe, steps: int, devices: Devices) -> tuple[Any, Any, Any]:
-    """Return the network, the model to fit, and the network on one device in float32, as it is saved and deployed.
+train.__signature__ = _signature()  # type: ignore[attr-defined]
+
+
+def recipe_of_run(run_dir: str | Path, data_dir: str | None) -> Recipe:
+    """Return the recipe of a run, for data that may have been moved to another folder.
+
+    Raises:
+        UserError: if the folder holds no run.
+    """
+    recipe = open_run(run_dir).recipe
+    return recipe if data_dir is None else dataclasses.replace(recipe, data_dir=data_dir)
+
+
+def _recipe(network: str | Path | Recipe, fields: dict[str, Any]) -> Recipe:
+    if isinstance(network, Recipe):
+        return dataclasses.replace(network, **fields)
+    return make_recipe(*named(str(network)), from_keywords(fields))
+
+
+def run_name(network: str | Path | Recipe | None) -> str:
+    """Return what a run of this network, or of this recipe file, is called: a name that can be a
+    folder's.
+    """
+    name = network.network if isinstance(network, Recipe) else str(network)
+    return Path(name).stem if name.endswith(SUFFIX) else name.replace(":", "_")
+
+
+def default_run_dir(network: str, dataset: str, *, resume: bool = False) -> Path:
+    """Return ``runs/NETWORK-DATASET``, or the first of it, ``...-2``, ``...-3`` that does not
+    exist.
 
     Args:
-        run: whose network is built.
-        recipe: of the run, as ``prepare`` returns it: teacher and initial weights are there.
-        steps: of an epoch.
-        devices: to train on.
+        network: as ``run_name`` returns it.
+        dataset: name of the data set.
+        resume: whether a run that is there already is meant.
     """
-    tf.keras.utils.set_random_seed(recipe.seed)
-    tf.config.experimental.enable_op_determinism()
-    with devices.strategy.scope():
-        network = run.build_model(recipe.precision)
-        if recipe.synchronized_batchnorm and devices.replicas > 1:
-            network = synchronize_batchnorm(network)
-        model = compile_model(network, recipe, steps)
-    is_plain = devices.replicas == 1 and recipe.precision == "float32"
-    plain = network if is_plain else run.build_model()
-    if not is_plain:
-        # Flips in the first epoch are counted from the weights that are trained.
-        plain.set_weights(network.get_weights())
-    return network, model, plain
-
-
-def _fit_and_measure(
-    run: Run,
-    fitted: Recipe,
-    dataset: Dataset,
-    steps: int,
-    checkpoint: Checkpoint | None,
-    settings: TrainingOptions,
-    devices: Devices,
-    stop: StopRequest,
-) -> dict[str, Any]:
-    # 3. Model: weights drawn from the seed, kernels of TensorFlow that give the same sums every time.
-    recipe = run.recipe
-    network, model, plain = build_to_fit(run, fitted, steps, devices)
-
-    # 4. Fit, from the start or from a checkpoint.
-    loop = Loop(
-        run=run,
-        recipe=recipe,
-        dataset=dataset,
-        steps=steps,
-        devices=devices,
-        network=network,
-        model=model,
-        plain=plain,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        verbose=settings.verbose,
+    base = Path("runs") / f"{network}-{dataset}"
+    if resume:
+        return base
+    names = (
+        base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1)
     )
-    if checkpoint is not None:
-        exact = loop.restore(checkpoint)
-        if devices.is_chief and settings.verbose:
-            note = "" if exact else "; the number of replicas is another, so the last digits will differ"
-            print(f"going on at step {loop.position.step:,} of {loop.total:,}{note}")
-    loop.fit(stop)
-
-    # 5. Measure the weights that validation chose on images that chose nothing.
-    metrics: dict[str, Any] = {}
-    if devices.is_chief:
-        load_weights(plain, weights_path(run.folder, "best"))
-        metrics = measure(plain.predict_on_batch, dataset, "test", run.preprocessing)
-        position = loop.position
-        metrics |= {"split": "test", "epoch": position.best_epoch, "validation_top1": position.best_score[0]}
-        write_json(run.folder / METRICS, metrics)
-        keep_newest(run.folder / CHECKPOINTS)
-    devices.any(False)  # the others wait until the chief has done
-    return metrics
-
-
-def _write_status(run: Run, error: Exception, devices: Devices) -> None:
-    """Leave a note for ``larq-igp runs``."""
-    if devices.is_chief:
-        state = "interrupted" if isinstance(error, StoppedError) else "failed"
-        with suppress(UserError):  # a full disk is what the first error already says
-            write_json(run.folder / STATUS, {"state": state, "reason": str(error)})
+    return next(path for path in names if not path.exists())

@@ -6,8 +6,8 @@ import pytest
 
 import larq_igp
 from larq_igp.analysis.capability import capability, distinct_values, layer_capabilities
-from larq_igp.analysis.tensor_graph import GraphError
 from larq_igp.data import Preprocessing, eval_batches, load_dataset
+from larq_igp.graph import GraphError
 
 
 def test_capability_is_the_papers():
@@ -19,7 +19,10 @@ def test_capability_is_the_papers():
 
 
 def test_one_element_by_listing_all_signs():
-    """A sum of signs takes one more value than it has terms. Its own sign added, it takes a few more, and not the square."""
+    """A sum of signs takes one more value than it has terms.
+
+    Its own sign added, it takes a few more, and not the square.
+    """
     terms = 3
     sums = {sum(signs) for signs in itertools.product((-1, 1), repeat=terms)}
     assert isclose(log2(len(sums)), capability(1, 1, terms, (1, 1)).convolution / terms)
@@ -37,7 +40,9 @@ def test_values_that_a_layer_takes_on_digits():
     assert 2 < found.convolution <= found.possible
     assert found.norm == found.convolution
     assert found.samples == 20 * 32 * 32
-    assert found.convolution < found.added <= found.samples  # a real-valued shortcut brings more than its signs tell
+    assert (
+        found.convolution < found.added <= found.samples
+    )  # a real-valued shortcut brings more than its signs tell
     assert found.shortcut <= found.samples
     with pytest.raises(GraphError, match="no binary convolution"):
         distinct_values(model, np.zeros((1, 32, 32, 3)), "stem_conv")

@@ -1,4 +1,7 @@
-"""The closed form against the paper, by hand and against golden numbers. The built graph is compared in tests/analysis."""
+"""The closed form against the paper, by hand and against golden numbers.
+
+The built graph is compared in tests/analysis.
+"""
 
 import json
 from pathlib import Path
@@ -7,8 +10,8 @@ import pytest
 
 from larq_igp.architectures import ZOO, ResNetSpec, get_spec
 from larq_igp.architectures.accounting import closed_form, halved
-from larq_igp.architectures.published import TABLE3
-from larq_igp.cli.networks import cost_cells
+from larq_igp.cli.costs import cost_cells
+from larq_igp.paper.table3 import TABLE3
 from tests.golden import GOLDEN, golden_counts
 
 

@@ -15,7 +15,9 @@ def test_check_says_what_is_there(igp, tmp_path):
 
 
 def test_check_says_what_is_missing(refused, tmp_path):
-    assert "imagenet2012 was not found in" in refused("data", "check", "imagenet2012", "--data-dir", tmp_path)
+    assert "imagenet2012 was not found in" in refused(
+        "data", "check", "imagenet2012", "--data-dir", tmp_path
+    )
     assert "Did you mean cifar100" in refused("data", "check", "cifar1000")
 
 
@@ -25,7 +27,9 @@ def test_check_names_corrupt_images_and_keeps_the_choice(igp, refused, tmp_path)
     errors = refused("data", "check", "folder", "--data-dir", tmp_path)
     assert "corrupt: train/dog/torn.jpg" in errors
     assert "1 of 15 images of folder are corrupt" in errors
-    assert "are corrupt" in refused("train", "igp_resnet_tiny", "--dataset", "folder", "--data-dir", tmp_path)
+    assert "are corrupt" in refused(
+        "train", "igp_resnet_tiny", "--dataset", "folder", "--data-dir", tmp_path
+    )
     result = igp("data", "check", "folder", "--data-dir", tmp_path, "--corrupt", "skip")
     assert result.exit_code == 0, result.stderr
     assert "1 corrupt images are left out" in result.stdout

@@ -7,45 +7,74 @@ import sys
 import click
 import pytest
 
-from larq_igp.cli.running import train
+from larq_igp.cli.train import train
 from larq_igp.training.recipe import Recipe
 from tests.conftest import HANGS_SECONDS
 
-FILE = 'network = "resnet_tiny"\nepochs = 3\nbatch_size = 300\nlabel_smoothing = 0.1\n[parameters]\nfilters = 8\nblocks = [1]\n'
+FILE = (
+    'network = "resnet_tiny"\nepochs = 3\nbatch_size = 300\nlabel_smoothing = '
+    "0.1\n[parameters]\nfilters = 8\nblocks = [1]\n"
+)
 
 
-def test_defaults_of_options_are_those_of_the_recipe():
-    recipe = Recipe(network="igp_resnet_tiny").to_json()
-    options = {
-        option.name: option for option in train.params if isinstance(option, click.Option) and option.name in recipe
-    }
-    assert {"epochs", "optimizer", "schedule", "precision", "bits", "seed"} <= options.keys()
-    for name, option in options.items():
-        if option.show_default:  # the others have none: what is not typed is the recipe's
-            assert type(recipe[name])(option.default) == recipe[name], name
+def test_each_field_of_a_recipe_is_an_option_that_tells_its_default():
+    options = {option.name: option for option in train.params if isinstance(option, click.Option)}
+    for name, default in Recipe(network="igp_resnet_tiny").to_json().items():
+        if name in ("network", "parameters"):
+            continue
+        assert options[name].default is None, name  # what is not typed is the recipe's
+        if default not in (None, (), False):
+            assert options[name].help.endswith(f"[default: {default}]")
 
 
 def test_options_come_over_the_file_and_set_over_both(igp, tmp_path):
     path = tmp_path / "my experiment.toml"
     path.write_text(FILE)
     result = igp(
-        "train", path, "--run-dir", tmp_path / "run", "--epochs", 2, "--set", "epochs=1", "--set", "parameters.filters=4",
-        "--seed", 7, "--quiet", "--json",
-    )  # fmt: skip
+        "train",
+        path,
+        "--run-dir",
+        tmp_path / "run",
+        "--epochs",
+        2,
+        "--set",
+        "epochs=1",
+        "--set",
+        "parameters.filters=4",
+        "--seed",
+        7,
+        "--quiet",
+        "--json",
+    )
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["examples"] == 360
     recipe = json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]
-    assert (recipe["epochs"], recipe["batch_size"], recipe["seed"], recipe["label_smoothing"]) == (1, 300, 7, 0.1)
+    assert (recipe["epochs"], recipe["batch_size"], recipe["seed"], recipe["label_smoothing"]) == (
+        1,
+        300,
+        7,
+        0.1,
+    )
     assert recipe["parameters"] == {"filters": 4, "blocks": [1]}
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["igp_resnet_tiny", "--set", "epoch=3"], "unknown field epoch of a recipe. Did you mean epochs"),
+        (
+            ["igp_resnet_tiny", "--set", "epoch=3"],
+            "unknown field epoch of a recipe. Did you mean epochs",
+        ),
+        (["igp_resnet_tiny", "--pad-values", "none"], "--set pad_values=none takes back what"),
         (["igp_resnet_tiny", "--set", "=3"], "--set takes key=value; got '=3'"),
-        (["igp_resnet_tiny", "--set", "epochs=few"], "epochs must be an integer; got 'few'"),
-        (["igp_resnet_tiny", "--set", "parameters.filter=3"], "filter is not a parameter of igp_resnet"),
+        (
+            ["igp_resnet_tiny", "--set", "epochs=few"],
+            "--set epochs=few: epochs must be a positive integer; got 'few'",
+        ),
+        (
+            ["igp_resnet_tiny", "--set", "parameters.filter=3"],
+            "filter is not a parameter of igp_resnet",
+        ),
         (["none.toml"], "recipe none.toml does not exist"),
         (["igp_resnet_tiny", "--optimizer", "bop", "--bits", "2"], "bop flips weights"),
         (["larq_zoo:BiRealNet", "--bits", "2"], "bits cannot be chosen for it"),
@@ -62,7 +91,7 @@ def test_errors_of_a_recipe_file_name_it(refused, tmp_path):
         ("epochs = 0", "epochs must be a positive integer; got 0."),
         ("epoch = 3", "unknown field epoch of a recipe."),
         ('network = "igp_resnet_tinny"', "no network is named 'igp_resnet_tinny'."),
-        ('epochs = "few"', "epochs must be an integer; got 'few'."),
+        ('epochs = "few"', "epochs must be a positive integer; got 'few'."),
     ):
         path.write_text(line if "network" in line else f'network = "igp_resnet_tiny"\n{line}\n')
         assert f"Error: {path}: {message}" in refused("train", path, "--dry-run")
@@ -70,7 +99,7 @@ def test_errors_of_a_recipe_file_name_it(refused, tmp_path):
     message = f"Error: {path}: batch_size must be a positive integer; got 0."
     assert message in refused("train", path, "--dry-run", "--set", "epochs=1")
     path.write_text('network = "igp_resnet_tiny"\n')
-    message = "Error: epochs must be a positive integer; got 0."
+    message = "Error: --set epochs=0: epochs must be a positive integer; got 0."
     assert message in refused("train", path, "--dry-run", "--set", "epochs=0")
     path.write_text('extends = "a\\u0000b"\n')
     assert "must be the name of a file" in refused("train", path, "--dry-run")
@@ -78,18 +107,39 @@ def test_errors_of_a_recipe_file_name_it(refused, tmp_path):
 
 def test_a_network_may_be_named_by_an_option(igp, refused, tmp_path):
     options = ["--filters", 4, "--blocks", 1, "--input-shape", "28,28,1", "--dry-run", "--json"]
-    facts = [json.loads(igp("train", *name, *options).stdout) for name in (["resnet_tiny"], ["--model", "resnet_tiny"])]
+    facts = [
+        json.loads(igp("train", *name, *options).stdout)
+        for name in (["resnet_tiny"], ["--model", "resnet_tiny"])
+    ]
     assert facts[0]["loss"] == facts[1]["loss"]
     errors = refused("train", "resnet_tiny", "--model", "igp_resnet_tiny")
-    assert "resnet_tiny and --model igp_resnet_tiny both name a network: give one of them." in errors
+    assert (
+        "resnet_tiny and --model igp_resnet_tiny both name a network: give one of them." in errors
+    )
     assert "name a network, like `larq-igp train igp_resnet_tiny`" in refused("train")
     assert "larq-zoo has no model 'BinaryDenseNet82'" in refused(
         "train", "--model", "larq_zoo:BinaryDenseNet82", "--dry-run"
     )
-    assert "leave out --epochs, or name the network too" in refused("train", "--resume", tmp_path, "--epochs", 3)
-    assert "leave out --strategy" in refused("launch", "--workers", 2, "resnet_tiny", "--strategy=mirrored")
-    command = [sys.executable, "-m", "larq_igp", "launch", "--workers", "1", "--model", "larq_zoo:BiReal", "--dry-run"]
-    launched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANGS_SECONDS)
+    assert "leave out --epochs, or name the network too" in refused(
+        "train", "--resume", tmp_path, "--epochs", 3
+    )
+    assert "leave out --strategy" in refused(
+        "launch", "--workers", 2, "resnet_tiny", "--strategy=mirrored"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "larq_igp",
+        "launch",
+        "--workers",
+        "1",
+        "--model",
+        "larq_zoo:BiReal",
+        "--dry-run",
+    ]
+    launched = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=HANGS_SECONDS
+    )
     assert launched.returncode == 2
     assert "larq-zoo has no model 'BiReal'. Did you mean" in launched.stderr
 

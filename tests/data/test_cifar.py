@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches
-from tests.data.files import write_cifar100
+from tests.data.files import write_cifar100, write_prepared_cifar100
 
 
 def all_examples(split):
@@ -20,7 +20,11 @@ def test_cifar100_reads_the_binary_archive(tmp_path, inside):
         "validation": 6,
         "test": 20,
     }
-    stored = {"train": records["train"][:54], "validation": records["train"][54:], "test": records["test"]}
+    stored = {
+        "train": records["train"][:54],
+        "validation": records["train"][54:],
+        "test": records["test"],
+    }
     for name, rows in stored.items():
         images, labels = all_examples(dataset.split(name))
         np.testing.assert_array_equal(labels, rows[:, 1])
@@ -54,13 +58,26 @@ def test_class_names_are_sorted_as_in_the_official_lists():
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (lambda folder: (folder / "test.bin").unlink(), r"lacks test\.bin: unpack the archive again"),
-        (lambda folder: (folder / "train.bin").write_bytes(b"x" * 3075), "3,075 bytes are not a whole number of records of 3074"),
+        (
+            lambda folder: (folder / "test.bin").unlink(),
+            r"lacks test\.bin: unpack the archive "
+            r"again",
+        ),
+        (
+            lambda folder: (folder / "train.bin").write_bytes(b"x" * 3075),
+            "3,075 bytes are not a whole number of records of 3074",
+        ),
         (lambda folder: (folder / "train.bin").write_bytes(b""), "not a whole number of records"),
-        (lambda folder: (folder / "train.bin").write_bytes(b"\xff" * 3074), "has the label 255, and there are 100 classes"),
-        (lambda folder: np.zeros(3074, np.uint8).tofile(folder / "train.bin"), "1 training images, which is too few"),
+        (
+            lambda folder: (folder / "train.bin").write_bytes(b"\xff" * 3074),
+            "has the label 255, and there are 100 classes",
+        ),
+        (
+            lambda folder: np.zeros(3074, np.uint8).tofile(folder / "train.bin"),
+            "1 training images, which is too few",
+        ),
     ],
-)  # fmt: skip
+)
 def test_damaged_archives_are_refused(tmp_path, damage, message):
     write_cifar100(tmp_path / "cifar-100-binary")
     damage(tmp_path / "cifar-100-binary")
@@ -69,10 +86,14 @@ def test_damaged_archives_are_refused(tmp_path, damage, message):
 
 
 def test_what_is_missing_is_said_with_how_to_get_it(tmp_path):
-    with pytest.raises(DatasetError, match=r"cifar100 was not found in .*cifar-100-binary\.tar\.gz.*--download"):
+    with pytest.raises(
+        DatasetError, match=r"cifar100 was not found in .*cifar-100-binary\.tar\.gz.*--download"
+    ):
         load_dataset("cifar100", data_dir=tmp_path)
     (tmp_path / "cifar-100-binary.tar.gz").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"unpack cifar-100-binary\.tar\.gz there with `tar xzf`"):
+    with pytest.raises(
+        DatasetError, match=r"unpack cifar-100-binary\.tar\.gz there with `tar xzf`"
+    ):
         load_dataset("cifar100", data_dir=tmp_path)
 
 
@@ -85,7 +106,9 @@ def test_training_images_are_moved_over_black_by_up_to_4_pixels_and_mirrored(tmp
         image = row[2:].reshape(3, 32, 32).transpose(1, 2, 0)
         padded[int(row[1])] = np.pad(image, [(4, 4), (4, 4), (0, 0)])
     found = set()
-    for images, labels in train_batches(dataset, preprocessing, batch_size=9, seed=0).take(8).as_numpy_iterator():
+    for images, labels in (
+        train_batches(dataset, preprocessing, batch_size=9, seed=0).take(8).as_numpy_iterator()
+    ):
         assert images.dtype == np.uint8
         for image, label in zip(images, labels, strict=True):
             places = [
@@ -94,7 +117,8 @@ def test_training_images_are_moved_over_black_by_up_to_4_pixels_and_mirrored(tmp
                 for left in range(9)
                 for mirrored in (False, True)
                 if np.array_equal(
-                    image[:, ::-1] if mirrored else image, padded[int(label)][top : top + 32, left : left + 32]
+                    image[:, ::-1] if mirrored else image,
+                    padded[int(label)][top : top + 32, left : left + 32],
                 )
             ]
             assert len(places) == 1
@@ -106,31 +130,34 @@ def test_training_images_are_moved_over_black_by_up_to_4_pixels_and_mirrored(tmp
 def test_evaluation_normalises_each_channel(tmp_path):
     records = write_cifar100(tmp_path / "cifar-100-binary")
     dataset = load_dataset("cifar100", data_dir=tmp_path)
-    images, _ = next(eval_batches(dataset.split("test"), dataset.preprocessing(), batch_size=20).as_numpy_iterator())
+    images, _ = next(
+        eval_batches(
+            dataset.split("test"), dataset.preprocessing(), batch_size=20
+        ).as_numpy_iterator()
+    )
     stored = records["test"][:, 2:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype(np.float32)
     expected = (stored - np.float32([129.3, 124.1, 112.4])) / np.float32([68.2, 65.4, 70.4])
     np.testing.assert_array_equal(images, expected)
 
 
 def test_cifar100_through_tensorflow_datasets(tmp_path):
-    import tensorflow_datasets as tfds
-
-    records = write_cifar100(tmp_path / "cifar-100-binary")
-    builder = tfds.builder("cifar100", data_dir=tmp_path / "prepared")
-
-    def examples(part):
-        for index, row in enumerate(records[part]):
-            image = row[2:].reshape(3, 32, 32).transpose(1, 2, 0)
-            yield index, {"id": str(index), "image": image, "label": int(row[1]), "coarse_label": int(row[0])}
-
-    builder._split_generators = lambda _: {"train": examples("train"), "test": examples("test")}
-    builder.download_and_prepare()
+    write_cifar100(tmp_path / "cifar-100-binary")
+    write_prepared_cifar100(tmp_path / "prepared")
     dataset = load_dataset("cifar100", data_dir=tmp_path / "prepared")
     archive = load_dataset("cifar100", data_dir=tmp_path)
     assert dataset.class_names == archive.class_names
-    for names in (("train", "validation"), ("test",)):  # tensorflow-datasets shuffles what it prepares
+    for names in (
+        ("train", "validation"),
+        ("test",),
+    ):  # tensorflow-datasets shuffles what it prepares
         both = []
         for source in (dataset, archive):
             parts = [all_examples(source.split(name)) for name in names]
-            both.append(sorted((image.tobytes(), label) for part in parts for image, label in zip(*part, strict=True)))
+            both.append(
+                sorted(
+                    (image.tobytes(), label)
+                    for part in parts
+                    for image, label in zip(*part, strict=True)
+                )
+            )
         assert both[0] == both[1]

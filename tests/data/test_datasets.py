@@ -24,7 +24,9 @@ def test_digits_are_scikit_learns_each_once():
     }
     images = np.concatenate([all_examples(split)[0] for split in dataset.splits.values()])
     restored = np.round(images[..., 0] * (16 / 255)).astype(int)
-    assert sorted(map(bytes, restored.astype(np.uint8))) == sorted(map(bytes, load_digits().images.astype(np.uint8)))
+    assert sorted(map(bytes, restored.astype(np.uint8))) == sorted(
+        map(bytes, load_digits().images.astype(np.uint8))
+    )
     for split in dataset.splits.values():
         labels = all_examples(split)[1]
         assert set(labels) == set(range(10))
@@ -36,7 +38,9 @@ def test_fashion_mnist_reads_the_official_files(fashion_folder):
     assert sizes == {"train": 55_000, "validation": 5_000, "test": 10_000}
     raw = gzip.decompress((fashion_folder / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
     images = np.concatenate([image for image, _ in batches(dataset, "test")])
-    assert hashlib.sha256(images.astype(np.uint8).tobytes()).digest() == hashlib.sha256(raw).digest()
+    assert (
+        hashlib.sha256(images.astype(np.uint8).tobytes()).digest() == hashlib.sha256(raw).digest()
+    )
 
 
 def batches(dataset, split):
@@ -49,7 +53,12 @@ def test_mean_and_deviation_are_those_of_the_training_images(name, fashion_folde
     dataset = load_dataset(name)
     as_stored = Preprocessing(dataset.input_shape, mean=(0.0,), deviation=(1.0,))
     pixels = np.concatenate(
-        [x for x, _ in eval_batches(dataset.split("train"), as_stored, batch_size=1000).as_numpy_iterator()]
+        [
+            x
+            for x, _ in eval_batches(
+                dataset.split("train"), as_stored, batch_size=1000
+            ).as_numpy_iterator()
+        ]
     )
     assert np.mean(pixels, dtype=np.float64) == pytest.approx(dataset.mean[0], abs=0.05)
     assert np.std(pixels, dtype=np.float64) == pytest.approx(dataset.deviation[0], abs=0.05)
@@ -68,13 +77,18 @@ def test_fashion_mnist_in_a_folder_of_ones_own(fashion_folder, tmp_path):
 def test_images_and_labels_must_belong_together(fashion_folder, tmp_path):
     for file in fashion_folder.glob("*.gz"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes((tmp_path / "t10k-labels-idx1-ubyte.gz").read_bytes())
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(
+        (tmp_path / "t10k-labels-idx1-ubyte.gz").read_bytes()
+    )
     with pytest.raises(DatasetError, match="do not belong together"):
         load_dataset("fashion_mnist", data_dir=tmp_path)
 
 
 def test_fashion_mnist_through_tensorflow_datasets(fashion_folder, tmp_path):
-    """A data set as tensorflow-datasets prepares it, from the official images: 5,100 for training, 50 for test."""
+    """A data set as tensorflow-datasets prepares it, from the official images:
+
+    5,100 for training, 50 for test.
+    """
     import tensorflow_datasets as tfds
 
     source = load_dataset("fashion_mnist")
@@ -85,7 +99,10 @@ def test_fashion_mnist_through_tensorflow_datasets(fashion_folder, tmp_path):
             image, label = source.split(split).load(index)
             yield index, {"image": image.numpy(), "label": int(label)}
 
-    builder._split_generators = lambda _: {"train": examples("train", 5_100), "test": examples("test", 50)}
+    builder._split_generators = lambda _: {
+        "train": examples("train", 5_100),
+        "test": examples("test", 50),
+    }
     builder.download_and_prepare()
 
     dataset = load_dataset("fashion_mnist", data_dir=tmp_path)
@@ -104,14 +121,17 @@ def test_fashion_mnist_through_tensorflow_datasets(fashion_folder, tmp_path):
 
 def test_what_is_not_there_is_explained(tmp_path):
     with pytest.raises(
-        DatasetError, match=r"fashion_mnist was not found in .*--data-dir.*dataset-fashion-mnist.*--download"
+        DatasetError,
+        match=r"fashion_mnist was not found in .*--data-dir.*dataset-fashion-mnist.*--download",
     ):
         load_dataset("fashion_mnist", data_dir=tmp_path)
     with pytest.raises(DatasetError, match="is not a folder"):
         load_dataset("digits", data_dir=tmp_path / "none")
     with pytest.raises(DatasetError, match=r"no data set is named 'digit'\. Did you mean digits"):
         load_dataset("digit")
-    with pytest.raises(DatasetError, match="digits has no split 'val'; it has train, validation, test"):
+    with pytest.raises(
+        DatasetError, match="digits has no split 'val'; it has train, validation, test"
+    ):
         load_dataset("digits").split("val")
 
 

@@ -6,11 +6,20 @@ import pytest
 from larq_igp.data import DatasetError, eval_batches, load_dataset, train_batches, train_indices
 from larq_igp.data.augment import augment
 from larq_igp.data.check import check_dataset
+from larq_igp.data.hold_out import held_out
 from larq_igp.data.images import decode_random_part
-from larq_igp.data.prepared import PLACES, find_records
+from larq_igp.data.prepared import PLACES
+from larq_igp.data.tfrecord import find_records, small_features
+from larq_igp.inference.predict import read_image
 from larq_igp.keras2 import tf
-from larq_igp.training.predict import read_image
-from tests.data.files import SYNSETS, bilinear, jpeg, picture, write_class_folders, write_prepared_imagenet
+from tests.data.files import (
+    SYNSETS,
+    bilinear,
+    jpeg,
+    picture,
+    write_class_folders,
+    write_prepared_imagenet,
+)
 
 SHAPE = (32, 32, 3)
 
@@ -45,8 +54,22 @@ def test_imagenet_folders_have_sorted_synsets_and_every_image_once(imagenet):
 
 def test_held_out_images_do_not_depend_on_the_folder(imagenet, tmp_path):
     write_class_folders(tmp_path, {"train": 6, "val": 2})
-    both = [load_dataset("imagenet2012", data_dir=root).split("validation") for root in (imagenet, tmp_path)]
+    both = [
+        load_dataset("imagenet2012", data_dir=root).split("validation")
+        for root in (imagenet, tmp_path)
+    ]
     assert names(both[0]) == names(both[1])
+
+
+def test_a_tenth_of_each_class_is_held_out_by_the_smallest_hashes():
+    hashes = np.random.default_rng(0).permutation(60).astype(np.uint64)
+    labels = np.array([0] * 25 + [2] * 33 + [3] * 2)
+    out = held_out(hashes, labels)
+    for label, count in ((0, 2), (2, 3), (3, 1)):
+        of_class = hashes[labels == label]
+        assert set(hashes[out & (labels == label)]) == set(sorted(of_class)[:count])
+    assert held_out(hashes, labels, limit=1).sum() == 3
+    assert not held_out(hashes[:2], np.array([0, 1])).any()  # one image of a class stays
 
 
 def test_one_level_of_class_folders_is_split_by_name(tmp_path):
@@ -54,14 +77,22 @@ def test_one_level_of_class_folders_is_split_by_name(tmp_path):
     (tmp_path / "cat" / "notes.txt").write_text("no image")
     dataset = load_dataset("folder", data_dir=tmp_path)
     assert dataset.class_names == ("cat", "dog")
-    assert {name: split.examples for name, split in dataset.splits.items()} == {"train": 34, "validation": 2, "test": 4}
+    assert {name: split.examples for name, split in dataset.splits.items()} == {
+        "train": 34,
+        "validation": 2,
+        "test": 4,
+    }
     assert len({name for split in dataset.splits.values() for name in names(split)}) == 40
 
 
 def test_three_parts_are_what_they_are_called(tmp_path):
     write_class_folders(tmp_path, {"train": 3, "val": 2, "test": 1}, ("cat", "dog"))
     dataset = load_dataset("folder", data_dir=tmp_path)
-    assert {name: split.examples for name, split in dataset.splits.items()} == {"train": 6, "validation": 4, "test": 2}
+    assert {name: split.examples for name, split in dataset.splits.items()} == {
+        "train": 6,
+        "validation": 4,
+        "test": 2,
+    }
     assert all(name.startswith("val/") for name in names(dataset.split("validation")))
 
 
@@ -70,10 +101,14 @@ def test_a_stream_of_files_can_be_entered_at_any_step(imagenet, first_step):
     dataset = load_dataset("imagenet2012", data_dir=imagenet)
 
     def take(step, count):
-        stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=step)
+        stream = train_batches(
+            dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=step
+        )
         return list(itertools.islice(stream.as_numpy_iterator(), count))
 
-    for (images, labels), (again, same) in zip(take(0, 7)[first_step:], take(first_step, 7 - first_step), strict=True):
+    for (images, labels), (again, same) in zip(
+        take(0, 7)[first_step:], take(first_step, 7 - first_step), strict=True
+    ):
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, same)
 
@@ -94,7 +129,9 @@ def test_workers_share_every_batch(imagenet):
     dataset = load_dataset("imagenet2012", data_dir=imagenet)
 
     def take(share):
-        stream = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=1, share=share)
+        stream = train_batches(
+            dataset, dataset.preprocessing(SHAPE), batch_size=10, seed=5, first_step=1, share=share
+        )
         return list(itertools.islice(stream.as_numpy_iterator(), 4))
 
     for whole, first, second in zip(take((0, 1)), take((0, 2)), take((1, 2)), strict=True):
@@ -110,7 +147,9 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
         preprocessing, split = dataset.preprocessing(shape), dataset.split("test")
         images, _ = next(eval_batches(split, preprocessing, batch_size=12).as_numpy_iterator())
         for index, image in enumerate(images):
-            np.testing.assert_array_equal(image, read_image(imagenet / split.name(index), preprocessing))
+            np.testing.assert_array_equal(
+                image, read_image(imagenet / split.name(index), preprocessing)
+            )
 
 
 @pytest.mark.parametrize(
@@ -119,8 +158,18 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
         ("imagenet2012", {"train": 2}, None, "lacks val/"),
         ("imagenet2012", {"val": 2}, None, "was not found in .*image-net.org"),
         ("imagenet2012", {"train": 2, "val": 1, "test": 1}, None, "test/, which has no labels"),
-        ("imagenet2012", {"train": 2, "val": 1}, "train/cat", "a class 'cat', and ImageNet's are named"),
-        ("folder", {"train": 2, "val": 1}, "val/cat", "a class 'cat' that the training images do not have"),
+        (
+            "imagenet2012",
+            {"train": 2, "val": 1},
+            "train/cat",
+            "a class 'cat', and ImageNet's are named",
+        ),
+        (
+            "folder",
+            {"train": 2, "val": 1},
+            "val/cat",
+            "a class 'cat' that the training images do not have",
+        ),
         ("folder", {"train": 2}, "val", "val holds no images"),
         ("folder", {}, None, "0 class folders, and at least 2 are needed"),
         ("folder", {"train": 1, "val": 1}, None, "too few images to hold any out for validation"),
@@ -153,7 +202,8 @@ def test_corrupt_images_are_named_refused_or_left_out(tmp_path):
     assert [each.name for each in report.corrupt] == bad
     assert not report.is_usable
     with pytest.raises(
-        DatasetError, match=r"2 of 48 images of imagenet2012 are corrupt, the first is .*--corrupt skip"
+        DatasetError,
+        match=r"2 of 48 images of imagenet2012 are corrupt, the first is .*--corrupt skip",
     ):
         load_dataset("imagenet2012", data_dir=tmp_path)
 
@@ -182,12 +232,17 @@ def prepared(tmp_path_factory):
 def test_imagenet_through_tensorflow_datasets(prepared):
     import tensorflow_datasets as tfds
 
-    stored = tfds.load("imagenet2012", data_dir=prepared, split="train", decoders={"image": tfds.decode.SkipDecoding()})
+    stored = tfds.load(
+        "imagenet2012",
+        data_dir=prepared,
+        split="train",
+        decoders={"image": tfds.decode.SkipDecoding()},
+    )
     expected = [(each["image"], int(each["label"])) for each in stored.as_numpy_iterator()]
     kept = prepared / "imagenet2012" / "5.1.0" / PLACES
-    for turn in range(
-        3
-    ):  # the places of the records are found; read from where they were kept; found again, as those are torn
+    # the places of the records are found; read from where they were kept; found again, as those are
+    # torn
+    for turn in range(3):
         if turn == 2:
             kept.write_bytes(kept.read_bytes()[:-100])
         dataset = load_dataset("imagenet2012", data_dir=prepared)
@@ -198,16 +253,63 @@ def test_imagenet_through_tensorflow_datasets(prepared):
             split = dataset.split(name)
             pairs = [split.read(index) for index in range(split.examples)]
             found += [(content.numpy(), int(label)) for content, label in pairs]
-        assert found == expected
+        assert sorted(found) == sorted(expected)
         assert {name: split.examples for name, split in dataset.splits.items()} == {
-            "train": 27,
-            "validation": 3,
+            "train": 24,
+            "validation": 6,  # one of the five in each of six classes
             "test": 12,
         }
-    batches = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=9, seed=0).take(3)
-    assert sorted(int(label) for _, labels in batches.as_numpy_iterator() for label in labels) == sorted(
-        label for _, label in expected[:27]
-    )
+    batches = train_batches(dataset, dataset.preprocessing(SHAPE), batch_size=8, seed=0).take(3)
+    assert sorted(
+        int(label) for _, labels in batches.as_numpy_iterator() for label in labels
+    ) == sorted([*range(6)] * 4)
+
+
+def test_the_same_images_are_held_out_of_folders_and_of_tensorflow_datasets(prepared, tmp_path):
+    for part, count in (("train", 30), ("val", 12)):
+        for index in range(count):
+            synset = SYNSETS[index % len(SYNSETS)]
+            path = tmp_path / part / synset / f"{synset}_{index}.JPEG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(jpeg(picture(index)))
+    both = [load_dataset("imagenet2012", data_dir=root) for root in (prepared, tmp_path)]
+    for name in ("train", "validation", "test"):
+        splits = [dataset.split(name) for dataset in both]
+        contents = [
+            {split.read(index)[0].numpy() for index in range(split.examples)} for split in splits
+        ]
+        assert contents[0] == contents[1]
+    found = both[0].identity().differences(both[1].identity())
+    assert found[0] == "the source is tensorflow-datasets, not class folders"
+    assert not any("rule" in phrase for phrase in found)
+
+
+def test_small_features_are_those_that_tensorflow_reads(prepared, tmp_path):
+    """Also where they stand behind an image, and where a feature is longer than what is read."""
+    path = tmp_path / "records"
+    long = b"a name " * 400
+    examples = [{"image": bytes(900), "label": 300}, {"z": b"", "image": b"", "name": long}]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for values in [*examples, dict(reversed(examples[1].items())), {"image": b"x"}]:
+            example = tf.train.Example()
+            for name, value in values.items():
+                feature = example.features.feature[name]
+                if isinstance(value, bytes):
+                    feature.bytes_list.value.append(value)
+                else:
+                    feature.int64_list.value.append(value)
+            writer.write(example.SerializeToString())
+    places = find_records(path)
+    first, *both, last = small_features(path, places, {"label", "name"})
+    assert first["label"].int64_list.value == [300]
+    for found in both:
+        assert found["name"].bytes_list.value == [long]
+    assert last == {}
+    content = bytearray(path.read_bytes())
+    content[places.begins[0]] = 0
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="record 0 is no example"):
+        list(small_features(path, places, {"label"}))
 
 
 def test_truncated_records_are_refused(prepared, tmp_path):

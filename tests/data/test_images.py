@@ -26,7 +26,9 @@ def test_jpegs_are_decoded_as_pillow_does(mode, channels):
     image = picture(0).convert(mode)
     content = jpeg(image)
     expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB" if channels == 3 else "L"))
-    np.testing.assert_array_equal(decode(tf.constant(content), channels), expected.reshape(60, 80, channels))
+    np.testing.assert_array_equal(
+        decode(tf.constant(content), channels), expected.reshape(60, 80, channels)
+    )
 
 
 def test_cmyk_jpegs_become_colour():
@@ -67,7 +69,13 @@ def test_evaluation_resizes_the_shorter_side_and_keeps_the_centre(stored, shape,
 def test_the_crop_survives_json_and_old_files_have_none():
     preprocessing = Preprocessing((224, 224, 3), (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), crop=0.875)
     assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
-    old = {"input_shape": [32, 32, 3], "mean": [77.8], "deviation": [82.4], "resize": "bilinear", "scale": "0..255"}
+    old = {
+        "input_shape": [32, 32, 3],
+        "mean": [77.8],
+        "deviation": [82.4],
+        "resize": "bilinear",
+        "scale": "0..255",
+    }
     assert Preprocessing.from_json(old).crop is None
     assert "crop" not in Preprocessing.from_json(old).to_json()
     for crop in (0, 1.1, "0.5", True, [0.5]):
@@ -77,9 +85,13 @@ def test_the_crop_survives_json_and_old_files_have_none():
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_random_parts_are_parts_of_the_image(form):
-    """The pixels of a picture whose red is its column and whose green is its row say where a part comes from."""
+    """The pixels of a picture whose red is its column and whose green is its row say where a part
+    comes from.
+    """
     rows, columns = np.mgrid[0:120, 0:160]
-    image = Image.fromarray(np.stack([columns, rows, np.full_like(rows, 99)], axis=-1).astype(np.uint8))
+    image = Image.fromarray(
+        np.stack([columns, rows, np.full_like(rows, 99)], axis=-1).astype(np.uint8)
+    )
     content = jpeg(image, subsampling=0) if form == "JPEG" else saved(image, form)
     areas, ratios = [], []
     for place in range(60):
@@ -103,15 +115,24 @@ def test_random_parts_are_parts_of_the_image(form):
 
 @pytest.mark.parametrize("size, reduced", [(200, 1), (100, 2), (50, 4), (20, 8)])
 def test_parts_much_larger_than_needed_are_decoded_reduced(size, reduced):
-    """A part is reduced by the most that leaves it as large as what it becomes, and is then the mean of the pixels it stands for."""
+    """A part is reduced by the most that leaves it as large as what it becomes, and is then the
+    mean of the pixels it stands for.
+    """
     rows, columns = (
         np.mgrid[0:500, 0:500] // 2
     )  # so gentle a slope that the few pixels a window is moved by are as many grey levels
-    content = jpeg(Image.fromarray(np.stack([columns, rows, 249 - rows], axis=-1).astype(np.uint8)), subsampling=0)
+    content = jpeg(
+        Image.fromarray(np.stack([columns, rows, 249 - rows], axis=-1).astype(np.uint8)),
+        subsampling=0,
+    )
     seen = set()
     for place in range(30):
         seed = tf.constant([1, place], tf.int64)
-        whole = decode_random_part(tf.constant(content), (size, size), seed, scaled=False).numpy().astype(int)
+        whole = (
+            decode_random_part(tf.constant(content), (size, size), seed, scaled=False)
+            .numpy()
+            .astype(int)
+        )
         part = decode_random_part(tf.constant(content), (size, size), seed).numpy().astype(int)
         fits = min(whole.shape[:2]) // size
         scale = max(each for each in (1, 2, 4, 8) if each <= max(fits, 1))
@@ -126,7 +147,8 @@ def test_parts_much_larger_than_needed_are_decoded_reduced(size, reduced):
 def test_the_same_seed_gives_the_same_part():
     content = tf.constant(jpeg(picture(0)))
     first, second, other = (
-        decode_random_part(content, (32, 32), tf.constant([0, place], tf.int64)) for place in (1, 1, 2)
+        decode_random_part(content, (32, 32), tf.constant([0, place], tf.int64))
+        for place in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, second)
     assert first.shape != other.shape or np.any(first.numpy() != other.numpy())

@@ -30,13 +30,17 @@ def take(dataset, count):
     return list(itertools.islice(dataset.as_numpy_iterator(), count))
 
 
-@pytest.mark.parametrize("examples, batch_size, expected", [(1257, 64, 19), (64, 64, 1), (65, 1, 65)])
+@pytest.mark.parametrize(
+    "examples, batch_size, expected", [(1257, 64, 19), (64, 64, 1), (65, 1, 65)]
+)
 def test_steps_per_epoch(examples, batch_size, expected):
     assert steps_per_epoch(examples, batch_size) == expected
 
 
 def test_a_batch_larger_than_the_split_is_refused(digits, preprocessing):
-    with pytest.raises(DatasetError, match="a batch of 2000 cannot be filled from 1257 training images"):
+    with pytest.raises(
+        DatasetError, match="a batch of 2000 cannot be filled from 1257 training images"
+    ):
         train_batches(digits, preprocessing, batch_size=2000, seed=0)
 
 
@@ -54,7 +58,10 @@ def test_the_same_seed_gives_the_same_stream(digits, preprocessing):
 def test_a_stream_entered_at_any_step_continues_it(digits, preprocessing, first_step):
     steps = steps_per_epoch(1257, 400)
     whole = take(train_batches(digits, preprocessing, batch_size=400, seed=3), 2 * steps)
-    entered = take(train_batches(digits, preprocessing, batch_size=400, seed=3, first_step=first_step), 2 * steps)
+    entered = take(
+        train_batches(digits, preprocessing, batch_size=400, seed=3, first_step=first_step),
+        2 * steps,
+    )
     for (images, labels), (same_images, same_labels) in zip(
         whole[first_step:], entered[: 2 * steps - first_step], strict=True
     ):
@@ -80,13 +87,17 @@ def test_an_epoch_visits_every_example_once(digits):
     as_stored = Preprocessing((8, 8, 1), mean=(0.0,), deviation=(1.0,))
     visited = take(train_batches(dataset, as_stored, batch_size=419, seed=0), 3)  # 3 x 419 = 1257
     stored = take(eval_batches(dataset.split("train"), as_stored, batch_size=1257), 1)[0][0]
-    assert sorted(map(bytes, np.concatenate([x for x, _ in visited]))) == sorted(map(bytes, stored.astype(np.uint8)))
+    assert sorted(map(bytes, np.concatenate([x for x, _ in visited]))) == sorted(
+        map(bytes, stored.astype(np.uint8))
+    )
 
 
 def test_evaluation_keeps_order_and_rest(digits, preprocessing):
     sizes = [
         len(labels)
-        for _, labels in eval_batches(digits.split("test"), preprocessing, batch_size=100).as_numpy_iterator()
+        for _, labels in eval_batches(
+            digits.split("test"), preprocessing, batch_size=100
+        ).as_numpy_iterator()
     ]
     assert sizes == [100, 100, 100, 60]
 
@@ -94,7 +105,10 @@ def test_evaluation_keeps_order_and_rest(digits, preprocessing):
 def test_augmentation_moves_but_does_not_mirror_digits(digits):
     image = np.zeros((32, 32, 3), np.float32)
     image[10:14, 12:15] = 1
-    moved = [augment(tf.constant(image), digits, seed=tf.constant([0, place], tf.int64)).numpy() for place in range(40)]
+    moved = [
+        augment(tf.constant(image), digits, seed=tf.constant([0, place], tf.int64)).numpy()
+        for place in range(40)
+    ]
     corners = {tuple(np.argwhere(each[..., 0])[0]) for each in moved}
     assert all(each.sum() == image.sum() for each in moved)
     assert {abs(y - 10) for y, _ in corners} == {0, 1, 2, 3}
@@ -106,15 +120,21 @@ def test_augmentation_mirrors_clothes():
     mirrored = type(digits)(**{**vars(digits), "shift": 0.0, "flip": True})
     image = np.arange(4 * 4 * 1, dtype=np.float32).reshape(4, 4, 1)
     seen = {
-        augment(tf.constant(image), mirrored, seed=tf.constant([0, place], tf.int64)).numpy().tobytes()
+        augment(tf.constant(image), mirrored, seed=tf.constant([0, place], tf.int64))
+        .numpy()
+        .tobytes()
         for place in range(20)
     }
     assert seen == {image.tobytes(), image[:, ::-1].tobytes()}
 
 
-@pytest.mark.parametrize("channels, network, expected", [(1, 3, [7, 7, 7]), (3, 3, [7, 8, 9]), (1, 4, [7] * 4)])
+@pytest.mark.parametrize(
+    "channels, network, expected", [(1, 3, [7, 7, 7]), (3, 3, [7, 8, 9]), (1, 4, [7] * 4)]
+)
 def test_preprocessing_matches_channels(channels, network, expected):
-    image = tf.constant(np.broadcast_to(np.arange(7, 7 + channels, dtype=np.uint8), (4, 4, channels)))
+    image = tf.constant(
+        np.broadcast_to(np.arange(7, 7 + channels, dtype=np.uint8), (4, 4, channels))
+    )
     result = Preprocessing((8, 8, network), mean=(0.0,), deviation=(1.0,))(image)
     assert result.shape == (8, 8, network)
     np.testing.assert_allclose(result[3, 3], expected)

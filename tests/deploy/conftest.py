@@ -39,13 +39,19 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def calibrate(model: tf.keras.Model, images: np.ndarray) -> None:
-    """Give BatchNorm the statistics of real images, and factors and offsets as training leaves them: some negative."""
+    """Give BatchNorm the statistics of real images, and factors and offsets as training leaves
+    them: some negative.
+    """
     generator = np.random.default_rng(1)
-    norms = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    norms = [
+        layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)
+    ]
     for norm in norms:
         channels = norm.gamma.shape[0]
         gamma = generator.uniform(0.5, 1.5, channels) * generator.choice([1, 1, 1, -1], channels)
-        norm.set_weights([gamma, 0.3 * generator.standard_normal(channels), *norm.get_weights()[2:]])
+        norm.set_weights(
+            [gamma, 0.3 * generator.standard_normal(channels), *norm.get_weights()[2:]]
+        )
         norm.momentum = 0.0  # the statistics of one batch
     model(images, training=True)
 
@@ -56,7 +62,9 @@ def small_net(digits):
 
     def build(name: str, **options) -> tf.keras.Model:
         tf.keras.utils.set_random_seed(1)
-        model = larq_igp.build(name, input_shape=(SIDE, SIDE, 1), num_classes=10, **(STAGES[name] | options))
+        model = larq_igp.build(
+            name, input_shape=(SIDE, SIDE, 1), num_classes=10, **(STAGES[name] | options)
+        )
         calibrate(model, digits[0][:64])
         return model
 
@@ -79,17 +87,25 @@ def full_precision(small_net, digits) -> Converted:
 
 @pytest.fixture()
 def binary_net():
-    """Build a net of two binary convolutions on ``(N, 8, 8, 32)``; options are those of the first one."""
+    """Build a net of two binary convolutions on ``(N, 8, 8, 32)``; options are those of the first
+    one.
+    """
 
     def build(side: int = 8, **options) -> tf.keras.Model:
         def conv(x, name, **kwargs):
-            defaults = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "pad_values": 1.0}
+            defaults = {
+                "input_quantizer": "ste_sign",
+                "kernel_quantizer": "ste_sign",
+                "pad_values": 1.0,
+            }
             defaults |= {"kernel_constraint": "weight_clip", "padding": "same", "use_bias": False}
             x = lq.layers.QuantConv2D(40, 3, name=name, **(defaults | kwargs))(x)
             return tf.keras.layers.BatchNormalization(name=f"{name}_bn")(x)
 
         image = tf.keras.Input((side, side, 32), name="image")
-        x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(conv(conv(image, "first", **options), "second"))
+        x = tf.keras.layers.GlobalAveragePooling2D(name="pool")(
+            conv(conv(image, "first", **options), "second")
+        )
         return tf.keras.Model(image, tf.keras.layers.Dense(4, name="classes")(x), name="small")
 
     return build
@@ -101,8 +117,16 @@ def lambda_net():
 
     def build(function) -> tf.keras.Model:
         image = tf.keras.Input((8, 8, 32), name="image")
-        signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "kernel_constraint": "weight_clip"}
-        x = lq.layers.QuantConv2D(32, 3, padding="same", pad_values=1.0, name="first", **signs)(image)
-        return tf.keras.Model(image, tf.keras.layers.Lambda(function, name="strange")(x), name="small")
+        signs = {
+            "input_quantizer": "ste_sign",
+            "kernel_quantizer": "ste_sign",
+            "kernel_constraint": "weight_clip",
+        }
+        x = lq.layers.QuantConv2D(32, 3, padding="same", pad_values=1.0, name="first", **signs)(
+            image
+        )
+        return tf.keras.Model(
+            image, tf.keras.layers.Lambda(function, name="strange")(x), name="small"
+        )
 
     return build

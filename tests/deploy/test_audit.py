@@ -1,3 +1,4 @@
+import larq as lq
 import numpy as np
 import pytest
 
@@ -6,11 +7,22 @@ from larq_igp.deploy.convert import convert
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.matching import match_binary_convolutions, pack_signs
+from larq_igp.graph import register_layer
+from larq_igp.keras2 import tf
+
+SIGNS = {
+    "input_quantizer": "ste_sign",
+    "kernel_quantizer": "ste_sign",
+    "kernel_constraint": "weight_clip",
+    "use_bias": False,
+}
 
 
 def test_igp_resnet(binary):
     findings = audit(binary.model, binary.content)
-    assert findings.binary_convolutions == findings.lce_bconv2d == 2 * 3  # a fractal of 3 in each of 2 stages
+    assert (
+        findings.binary_convolutions == findings.lce_bconv2d == 2 * 3
+    )  # a fractal of 3 in each of 2 stages
     assert findings.lce_dequantize == 0
     assert findings.warnings == ()
     assert (findings.input.shape, findings.input.dtype) == ((1, 28, 28, 1), "float32")
@@ -28,8 +40,12 @@ def test_igp_resnet(binary):
 def test_batchnorm_before_sign_over_a_concatenation_is_explained(small_net):
     model = small_net("binary_densenet_tiny")
     counts = audit(model, convert(model)).unfused_counts()
-    reason = "BatchNorm before a sign, over a concatenation: no convolution stands directly before it"
-    assert counts[f"MUL: {reason}"] == counts[f"ADD: {reason}"] == 2  # the second layer of each of 2 stages
+    reason = (
+        "BatchNorm before a sign, over a concatenation: no convolution stands directly before it"
+    )
+    assert (
+        counts[f"MUL: {reason}"] == counts[f"ADD: {reason}"] == 2
+    )  # the second layer of each of 2 stages
 
 
 def test_float_file_of_a_binary_network_is_audited_when_asked_for(binary):
@@ -63,7 +79,9 @@ def test_file_of_other_weights_is_refused(binary, binary_net):
 
 
 def test_every_layer_finds_its_operator_where_filters_are_negated(binary_net):
-    """Between the two convolutions thresholds take BatchNorm's place, and filters with a negative factor are negated."""
+    """Between the two convolutions thresholds take BatchNorm's place, and filters with a negative
+    factor are negated.
+    """
     model = binary_net()
     norm = model.get_layer("first_bn")
     gamma, *others = norm.get_weights()
@@ -97,3 +115,73 @@ def test_zero_padding_on_a_map_smaller_than_the_kernel_is_warned_of(binary_net):
     assert warning.startswith("first: zero padding with a kernel of 3x3 on a map of 2x2")
     larger = binary_net(side=4, pad_values=0.0)
     assert audit(larger, convert(larger)).warnings == ()
+
+
+def wrapping() -> type:
+    """A class of layers around a binary convolution: each test has its own, as classes are
+    registered for good.
+    """
+
+    class Wrapping(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__(name="wrapping")
+            self.conv = lq.layers.QuantConv2D(40, 3, **SIGNS)
+
+        def call(self, x):
+            return self.conv(x)
+
+    return Wrapping
+
+
+def model_of(*layers):
+    image = x = tf.keras.Input((8, 8, 32), name="image")
+    for layer in layers:
+        x = layer(x)
+    return tf.keras.Model(image, x, name="small")
+
+
+@pytest.mark.parametrize("float_model", [False, True])
+def test_layers_that_may_hide_binary_convolutions_are_refused_by_name(float_model):
+    """Not as a model without binary convolutions: "0 of 0"."""
+    model = model_of(wrapping()())
+    content = convert(model, float_model=True)
+    with pytest.raises(ConversionError, match=r"'wrapping' is of class Wrapping.*register_layer"):
+        audit(model, content, float_model=float_model)
+    with pytest.raises(ConversionError, match="'wrapping' is of class Wrapping"):
+        convert(model)
+    with pytest.raises(ConversionError, match="'wrapping' is of class Wrapping"):
+        theory_bytes(model)
+
+
+def test_a_registered_layer_is_seen_through():
+    kind = wrapping()
+    register_layer(kind, kernels=("conv.kernel",))
+    model = model_of(kind())
+    content = convert(model)
+    findings = audit(model, content)
+    assert (findings.binary_convolutions, findings.lce_bconv2d) == (1, 1)
+    assert findings.theory_bytes == 3 * 3 * 40 * 4  # 32 channels take one word of 4 bytes
+    (match,) = match_binary_convolutions(model, read_tflite(content))
+    assert match.layer == "wrapping"
+    other = model_of(kind())
+    with pytest.raises(ConversionError, match="'wrapping' has no LceBconv2d with its weights"):
+        audit(other, content)
+
+
+def test_signs_of_a_layer_before_the_convolution():
+    """The quantizer stands by itself; the converter makes the same operators of it."""
+    conv = lq.layers.QuantConv2D(40, 3, name="conv", **(SIGNS | {"input_quantizer": None}))
+    model = model_of(lq.quantizers.SteSign(), conv)
+    findings = audit(model, convert(model))
+    assert (findings.binary_convolutions, findings.lce_bconv2d) == (1, 1)
+
+
+def test_a_shared_layer_has_an_operator_for_each_call():
+    conv = lq.layers.QuantConv2D(32, 3, padding="same", pad_values=1.0, name="conv", **SIGNS)
+    norm = tf.keras.layers.BatchNormalization
+    model = model_of(conv, norm(), conv, norm(), tf.keras.Sequential([conv], name="inner"))
+    content = convert(model)
+    assert audit(model, content).binary_convolutions == 3
+    matches = match_binary_convolutions(model, read_tflite(content))
+    assert [match.layer for match in matches] == ["conv", "conv", "inner/conv"]
+    assert len({match.operator for match in matches}) == 3

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from larq_igp.deploy.benchmark import benchmark, benchmark_operators, percentile, time_calls
-from larq_igp.deploy.engine import ENGINES, Engine, LCEEngine, open_engine
+from larq_igp.deploy.engines import ENGINES, Engine, open_engine
+from larq_igp.deploy.engines.lce import LCEEngine
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import parse, read_tflite
 from larq_igp.deploy.host import describe_host
@@ -29,7 +30,9 @@ def test_benchmark_invokes_the_engine_warmup_plus_runs_times(binary, monkeypatch
 
     monkeypatch.setitem(ENGINES, "counting", Counting)
     ticks = itertools.accumulate(itertools.cycle([0, 2_000_000]))  # every call takes 2 ms
-    result = benchmark(binary.content, engine="counting", runs=5, warmup=4, clock=lambda: next(ticks))
+    result = benchmark(
+        binary.content, engine="counting", runs=5, warmup=4, clock=lambda: next(ticks)
+    )
     assert Counting.calls == 4 + 5
     assert issubclass(Counting, Engine)
     assert (result.runs, result.warmup, result.engine, result.threads) == (5, 4, "counting", 1)
@@ -55,7 +58,15 @@ def test_impossible_counts_are_refused(runs, warmup):
 
 def test_percentile_is_the_nearest_rank():
     values = [50, 10, 40, 20, 30]
-    assert [percentile(values, percent) for percent in (0, 10, 20, 21, 50, 90, 100)] == [10, 10, 10, 20, 30, 50, 50]
+    assert [percentile(values, percent) for percent in (0, 10, 20, 21, 50, 90, 100)] == [
+        10,
+        10,
+        10,
+        20,
+        30,
+        50,
+        50,
+    ]
 
 
 def test_operators_are_all_timed(binary, full_precision):

@@ -1,20 +1,22 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from larq_igp.data import Preprocessing
+from larq_igp.deploy.about import About
 from larq_igp.deploy.audit import audit
 from larq_igp.deploy.card import CARD_FORMAT, read_card, write_card
 from larq_igp.deploy.errors import CardError, TFLiteFileError
 from larq_igp.deploy.verify import verify
 from larq_igp.errors import UserError
 
-FACTS = {
-    "variant": "igp_resnet_tiny",
-    "parameters": {"filters": 16, "blocks": (1, 1, 1)},
-    "bits": 1,
-    "input_shape": (28, 28, 1),
-    "preprocessing": {"mean": [0.0], "deviation": [1.0]},
-}
+ABOUT = About(
+    network="igp_resnet_tiny",
+    parameters={"filters": 16, "blocks": (1, 1, 1)},
+    bits=1,
+    preprocessing=Preprocessing((28, 28, 1), (0.0,), (1.0,)),
+)
 
 
 @pytest.fixture()
@@ -29,13 +31,21 @@ def test_round_trip(binary, path):
     check = verify(binary.model, binary.content, binary.images[:20])
     names = tuple(str(digit) for digit in range(10))
     written = write_card(
-        path, **FACTS, class_names=names, dataset="digits", accuracy=0.9, audit=findings, verification=check
+        path,
+        replace(ABOUT, class_names=names, dataset="digits", accuracy=0.9),
+        audit=findings,
+        verification=check,
     )
     assert written == path.with_suffix(".json")
     card = read_card(path)
     assert card.class_names == names
     assert card.input_shape == (28, 28, 1)
-    assert (card.dataset, card.accuracy, card.bits, card.variant) == ("digits", 0.9, 1, "igp_resnet_tiny")
+    assert (card.dataset, card.accuracy, card.bits, card.variant) == (
+        "digits",
+        0.9,
+        1,
+        "igp_resnet_tiny",
+    )
     assert card.file_bytes == len(binary.content)
     assert card.audit["lce_bconv2d"] == 6
     assert card.verification["examples"] == 20
@@ -43,12 +53,12 @@ def test_round_trip(binary, path):
 
 
 def test_untrained_network_has_null_accuracy(path):
-    assert json.loads(write_card(path, **FACTS).read_text())["accuracy"] is None
+    assert json.loads(write_card(path, ABOUT).read_text())["accuracy"] is None
     assert read_card(path).accuracy is None
 
 
 def test_card_of_another_file_is_refused(path):
-    write_card(path, **FACTS)
+    write_card(path, ABOUT)
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(CardError, match=r"net\.json belongs to another file"):
         read_card(path)
@@ -57,7 +67,7 @@ def test_card_of_another_file_is_refused(path):
 def test_missing_and_damaged_cards_are_refused(path):
     with pytest.raises(CardError, match="has no card"):
         read_card(path)
-    card = write_card(path, **FACTS)
+    card = write_card(path, ABOUT)
     whole = json.loads(card.read_text())
     for content, complaint in [
         ("{", "not a readable card"),
@@ -77,14 +87,14 @@ def test_card_never_overwrites_its_file(path):
     odd = path.rename(path.with_suffix(".json"))
     before = odd.read_bytes()
     with pytest.raises(CardError, match="overwritten"):
-        write_card(odd, **FACTS)
+        write_card(odd, ABOUT)
     assert odd.read_bytes() == before
 
 
 def test_failed_write_leaves_the_old_card(path):
-    card = write_card(path, **FACTS)
+    card = write_card(path, ABOUT)
     before = card.read_bytes()
     with pytest.raises((TypeError, UserError)):
-        write_card(path, **(FACTS | {"preprocessing": {"mean": object()}}))
+        write_card(path, replace(ABOUT, parameters={"filters": object()}))
     assert card.read_bytes() == before
     assert sorted(file.name for file in path.parent.iterdir()) == ["net.json", "net.tflite"]

@@ -8,7 +8,7 @@ from larq_igp.architectures.spec import FAMILIES
 from larq_igp.data import Preprocessing, eval_batches, load_dataset
 from larq_igp.deploy.audit import audit
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.verify import verify
 from larq_igp.keras2 import tf
 from tests.deploy.conftest import calibrate
@@ -20,13 +20,17 @@ SHAPE = (28, 28, 1)
 def images():
     digits = load_dataset("digits")
     preprocessing = Preprocessing(SHAPE, digits.mean, digits.deviation)
-    return next(eval_batches(digits.split("test"), preprocessing, batch_size=60).as_numpy_iterator())[0]
+    return next(
+        eval_batches(digits.split("test"), preprocessing, batch_size=60).as_numpy_iterator()
+    )[0]
 
 
 def random_network(family: str, images: np.ndarray, **options) -> "tf.keras.Model":
     """A small network with BatchNorm statistics of real images, and scales of both signs."""
     tf.keras.utils.set_random_seed(3)
-    width = {"growth_rate": 6, "stem_filters": 12} if family.endswith("densenet") else {"filters": 12}
+    width = (
+        {"growth_rate": 6, "stem_filters": 12} if family.endswith("densenet") else {"filters": 12}
+    )
     model = larq_igp.build(f"{family}_tiny", input_shape=SHAPE, num_classes=10, **width, **options)
     calibrate(model, images)
     return model
@@ -42,7 +46,9 @@ def test_a_binary_network_computes_what_keras_computes(family, images):
     check = verify(model, file, images)
     assert check.passed, check.reason
     assert check.conclusive
-    assert check.top1_agreement >= 0.95  # a flipped sign may turn an image whose best two classes are close
+    assert (
+        check.top1_agreement >= 0.95
+    )  # a flipped sign may turn an image whose best two classes are close
 
 
 @pytest.mark.parametrize("family", FAMILIES)

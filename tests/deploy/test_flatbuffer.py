@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.errors import EngineError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import parse, read_tflite
 
@@ -14,7 +14,11 @@ def test_reads_operators_options_and_constants(binary):
     assert file.size_bytes == len(binary.content)
     conv = next(operator for operator in file.operators if operator.name == "LceBconv2d")
     assert conv.is_custom
-    assert (conv.options["channels_in"], conv.options["pad_values"], conv.options["stride_height"]) == (16, 1, 1)
+    assert (
+        conv.options["channels_in"],
+        conv.options["pad_values"],
+        conv.options["stride_height"],
+    ) == (16, 1, 1)
     words = file.tensors[conv.inputs[1]]
     assert (words.shape, words.dtype) == ((16, 3, 3, 1), np.int32)  # 16 channels fill half a word
     assert np.all((words.value >= 0) & (words.value < 2**16))
@@ -28,7 +32,9 @@ def test_producers_and_consumers(binary):
     assert file.producer(file.inputs[0]) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"TFL3", b"\x1c\0\0\0TFL3", b"\x1c\0\0\0TFL3" + bytes(100), b"PK\3\4" * 100])
+@pytest.mark.parametrize(
+    "content", [b"", b"TFL3", b"\x1c\0\0\0TFL3", b"\x1c\0\0\0TFL3" + bytes(100), b"PK\3\4" * 100]
+)
 def test_what_is_no_tflite_is_refused(content):
     with pytest.raises(TFLiteFileError, match=r"^the model (is|cannot)"):
         read_tflite(content)
@@ -77,9 +83,18 @@ def test_damage_never_takes_the_process_down(binary):
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (lambda graph: setattr(graph.tensors[0], "shape", [1, 2**20, 28, 1]), "shapes or options of operator 0"),
-        (lambda graph: setattr(graph.operators[0].builtinOptions, "strideW", -5), "shapes or options of operator 0"),
-        (lambda graph: setattr(graph.operators[3], "inputs", [2**20]), "a tensor that does not exist"),
+        (
+            lambda graph: setattr(graph.tensors[0], "shape", [1, 2**20, 28, 1]),
+            "shapes or options of operator 0",
+        ),
+        (
+            lambda graph: setattr(graph.operators[0].builtinOptions, "strideW", -5),
+            "shapes or options of operator 0",
+        ),
+        (
+            lambda graph: setattr(graph.operators[3], "inputs", [2**20]),
+            "a tensor that does not exist",
+        ),
         (lambda graph: setattr(graph.operators[3], "outputs", []), "no output"),
         (lambda graph: graph.operators.reverse(), "before it is written"),
         (lambda graph: setattr(graph.tensors[3], "type", 5), "unsupported kind STRING"),

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from larq_igp.deploy.convert import convert
-from larq_igp.deploy.engine import open_engine
+from larq_igp.deploy.engines import open_engine
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.verify import MAX_FLIPS, moved_allowed, verify
 
 
-def _with_changed_constant(content: bytes, operator: str, operand: int, change, place: int = 0) -> bytes:
+def _with_changed_constant(
+    content: bytes, operator: str, operand: int, change, place: int = 0
+) -> bytes:
     """Return the file with one constant of the ``place``-th operator of a kind changed."""
     file = read_tflite(content)
     found = [each for each in file.operators if each.name == operator][place]
@@ -44,7 +46,9 @@ def test_one_changed_factor_fails(binary):
     def change(multiplier: np.ndarray) -> None:
         multiplier[3] *= 1.05
 
-    result = verify(binary.model, _with_changed_constant(binary.content, "LceBconv2d", 2, change), binary.images)
+    result = verify(
+        binary.model, _with_changed_constant(binary.content, "LceBconv2d", 2, change), binary.images
+    )
     assert not result.passed
 
 

@@ -89,7 +89,9 @@ def test_the_command_is_one_that_the_package_understands(name, tmp_path, monkeyp
 
     given = {}
     monkeypatch.setattr(
-        trainer, "train", lambda recipe, folder, **options: given.update(recipe=recipe) or {}
+        trainer,
+        "train",
+        lambda recipe, folder, **options: given.update(recipe=recipe) or {"run_dir": folder},
     )
     run = Run(name, bits=2, seed=3, epochs=7)
     arguments = command_line(run, tmp_path / "run", None)[3:]

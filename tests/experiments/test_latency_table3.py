@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from benchmarks import latency_table3 as program
-from larq_igp.architectures.published import TABLE3
+from larq_igp.paper.table3 import TABLE3
 
 
 def test_costs_are_those_of_table_3():

@@ -1,4 +1,7 @@
-"""Counts of every named network, kept as data so that a change of one shows as a difference. ``make golden`` writes them again."""
+"""Counts of every named network, kept as data so that a change of one shows as a difference.
+
+``make golden`` writes them again.
+"""
 
 from pathlib import Path
 

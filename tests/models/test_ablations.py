@@ -7,10 +7,10 @@ import larq_igp
 from larq_igp.analysis.blocks import find_blocks
 from larq_igp.analysis.paths import gradient_paths
 from larq_igp.analysis.summary import summarise
-from larq_igp.analysis.tensor_graph import tensor_graph
 from larq_igp.architectures import ResNetSpec
-from larq_igp.architectures.accounting import binary_convolutions, closed_form
+from larq_igp.architectures.accounting import binary_conv_shapes, closed_form
 from larq_igp.architectures.spec import SpecError, choose_stem
+from larq_igp.graph import read_graph
 from larq_igp.keras2 import tf
 
 WIDTH, PIXELS = 8, 14 * 14
@@ -42,7 +42,7 @@ def build(spec: ResNetSpec, **options) -> "tf.keras.Model":
 
 @pytest.mark.parametrize("form, expected", FRACTALS.items())
 def test_paths_of_a_fractal(form, expected):
-    graph = tensor_graph(build(fractal(*form)))
+    graph = read_graph(build(fractal(*form)))
     (block,) = find_blocks(graph)
     paths = gradient_paths(graph, block.source, block.target)
     lengths, total = expected
@@ -53,7 +53,8 @@ def test_paths_of_a_fractal(form, expected):
 @pytest.mark.parametrize("form", FRACTALS)
 def test_graph_equals_closed_form_and_hand(form):
     spec = fractal(*form, blocks=(1, 2))
-    summarise("fractal", spec, input_shape=(28, 28, 1), num_classes=10, stem="strided")
+    model = build(spec)
+    summarise("fractal", model, spec, stem="strided")
     convolutions = 7 - (form[1] == 2)
     counts = closed_form(spec, input_shape=(28, 28, 1), num_classes=10, stem="strided")
     assert counts.kernel_weights[1] == convolutions * 9 * (WIDTH**2 + 2 * (2 * WIDTH) ** 2)
@@ -92,7 +93,7 @@ def test_strided_stem_halves(side, pixels):
     options = {"input_shape": (*side, 3), "stem": "strided"}
     counts = closed_form(spec, num_classes=5, **options)
     assert counts.macs == {32: pixels * 27 * 8 + 8 * 5, 1: pixels * 2 * 9 * 64}
-    (convolution,) = binary_convolutions(spec, **options)
+    (convolution,) = binary_conv_shapes(spec, **options)
     assert (convolution.pixels, convolution.times) == (pixels, 2)
     model = larq_igp.build(spec, num_classes=5, **options)
     height, width = model.get_layer("stem_bn").output_shape[1:3]

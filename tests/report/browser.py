@@ -43,7 +43,9 @@ def chromium(width: int, height: int):
 
 
 def open_page(window, path) -> list[dict]:
-    """Open a file, wait until all charts are drawn, and return what the console says at the level of an error or a warning."""
+    """Open a file, wait until all charts are drawn, and return what the console says at the level
+    of an error or a warning.
+    """
     from selenium.webdriver.support.ui import WebDriverWait
 
     window.get(path.resolve().as_uri())

@@ -1,124 +1,47 @@
-"""Real training on real images: short, but nothing stands in for anything."""
+"""``larq_igp.train``: from Python as from the command line."""
 
-import csv
+import inspect
 import json
 
-import numpy as np
 import pytest
 
-from larq_igp.data import load_dataset
+import larq_igp
 from larq_igp.errors import UserError
-from larq_igp.keras2 import tf
-from larq_igp.training.loop import NonFiniteLossError
 from larq_igp.training.recipe import Recipe
-from larq_igp.training.run import RunError, open_run, weights_path
-from larq_igp.training.train import train
 
-TIMES = ("seconds", "images_per_second")
-SHORT = {"network": "resnet_tiny", "parameters": {"filters": 8, "blocks": (1,)}, "epochs": 2, "batch_size": 100}
+SMALL = {"parameters": {"filters": 4, "blocks": (1,)}, "input_shape": (28, 28, 1), "verbose": 0}
 
 
-def test_a_run_directory_holds_what_it_should(run_dir):
-    assert {path.name for path in run_dir.iterdir()} == {
-        "config.json", "history.csv", "best.weights.h5", "last.weights.h5", "metrics.json", "tensorboard",
-        "layers.csv", "checkpoints", "run.lock",
-    }  # fmt: skip
-    config = json.loads((run_dir / "config.json").read_text())
-    assert config["recipe"]["network"] == "igp_resnet_tiny"
-    assert config["class_names"] == [str(digit) for digit in range(10)]
-    assert config["versions"]["tensorflow"] == tf.__version__
-    with (run_dir / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert set(rows[0]) == {
-        "epoch", "images_per_second", "learning_rate", "loss", "seconds", "top1", "top5", "val_loss", "val_top1", "val_top5",
-    }  # fmt: skip
-    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
-    assert list((run_dir / "tensorboard").rglob("events.out.tfevents.*"))
+def test_it_returns_the_measurements_and_their_folder_and_resumes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained = larq_igp.train("resnet_tiny", epochs=1, batch_size=400, **SMALL)
+    assert trained["run_dir"] == "runs/resnet_tiny-digits"
+    written = json.loads((tmp_path / trained["run_dir"] / "metrics.json").read_text())
+    assert {**written, "run_dir": trained["run_dir"]} == trained
+    assert trained["examples"] == 360
+    recipe = json.loads((tmp_path / trained["run_dir"] / "config.json").read_text())["recipe"]
+    assert (recipe["epochs"], recipe["batch_size"]) == (1, 400)
+    again = larq_igp.train(None, trained["run_dir"], resume=True)
+    assert again == trained
+    assert larq_igp.evaluate(trained["run_dir"])["top1"] == trained["top1"]
 
 
-def test_metrics_are_of_the_best_epoch_on_the_test_split(run_dir):
-    metrics = json.loads((run_dir / "metrics.json").read_text())
-    with (run_dir / "history.csv").open() as file:
-        validation = [(float(row["val_top1"]), -float(row["val_loss"])) for row in csv.DictReader(file)]
-    assert metrics["epoch"] == 1 + validation.index(max(validation))
-    assert metrics["examples"] == 360
-    assert 0.5 < metrics["top1"] <= metrics["top5"] <= 1
+def test_its_signature_has_every_field_with_its_default():
+    shown = inspect.signature(larq_igp.train).parameters
+    recipe = Recipe(network="igp_resnet_tiny").to_json()
+    for name in recipe.keys() - {"network"}:
+        assert shown[name].default == recipe[name]
+    assert list(shown)[:3] == ["network", "run_dir", "resume"]
+    assert shown["strategy"].default == "auto"
 
 
-def test_keras_measures_the_same(run_dir):
-    """Our accuracy and cross-entropy against Keras' own, on the weights of the run."""
-    run = open_run(run_dir)
-    model = run.load_model("best")
-    model.compile(
-        loss=tf.keras.losses.SparseCategoricalCrossentropy(),
-        metrics=["accuracy", tf.keras.metrics.SparseTopKCategoricalAccuracy(5)],
-    )
-    split = load_dataset("digits").split("test")
-    pairs = [split.load(index) for index in range(split.examples)]
-    images = np.stack([run.preprocessing(image) for image, _ in pairs])
-    expected = model.evaluate(images, np.array([label for _, label in pairs]), batch_size=100, verbose=0)
-    metrics = run.metrics()
-    assert [metrics["loss"], metrics["top1"], metrics["top5"]] == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_same_seed_gives_the_same_weights_and_history(tmp_path):
-    def outcome(name, seed):
-        train(Recipe(**SHORT, seed=seed), tmp_path / name, verbose=0)
-        with (tmp_path / name / "history.csv").open() as file:
-            history = [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(file)]
-        return open_run(tmp_path / name).load_model("last").get_weights(), history
-
-    (weights, history), (same_weights, same_history), (_, other_history) = (
-        outcome("a", 5),
-        outcome("b", 5),
-        outcome("c", 6),
-    )
-    for first, second in zip(weights, same_weights, strict=True):
-        np.testing.assert_array_equal(first, second)
-    assert history == same_history
-    assert history != other_history
-
-
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    with pytest.raises(
-        NonFiniteLossError, match=r"the loss became .* at step \d+ \(epoch 1\), .*: lower --learning-rate"
-    ):
-        train(Recipe(**SHORT, learning_rate=1e36), tmp_path / "run", verbose=0)
-    assert not (tmp_path / "run" / "metrics.json").exists()
-
-
-def test_a_folder_in_use_is_refused_and_kept(tmp_path):
-    (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(RunError, match="already exists and is not empty"):
-        train(Recipe(**SHORT), tmp_path, verbose=0)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_damaged_runs_are_refused(run_dir, tmp_path):
-    with pytest.raises(RunError, match="is not a run directory"):
-        open_run(tmp_path)
-    config = json.loads((run_dir / "config.json").read_text())
-    del config["preprocessing"]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(RunError, match=r"config.json is damaged: it does not describe a run \('preprocessing'\)"):
-        open_run(tmp_path)
-    for broken in (
-        {"recipe": {"network": 5}},
-        {"recipe": {"network": "resnet_tiny", "parameters": [1]}},
-        {"class_names": [1]},
-    ):
-        (tmp_path / "config.json").write_text(
-            json.dumps({**json.loads((run_dir / "config.json").read_text()), **broken})
-        )
-        with pytest.raises(RunError, match=r"config.json is damaged"):
-            open_run(tmp_path)
-    (tmp_path / "metrics.json").write_text("[]")
-    (tmp_path / "config.json").write_text((run_dir / "config.json").read_text())
-    with pytest.raises(RunError, match=r"metrics.json is damaged"):
-        open_run(tmp_path).metrics()
-    with pytest.raises(RunError, match=r"holds no best.weights.h5"):
-        open_run(tmp_path).load_model()
-    weights_path(tmp_path, "best").write_bytes(weights_path(run_dir, "best").read_bytes()[:999])
-    with pytest.raises(UserError, match="does not hold the weights of igp_resnet_tiny"):
-        open_run(tmp_path).load_model()
+def test_what_it_refuses(tmp_path):
+    with pytest.raises(UserError, match="unknown field epoch of a recipe"):
+        larq_igp.train("igp_resnet_tiny", tmp_path / "run", epoch=3)
+    with pytest.raises(UserError, match="learning_rate must be a number above 0; got 0"):
+        larq_igp.train("igp_resnet_tiny", tmp_path / "run", learning_rate=0.0)
+    with pytest.raises(UserError, match="no field but data_dir"):
+        larq_igp.train(None, tmp_path / "run", resume=True, epochs=3)
+    with pytest.raises(UserError, match="is not a run directory"):
+        larq_igp.train(None, tmp_path / "run", resume=True)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,117 @@
+"""``benchmark``."""
+
+import click
+
+from larq_igp.cli.options import (
+    SOURCE,
+    classes_option,
+    complete_source,
+    network_options,
+    open_typed,
+    weights_option,
+)
+from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
+
+
+@click.command(short_help="Time networks on this host.", epilog=SOURCE)
+@click.argument(
+    "sources", metavar="SOURCE...", nargs=-1, required=True, shell_complete=complete_source
+)
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    help="What runs the file; may be repeated.  [default: all that can]",
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the engine."
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Timed invocations at batch 1.",
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Invocations before them.",
+)
+@click.option(
+    "--twin/--no-twin",
+    default=True,
+    help="Also time the network at 32 bits in TensorFlow Lite with XNNPACK.",
+)
+@click.option("--operators", is_flag=True, help="Also time every operator.")
+@weights_option
+@network_options
+@classes_option
+@json_option
+def benchmark(
+    sources: tuple[str, ...],
+    engines: tuple[str, ...],
+    threads: int,
+    runs: int,
+    warmup: int,
+    twin: bool,
+    operators: bool,
+    as_json: bool,
+    **options,
+) -> None:
+    """Time each SOURCE at batch 1 on this host, beside its float twin. What is no .tflite is
+    converted in memory first.
+
+    A host's numbers are no estimate for a device.
+    """
+    with progress_on_stderr(as_json):
+        from larq_igp.inference.conversion import timed
+
+        rows = [
+            row
+            for source in sources
+            for row in timed(
+                open_typed(source, options),
+                engines=engines,
+                twin=twin,
+                operators=operators,
+                threads=threads,
+                runs=runs,
+                warmup=warmup,
+            )
+        ]
+    emit(as_json, rows, _benchmark_text(rows))
+
+
+def _benchmark_text(rows: list[dict]) -> str:
+    host = rows[0]["host"]
+    cells = [
+        (
+            f"{row['file']} ({row['role']})",
+            row["engine"],
+            row["threads"],
+            row["runs"],
+            f"{row['latency_ms_median']:.3f}",
+            f"{row['latency_ms_p10']:.3f}..{row['latency_ms_p90']:.3f}",
+        )
+        for row in rows
+    ]
+    lines = [
+        f"host: {host['cpu']}, {host['cores']} cores, {host['system']}, {host['bits']} bit; no "
+        "estimate for a device",
+        table(cells, ("file", "engine", "threads", "runs", "median, ms", "p10..p90, ms")),
+    ]
+    for row in rows:
+        if "operators" in row:
+            kinds = [
+                (kind, of["count"], f"{of['latency_ms']:.3f}", f"{of['share']:.1%}")
+                for kind, of in row["by_kind"].items()
+            ]
+            title = (
+                f"\n{row['file']}, {row['engine']}: each operator alone, sum "
+                f"{row['sum_over_whole']:.2f} of the whole"
+            )
+            lines += [title, table(kinds, ("operator", "count", "ms", "share"))]
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""``convert``."""
+
+import click
+
+from larq_igp.cli.options import (
+    SOURCE,
+    classes_option,
+    network_options,
+    open_typed,
+    seed_option,
+    source_argument,
+    weights_option,
+)
+from larq_igp.cli.output import emit, json_option, progress_on_stderr
+
+
+@click.command(short_help="Convert a run or a network to a verified .tflite.", epilog=SOURCE)
+@source_argument
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    help="The .tflite to write; its card gets .json.",
+)
+@click.option(
+    "--float",
+    "float_model",
+    is_flag=True,
+    help="A float file through TensorFlow Lite, whatever the bits are.",
+)
+@weights_option
+@click.option("--data-dir", type=click.Path(), help="Folder of the run's data set, if it moved.")
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    help="Test images to verify on.  [default: 256 up to 64 px, else 24]",
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="To verify with."
+)
+@network_options
+@classes_option
+@seed_option
+@json_option
+def convert(
+    source: str,
+    output: str,
+    float_model: bool,
+    data_dir: str | None,
+    images: int | None,
+    threads: int,
+    as_json: bool,
+    **options,
+) -> None:
+    """Convert SOURCE, with the weights of a run or with random ones, audit and verify the result,
+    and write it with its card.
+    """
+    with progress_on_stderr(as_json):
+        from larq_igp.deploy.export import check_output
+        from larq_igp.inference.conversion import export
+
+        check_output(output)
+        result = export(
+            open_typed(source, options | {"data_dir": data_dir}),
+            output,
+            data_dir=data_dir,
+            float_model=float_model,
+            images=images,
+            threads=threads,
+        )
+    if not result.verification.conclusive:
+        sentence = (
+            "warning: the outputs hardly depend on the images (random weights?): this "
+            "verification says little"
+        )
+        click.echo(sentence, err=True)
+    emit(as_json, result.to_dict(), _export_text(result))
+
+
+def _port_text(port) -> str:
+    return f"{'x'.join(map(str, port.shape))} {port.dtype}"
+
+
+def _export_text(result) -> str:
+    audit, check = result.audit, result.verification
+    lines = [
+        f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} of what its weights "
+        "need",
+        f"  {audit.lce_bconv2d} LceBconv2d for {audit.binary_convolutions} binary convolutions",
+        f"  {audit.lce_dequantize} LceDequantize; input {_port_text(audit.input)}, output "
+        f"{_port_text(audit.output)}",
+        *[f"  not fused: {number} x {reason}" for reason, number in audit.unfused_counts().items()],
+        *[f"  warning: {warning}" for warning in audit.warnings],
+        f"  verified on {check.examples} test images of {result.dataset}: same answer as Keras on "
+        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}",
+        f"  {check.reason}",
+        f"  converted in {result.seconds:.1f} s; card: {result.card}",
+    ]
+    return "\n".join(lines)

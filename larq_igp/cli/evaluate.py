@@ -1,0 +1,58 @@
+"""``evaluate``."""
+
+import click
+
+from larq_igp.cli.options import (
+    SOURCE,
+    data_options,
+    dataset_option,
+    engine_options,
+    open_typed,
+    source_argument,
+    weights_option,
+)
+from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_random_weights
+
+
+def metrics_text(metrics: dict) -> str:
+    """Format accuracy for a terminal."""
+    return (
+        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} "
+        f"{metrics['split']} images"
+    )
+
+
+@click.command(short_help="Measure the accuracy of a run or a .tflite.", epilog=SOURCE)
+@source_argument
+@dataset_option
+@data_options
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which images.",
+)
+@weights_option
+@engine_options
+@json_option
+def evaluate(
+    source: str, dataset, data_dir, download, split, weights, engine, threads, as_json: bool
+) -> None:
+    """Measure the accuracy of SOURCE by the input pipeline that it was trained with."""
+    with progress_on_stderr(as_json):
+        from larq_igp.inference.evaluate import evaluate as measured
+
+        options = {"dataset": dataset, "data_dir": data_dir, "weights": weights}
+        subject = open_typed(source, options, for_images=True)
+        metrics = measured(
+            subject,
+            dataset=dataset,
+            data_dir=data_dir,
+            download=download,
+            split=split,
+            engine=engine,
+            threads=threads,
+        )
+        warn_of_random_weights(subject)
+    emit(as_json, {"source": source, **metrics}, f"{source}: {metrics_text(metrics)}")

@@ -1,0 +1,32 @@
+"""What the card of a ``.tflite`` says that neither the model nor the file can tell."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from larq_igp.data import Preprocessing
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What is known of a network beside its Keras model.
+
+    Attributes:
+        network: its name.
+        bits: width of its quantized weights and activations.
+        preprocessing: from stored image to input.
+        parameters: fields of its specification and options of ``larq_igp.build``; None for a
+            network that ``larq_igp.build`` does not make.
+        class_names: in the order of the outputs; empty if unknown.
+        dataset: name of the data set that it was trained on; None if untrained.
+        accuracy: top-1 of the Keras model on the test images, from 0 to 1; None if not measured.
+        data: identity of the data set that it was trained on, as JSON; None if unknown.
+    """
+
+    network: str
+    bits: int
+    preprocessing: Preprocessing
+    parameters: dict[str, Any] | None = None
+    class_names: tuple[str, ...] = ()
+    dataset: str | None = None
+    accuracy: float | None = None
+    data: dict[str, Any] | None = None

@@ -1,0 +1,81 @@
+"""The interpreters that run a ``.tflite`` on this machine, one file each, all behind one face."""
+
+from pathlib import Path
+
+from larq_igp.deploy.engines.engine import Engine
+from larq_igp.deploy.engines.lce import LCEEngine, LCEIndirectEngine
+from larq_igp.deploy.engines.runtime import RuntimeEngine
+from larq_igp.deploy.engines.tflite import TFLiteEngine
+from larq_igp.deploy.errors import EngineError
+from larq_igp.deploy.flatbuffer import TFLiteFile, read_bytes, read_tflite
+
+__all__ = ["ENGINES", "MOST_THREADS", "Engine", "engines_for", "load_engine", "open_engine"]
+
+MOST_THREADS = 256
+"""More would only exhaust the machine."""
+
+ENGINES: dict[str, type[Engine]] = {
+    engine.name: engine for engine in (TFLiteEngine, RuntimeEngine, LCEIndirectEngine, LCEEngine)
+}
+"""Name of an engine -> its class. The first one that can run a file is that file's default."""
+
+
+def engines_for(source: str | Path | bytes) -> tuple[str, ...]:
+    """Return the names of the installed engines that a file is for, the default one first.
+
+    Those with 1-bit operators if it has any, else TensorFlow Lite, which runs float operators best.
+
+    Raises:
+        TFLiteFileError: if the file is missing or damaged.
+        EngineError: if no engine for it is installed; it says how to get one.
+    """
+    return _engines_for(read_tflite(source))
+
+
+def _engines_for(file: TFLiteFile) -> tuple[str, ...]:
+    if not file.is_binary:
+        return (TFLiteEngine.name,)
+    binary = [engine for engine in ENGINES.values() if engine.runs_binary]
+    refusals = {engine.name: engine.refusal(file) for engine in binary}
+    usable = tuple(name for name, refusal in refusals.items() if refusal is None)
+    if not usable:
+        reasons = dict.fromkeys(refusal.rstrip(".") for refusal in refusals.values() if refusal)
+        raise EngineError(
+            f"no engine here can run a file with 1-bit operators: one {'; another '.join(reasons)}."
+        )
+    return usable
+
+
+def open_engine(
+    source: str | Path | bytes, *, threads: int = 1, engine: str | None = None
+) -> Engine:
+    """Open a ``.tflite`` for inference.
+
+    Args:
+        source: a path, or the content of the file.
+        threads: that the engine may use.
+        engine: a name in ``ENGINES``; by default the first of ``engines_for``.
+
+    Raises:
+        TFLiteFileError: if the file is missing or damaged.
+        EngineError: if the engine is unknown, not installed, or cannot run the file.
+    """
+    content, file = read_bytes(source), read_tflite(source)
+    if len(file.inputs) != 1 or len(file.outputs) != 1:
+        counts = f"{len(file.inputs)} inputs and {len(file.outputs)} outputs"
+        raise EngineError(f"the file has {counts}; one of each can be run.")
+    return load_engine(content, file, threads=threads, engine=engine)
+
+
+def load_engine(
+    content: bytes, file: TFLiteFile, *, threads: int = 1, engine: str | None = None
+) -> Engine:
+    """Load a file that is already read and checked, with any number of inputs and outputs; see
+    ``open_engine``.
+    """
+    if not 1 <= threads <= MOST_THREADS:
+        raise EngineError(f"threads must be at least 1 and at most {MOST_THREADS}; got {threads}.")
+    name = engine or _engines_for(file)[0]
+    if name not in ENGINES:
+        raise EngineError(f"no engine is named {name!r}; there are {', '.join(ENGINES)}.")
+    return ENGINES[name](content, file, threads)

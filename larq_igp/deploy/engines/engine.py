@@ -1,0 +1,105 @@
+"""What an engine is: an interpreter with a file in it."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from larq_igp.deploy.errors import EngineError
+from larq_igp.deploy.flatbuffer import TFLiteFile
+from larq_igp.versions import installed_version
+
+
+class Engine(ABC):
+    """An interpreter with a file in it, at batch 1.
+
+    Attributes:
+        name: of the interpreter.
+        distribution: the package that it comes in, by its name on PyPI.
+        how_to_get: the command that installs the package, and where that works.
+        runs_binary: whether it has Larq Compute Engine's 1-bit operators.
+        threads: that it may use.
+        input_shape: ``(1, H, W, C)``.
+        input_dtype: of the input's elements.
+        output_shape: of one result, ``(1, classes)``.
+    """
+
+    name: str
+    distribution: str
+    how_to_get: str
+    runs_binary = True
+
+    def __init__(self, content: bytes, file: TFLiteFile, threads: int):
+        """Load the file and allocate its tensors.
+
+        Raises:
+            EngineError: if the package is not usable here, or cannot load this file.
+        """
+        refusal = self.refusal(file)
+        if refusal:
+            raise EngineError(f"engine {self.name!r} {refusal}")
+        self.threads = threads
+        inputs = [file.tensors[index] for index in file.inputs]
+        self.input_shape, self.input_dtype = inputs[0].shape, inputs[0].dtype
+        self.output_shape = file.tensors[file.outputs[0]].shape
+        self._zeros = [np.zeros(tensor.shape, tensor.dtype) for tensor in inputs]
+        try:
+            self._load(self.import_package(), content)
+        except (RuntimeError, ValueError) as error:  # ModelError of the runtime is a ValueError
+            raise EngineError(f"engine {self.name!r} cannot load the file: {error}.") from error
+
+    @classmethod
+    @abstractmethod
+    def import_package(cls) -> Any:
+        """Import the package and return the class of its interpreter."""
+
+    @abstractmethod
+    def _load(self, interpreter: Any, content: bytes) -> None:
+        """Load the file into an interpreter of this class."""
+
+    @abstractmethod
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs, in the order of the file."""
+
+    @abstractmethod
+    def invoke(self) -> None:
+        """Run once on whatever the inputs hold: the call to time."""
+
+    @classmethod
+    def version(cls) -> str | None:
+        """Return the version of the package; None if it is not installed."""
+        return installed_version(cls.distribution)
+
+    @classmethod
+    def refusal(cls, file: TFLiteFile) -> str | None:
+        """Say why this engine cannot run a file here, and what to do; None if it can."""
+        if file.is_binary and not cls.runs_binary:
+            return (
+                "has none of Larq Compute Engine's 1-bit operators, and this file needs them: use "
+                "'lce'."
+            )
+        try:
+            cls.import_package()
+        except (ImportError, OSError) as error:
+            is_missing = isinstance(error, ModuleNotFoundError) and cls.version() is None
+            state = "" if is_missing else f" in working order ({' '.join(str(error).split())})"
+            return f"needs {cls.distribution}{state}: {cls.how_to_get}."
+        return None
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``, one after the other.
+
+        Raises:
+            ValueError: if the images have another shape or type than the file takes.
+        """
+        batch = np.asarray(batch)
+        if batch.ndim != len(self.input_shape) or batch.shape[1:] != self.input_shape[1:]:
+            expected = ", ".join(str(side) for side in self.input_shape[1:])
+            raise ValueError(f"the file takes a batch of shape (N, {expected}); got {batch.shape}.")
+        if batch.dtype != self.input_dtype:
+            raise ValueError(
+                f"the file takes {self.input_dtype.name} elements; got {batch.dtype.name}."
+            )
+        if not len(batch):
+            return np.empty((0, *self.output_shape[1:]), np.float32)
+        return np.concatenate([self.run([image[np.newaxis]])[0] for image in batch])

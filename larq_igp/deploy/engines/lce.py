@@ -1,0 +1,50 @@
+"""Larq Compute Engine, with its default kernels and with those that are its fastest on a host."""
+
+from typing import Any
+
+import numpy as np
+
+from larq_igp.deploy.engines.engine import Engine
+
+
+class LCEEngine(Engine):
+    """Larq Compute Engine's interpreter with its default kernels."""
+
+    name = "lce"
+    distribution = "larq-compute-engine"
+    how_to_get = (
+        "`pip install larq-compute-engine` on Python 3.10-3.12 for Linux x86-64, macOS or Windows"
+    )
+    indirect_bgemm = xnnpack = False
+
+    @classmethod
+    def import_package(cls) -> Any:
+        """Import Larq Compute Engine's interpreter alone, without its converter."""
+        from larq_compute_engine.tflite.python import interpreter_wrapper_lite
+
+        return interpreter_wrapper_lite.LiteInterpreter
+
+    def _load(self, interpreter: Any, content: bytes) -> None:
+        reference_kernels = False
+        self._interpreter = interpreter(
+            content, self.threads, reference_kernels, self.indirect_bgemm, self.xnnpack
+        )
+
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs."""
+        return self._interpreter.predict([np.ascontiguousarray(value) for value in inputs])
+
+    def invoke(self) -> None:
+        """Run once on zeros: this interpreter copies its input in with every call, which takes
+        microseconds.
+        """
+        self._interpreter.predict(self._zeros)
+
+
+class LCEIndirectEngine(LCEEngine):
+    """Larq Compute Engine at its best on a host: indirect 1-bit kernels, and XNNPACK for the float
+    operators.
+    """
+
+    name = "lce_indirect"
+    indirect_bgemm = xnnpack = True

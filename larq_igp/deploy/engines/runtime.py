@@ -1,0 +1,36 @@
+"""This project's own engine, the package in ``runtime/``."""
+
+from typing import Any
+
+import numpy as np
+
+from larq_igp.deploy.engines.engine import Engine
+
+
+class RuntimeEngine(Engine):
+    """The engine of ``runtime/`` for 1-bit operators; float operators go to LiteRT with XNNPACK."""
+
+    name = "larq_igp_runtime"
+    distribution = "larq-igp-runtime"
+    how_to_get = "`pip install ./runtime` in a checkout of larq-igp"
+
+    @classmethod
+    def import_package(cls) -> Any:
+        """Import the package, and make sure that its shared library was built."""
+        from larq_igp_runtime import Interpreter, delegate_path
+
+        delegate_path()
+        return Interpreter
+
+    def _load(self, interpreter: Any, content: bytes) -> None:
+        self._interpreter = interpreter(content, num_threads=self.threads)
+        self.run(self._zeros)  # so that what is timed later has numbers to read
+
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs."""
+        outputs = self._interpreter.predict(inputs)
+        return outputs if isinstance(outputs, list) else [outputs]
+
+    def invoke(self) -> None:
+        """Run once on whatever the inputs hold."""
+        self._interpreter.invoke()

@@ -1,0 +1,48 @@
+"""TensorFlow Lite, as it comes with TensorFlow."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from larq_igp.deploy.engines.engine import Engine
+
+
+class TFLiteEngine(Engine):
+    """TensorFlow's own TensorFlow Lite with XNNPACK; for files without 1-bit operators."""
+
+    name = "tflite"
+    distribution = "tensorflow"
+    how_to_get = "`pip install tensorflow`"
+    runs_binary = False
+
+    @classmethod
+    def import_package(cls) -> Any:
+        """Import TensorFlow."""
+        from larq_igp.keras2 import tf
+
+        return tf.lite.Interpreter
+
+    def _load(self, interpreter: Any, content: bytes) -> None:
+        with warnings.catch_warnings():
+            # TensorFlow announces a successor of this class; it serves all releases in range.
+            warnings.simplefilter("ignore")
+            self._interpreter = interpreter(model_content=content, num_threads=self.threads)
+        self._interpreter.allocate_tensors()
+        self._inputs = [each["index"] for each in self._interpreter.get_input_details()]
+        self._outputs = [each["index"] for each in self._interpreter.get_output_details()]
+        self._set(self._zeros)
+
+    def _set(self, inputs: list[np.ndarray]) -> None:
+        for index, value in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, value)
+
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs."""
+        self._set(inputs)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def invoke(self) -> None:
+        """Run once on whatever the inputs hold."""
+        self._interpreter.invoke()

@@ -1,0 +1,1 @@
+"""What is opened to be measured or used: a run, a name or a file; and its answers to images."""

@@ -1,0 +1,42 @@
+"""What the card of a ``.tflite`` says of its network and its data."""
+
+import dataclasses
+from typing import Any
+
+from larq_igp.architectures import ZOO
+from larq_igp.data import Identity
+from larq_igp.deploy.card import Card
+from larq_igp.training.recipe import LARQ_ZOO, Recipe
+
+
+def data_of(card: Card) -> Identity | None:
+    """Return what is known of the data that a network was trained on."""
+    kept = getattr(card, "data", None)
+    if kept:
+        return Identity.from_json(kept)
+    if card.dataset is None and not card.class_names:
+        return None
+    return Identity(dataset=card.dataset, class_names=card.class_names or None)
+
+
+def recipe_of(card: Card) -> Recipe | None:
+    """Return the network of a card as a recipe; None if it names none that is known."""
+    if card.variant.startswith(LARQ_ZOO):
+        return Recipe(network=card.variant)
+    if card.variant not in ZOO:
+        return None
+    known = dataclasses.asdict(ZOO[card.variant])
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in (card.parameters or {}).items()
+    }
+    replaced = {name: given[name] for name in known if name in given}
+    options = {name: given[name] for name in ("pad_values", "stem") if given.get(name) is not None}
+    parameters = {} if known | replaced == known else replaced
+    values: dict[str, Any] = {
+        "network": card.variant,
+        "bits": card.bits,
+        "parameters": parameters,
+        **options,
+    }
+    return Recipe(**values)

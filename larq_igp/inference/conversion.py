@@ -1,0 +1,140 @@
+"""From a subject to a ``.tflite``: what its card says, and the images that verify it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from larq_igp.data import Dataset, Preprocessing, eval_arrays, load_dataset
+from larq_igp.deploy.about import About
+from larq_igp.deploy.compare import compare
+from larq_igp.deploy.convert import convert
+from larq_igp.deploy.export import Export, check_output
+from larq_igp.deploy.export import export as export_model
+from larq_igp.errors import UserError
+from larq_igp.inference.evaluate import opened
+from larq_igp.inference.subject import Subject
+
+FEW_IMAGES, MANY_IMAGES = 24, 256
+SMALL_SIDE = 64
+
+
+def described(subject: Subject) -> dict[str, Any] | None:
+    """Return what identifies the network of a timing, as plain values; None for a file without a
+    card.
+    """
+    if subject.recipe is None:
+        return None
+    return {
+        "variant": subject.name,
+        "parameters": _parameters(subject),
+        "bits": subject.bits,
+        "input_shape": list(subject.input_shape),
+        "dataset": subject.data.dataset if subject.data else None,
+        "accuracy": subject.accuracy,
+    }
+
+
+def _parameters(subject: Subject) -> dict[str, Any] | None:
+    """Return the fields of the specification, and how it was built."""
+    if subject.recipe is None or subject.spec is None:
+        return None
+    recipe = subject.recipe.resolved(subject.input_shape)
+    options = {name: getattr(recipe, name) for name in ("bits", "pad_values", "stem")}
+    return dataclasses.asdict(subject.spec) | options
+
+
+def _about(subject: Subject, preprocessing: Preprocessing) -> About:
+    """Return what the card of a subject's ``.tflite`` says."""
+    return About(
+        network=subject.name,
+        bits=subject.bits,
+        preprocessing=preprocessing,
+        parameters=_parameters(subject),
+        class_names=subject.class_names if subject.is_trained else (),
+        dataset=subject.data.dataset if subject.data else None,
+        accuracy=subject.accuracy,
+        data=subject.data.to_json() if subject.data else None,
+    )
+
+
+def export(
+    source: str | Path | Subject,
+    path: str | Path,
+    *,
+    weights: str | None = None,
+    data_dir: str | None = None,
+    float_model: bool = False,
+    images: int | None = None,
+    threads: int = 1,
+) -> Export:
+    """Convert a network, audit and verify the result, and write it with its card.
+
+    Args:
+        source: what ``open_subject`` opens, or has opened.
+        path: of the ``.tflite``; its card gets the same name with ``.json``.
+        weights: ``best`` or ``last``, of a run.
+        data_dir: folder of the run's data set, if it moved.
+        float_model: convert with TensorFlow Lite whatever the quantizers are.
+        images: how many to verify on; None is 256 up to 64 px, else 24.
+        threads: to verify with.
+
+    Raises:
+        ConversionError: if the network cannot be converted, the converter degraded it, or the file
+            computes something else.
+        UserError: if the network or its data cannot be had, or the file cannot be written.
+    """
+    check_output(path)
+    subject = opened(source, weights)
+    if subject.kind == "tflite":
+        raise UserError(f"{subject.source} is a .tflite file already: there is nothing to convert.")
+    model = subject.model()
+    data = _verified_on(subject, data_dir)
+    preprocessing = subject.preprocessing_of(data)
+    return export_model(
+        model,
+        path,
+        about=_about(subject, preprocessing),
+        images=_first_images(data, preprocessing, images),
+        images_of=data.name,
+        float_model=float_model,
+        threads=threads,
+    )
+
+
+def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any]]:
+    """Return the timings of a subject, converted in memory if it is no ``.tflite``.
+
+    Args:
+        subject: the network.
+        twin: whether its 32-bit twin is timed too, where it has one.
+        **options: of ``larq_igp.deploy.compare.compare``.
+
+    Raises:
+        UserError: if it cannot be converted, or no engine can run it.
+    """
+    of_twin = (lambda: convert(subject.twin())) if twin and subject.has_twin else None
+    return compare(
+        _content(subject), file=subject.source, network=described(subject), twin=of_twin, **options
+    )
+
+
+def _content(subject: Subject) -> bytes:
+    """Return the content of a subject's ``.tflite``: of its file, or converted in memory."""
+    if subject.kind == "tflite":
+        return Path(subject.source).read_bytes()
+    return convert(subject.model())
+
+
+def _verified_on(subject: Subject, data_dir: str | None) -> Dataset:
+    """Random weights are verified on the digits, which are always there."""
+    if not subject.is_trained:
+        return load_dataset("digits")
+    return subject.load_data(data_dir=data_dir)
+
+
+def _first_images(data: Dataset, preprocessing: Preprocessing, count: int | None) -> np.ndarray:
+    is_small = max(preprocessing.input_shape[:2]) <= SMALL_SIDE
+    count = count or (MANY_IMAGES if is_small else FEW_IMAGES)
+    return next(eval_arrays(data, "test", preprocessing, batch_size=count))[0]

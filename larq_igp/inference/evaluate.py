@@ -1,0 +1,53 @@
+"""Measure the accuracy of whatever classifies images, by one input pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+from larq_igp.inference.predictor import open_predictor
+from larq_igp.inference.subject import Subject, open_subject
+from larq_igp.training.fit.measure import measure
+
+
+def evaluate(
+    source: str | Path | Subject,
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    download: bool = False,
+    split: str = "test",
+    weights: str | None = None,
+    engine: str | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Measure accuracy on a split of a data set.
+
+    Args:
+        source: what ``open_subject`` opens, or has opened.
+        dataset: name of the images; None is the data set that it was trained on.
+        data_dir: folder of their files.
+        download: whether they may be fetched from the network.
+        split: ``train``, ``validation`` or ``test``.
+        weights: ``best`` or ``last``, of a run.
+        engine: that runs a ``.tflite``; None takes the fastest that is installed.
+        threads: of that engine; None is 1.
+
+    Returns:
+        ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, how
+        many ``examples`` they are of, and ``dataset``, ``split`` and ``engine``.
+
+    Raises:
+        UserError: if the subject or the data set cannot be had, or the network's answers do not
+            mean the labels of the data set.
+    """
+    subject = opened(source, weights)
+    images = subject.load_data(dataset, data_dir=data_dir, download=download)
+    predictor = open_predictor(subject, engine=engine, threads=threads)
+    metrics = measure(predictor.predict, images, split, subject.preprocessing_of(images))
+    return {**metrics, "dataset": images.name, "split": split, "engine": predictor.engine}
+
+
+def opened(source: str | Path | Subject, weights: str | None) -> Subject:
+    """Return a subject, opened if it is not yet."""
+    if isinstance(source, Subject):
+        return source
+    return open_subject(source, **({} if weights is None else {"weights": weights}))

@@ -1,0 +1,51 @@
+"""The kinds of what commands work on, recognised by the name and by what is there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from larq_igp.errors import UserError
+from larq_igp.training.recipe import LARQ_ZOO
+from larq_igp.training.recipe.files import is_recipe_file
+from larq_igp.training.recipe.sources import Layer
+
+Kind = Literal["run", "network", "larq_zoo", "recipe", "tflite"]
+WORDS: dict[Kind, str] = {
+    "run": "a run directory",
+    "network": "the name of a network",
+    "larq_zoo": "a model of larq-zoo",
+    "recipe": "a recipe file",
+    "tflite": "a .tflite file",
+}
+
+
+def kind_of(source: str) -> Kind:
+    """Return what a source is, by its name and by what is there.
+
+    Raises:
+        UserError: if it names a file that does not exist.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return "run"
+    if is_recipe_file(source):
+        return "recipe"
+    if path.is_file():
+        return "tflite"
+    if source.startswith(LARQ_ZOO):
+        return "larq_zoo"
+    if not source or len(path.parts) > 1 or path.suffix:
+        raise UserError(f"{source or 'a source without a name'} does not exist: {_needed()}.")
+    return "network"
+
+
+def _needed() -> str:
+    *first, last = WORDS.values()
+    return f"{', '.join(first)} or {last} is needed"
+
+
+def leave_out(options: Layer, names: Iterable[str], reason: str) -> None:
+    """Refuse options that are not for what was opened."""
+    given = [options[name].source or name for name in names if name in options]
+    if given:
+        raise UserError(f"leave out {', '.join(given)}: {reason}.")

@@ -1,0 +1,109 @@
+"""Name what is on an image file."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from larq_igp.data import Preprocessing
+from larq_igp.data.images import decode
+from larq_igp.errors import UserError
+from larq_igp.inference.evaluate import opened
+from larq_igp.inference.predictor import open_predictor
+from larq_igp.inference.subject import Subject
+from larq_igp.keras2 import tf
+from larq_igp.training.fit.measure import finite
+
+BATCH_SIZE = 32
+
+
+class ImageError(UserError):
+    """A file is missing, or is not an image."""
+
+
+def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
+    """Read a PNG, JPEG, GIF or BMP file as a network's input ``(H, W, C)``, float32; colour becomes
+    grey or back as needed.
+
+    Raises:
+        ImageError: if the file is missing or cannot be decoded.
+    """
+    path = Path(path)
+    check_there([path])
+    try:
+        return preprocessing(_decode(path.read_bytes(), preprocessing.input_shape[-1])).numpy()
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        raise ImageError(
+            f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take."
+        ) from error
+
+
+def _decode(content: bytes, channels: int) -> tf.Tensor:
+    """Decode to 1 or 3 channels if that is what the network has, as the images of a data set are;
+    else to what the file has.
+    """
+    if channels in (1, 3):
+        return decode(tf.constant(content), channels)
+    return tf.io.decode_image(content, channels=0, expand_animations=False)
+
+
+def check_there(paths: Iterable[str | Path]) -> None:
+    """Refuse images that are missing, before the first is classified.
+
+    Raises:
+        ImageError: naming the first.
+    """
+    for path in paths:
+        if not Path(path).is_file():
+            raise ImageError(f"image {path} does not exist, or is not a file.")
+
+
+def predict(
+    source: str | Path | Subject,
+    images: Iterable[str | Path],
+    *,
+    top: int = 3,
+    weights: str | None = None,
+    engine: str | None = None,
+    threads: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Classify image files, one row after the other, in constant memory however many there are.
+
+    Args:
+        source: what ``open_subject`` opens, or has opened.
+        images: their paths.
+        top: how many classes to name for each.
+        weights: ``best`` or ``last``, of a run.
+        engine: that runs a ``.tflite``; None takes the fastest that is installed.
+        threads: of that engine; None is 1.
+
+    Yields:
+        for each image its path and its ``classes``, best first, each with ``label``, ``class_name``
+        and ``probability``.
+
+    Raises:
+        ImageError: when the rows come to a file that is missing or is not an image.
+        UserError: if the subject cannot be had.
+    """
+    subject = opened(source, weights)
+    predictor = open_predictor(subject, engine=engine, threads=threads)
+    preprocessing = subject.preprocessing
+    if preprocessing is None:
+        if subject.kind == "tflite":
+            raise UserError(f"{subject.source} has no card that says how images are fed to it.")
+        preprocessing = subject.preprocessing_of(subject.load_data())
+    names, paths = subject.class_names, iter(images)
+    while batch := list(islice(paths, BATCH_SIZE)):
+        inputs = np.stack([read_image(path, preprocessing) for path in batch])
+        for path, probabilities in zip(batch, finite(predictor.predict(inputs)), strict=True):
+            yield {"image": str(path), "classes": _best(probabilities, names, top)}
+
+
+def _best(probabilities: np.ndarray, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [
+        {"label": int(i), "class_name": names[i], "probability": float(probabilities[i])}
+        for i in order
+    ]

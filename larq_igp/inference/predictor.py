@@ -1,0 +1,48 @@
+"""One face for whatever classifies images: a Keras model, or an engine with a ``.tflite``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from larq_igp.deploy.engines import open_engine
+from larq_igp.errors import UserError
+from larq_igp.inference.subject import Subject
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Classifies images.
+
+    Attributes:
+        predict: maps inputs ``(N, H, W, C)`` float32 to probabilities ``(N, classes)``.
+        engine: what computes: ``keras``, or the engine of a ``.tflite``.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    engine: str
+
+
+def open_predictor(
+    subject: Subject, *, engine: str | None = None, threads: int | None = None
+) -> Predictor:
+    """Return what classifies images as a subject does.
+
+    Args:
+        subject: the network.
+        engine: that runs a ``.tflite``; None takes the fastest that is installed.
+        threads: of that engine; None is 1.
+
+    Raises:
+        UserError: if no engine can run the file, there are no weights, or an engine is named for
+            what Keras runs.
+    """
+    if subject.kind == "tflite":
+        opened = open_engine(subject.source, threads=threads or 1, engine=engine)
+        return Predictor(opened.predict, opened.name)
+    given = [f"--{name}" for name, each in (("engine", engine), ("threads", threads)) if each]
+    if given:
+        raise UserError(
+            f"leave out {', '.join(given)}: Keras runs {subject.source}, which is no .tflite file."
+        )
+    return Predictor(subject.model().predict_on_batch, "keras")

@@ -1,0 +1,1 @@
+"""Networks within the budget of another."""

@@ -1,0 +1,65 @@
+"""What a command that takes long owes its terminal, and what it does when the terminal is gone."""
+
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, TextIO, cast
+
+GONE = {errno.EIO, errno.EPIPE}
+"""Errors of a write to a terminal that was closed, or to a pipe that nobody reads any more."""
+
+
+class LastingStream:
+    """A text stream that drops what can no longer be shown, and raises nothing."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text; return its length."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._try(self._stream.flush)
+
+    def _try(self, call: Callable[..., Any], *arguments: str) -> None:
+        try:
+            call(*arguments)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # for what is buffered, and for C++ as well
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def long_command() -> Iterator[None]:
+    """Outlast the terminal, and end at once by Ctrl-C.
+
+    Without this, a checkpoint is lost when the progress bar writes to a terminal that was closed,
+    or to a ``tee`` that the same Ctrl-C ended. Ctrl-C ends the process by the kernel, as SIGTERM
+    does, and not by an exception, which would wait for TensorFlow to return; the training loop sets
+    handlers of its own that write a checkpoint first.
+    """
+    with ExitStack() as held:
+        for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
+            stream = LastingStream(getattr(sys, name))
+            held.enter_context(redirect(cast(TextIO, stream)))
+            held.callback(stream.flush)
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            held.callback(signal.signal, signal.SIGINT, signal.default_int_handler)
+        yield

@@ -1,0 +1,1 @@
+"""Training itself: from a recipe to the files of a run directory."""

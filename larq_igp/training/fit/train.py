@@ -1,0 +1,209 @@
+"""Train a network: from a recipe to a run directory, in one go or in several."""
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from larq_igp.data import load_dataset, steps_per_epoch
+from larq_igp.data.corrupt import CorruptImageError
+from larq_igp.errors import UserError
+from larq_igp.files import write_json
+from larq_igp.models.build import load_weights
+from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices
+from larq_igp.training.fit.loop import Loop
+from larq_igp.training.fit.measure import measure
+from larq_igp.training.fit.prerequisites import (
+    check_sources,
+    copy_sources,
+    has_initial,
+    has_teacher,
+)
+from larq_igp.training.fit.session import Session, build_session
+from larq_igp.training.fit.signals import StoppedError, StopRequest
+from larq_igp.training.fit.stages import prepare
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.run.checkpoint import Checkpoint, keep_newest, list_checkpoints
+from larq_igp.training.run.directory import Run, describe_run, open_run
+from larq_igp.training.run.enter import enter_run
+from larq_igp.training.run.layout import CHECKPOINTS, METRICS, STATUS, weights_path
+
+CHECKPOINT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What decides how a run is carried out, and not what comes out of it.
+
+    Attributes:
+        download: whether the data set may be fetched from the network.
+        resume: go on in a folder that holds a run; start one if there is none.
+        strategy: one of ``strategy.STRATEGIES``.
+        worker_timeout: seconds to wait for other workers.
+        checkpoint_seconds: between two checkpoints within an epoch; there is one at each epoch's
+            end. 0 is after every step.
+        verbose: 0 silent, 1 a progress bar with the time left, 2 a line an epoch.
+        announce: called by the chief with the recipe, every default written out, once nothing more
+            can be refused.
+    """
+
+    download: bool = False
+    resume: bool = False
+    strategy: str = "auto"
+    worker_timeout: float = WORKER_TIMEOUT_SECONDS
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    verbose: int = 1
+    announce: Callable[[Recipe], object] | None = None
+
+
+def train(recipe: Recipe, run_dir: str | Path, **options) -> dict[str, Any]:
+    """Train by a recipe and measure the best weights on the test split.
+
+    Args:
+        recipe: what to train, on what, how.
+        run_dir: a folder that does not exist yet, or is empty; with ``resume`` also one that holds
+            a run of the same recipe.
+        **options: fields of ``TrainingOptions``.
+
+    Returns:
+        ``top1``, ``top5`` (shares from 0 to 1), ``loss`` and ``examples`` of the test split,
+        ``epoch`` of the best weights, and the validation accuracy that chose it. The same is
+        written as ``metrics.json``. A worker that is not the chief returns an empty dict.
+
+    Raises:
+        UserError: if the data set, the run directory, the recipe or the devices cannot be used, or
+            the loss becomes non-finite.
+        StoppedError: if a signal asked to stop; the run can be resumed.
+    """
+    settings = TrainingOptions(**options)
+    devices = open_devices(settings.strategy, worker_timeout=settings.worker_timeout)
+    with StopRequest() as stop:
+        return _Training(settings, devices, stop).train(recipe, Path(run_dir))
+
+
+def resume(run_dir: str | Path, *, data_dir: str | None = None, **options) -> dict[str, Any]:
+    """Resume a run by the recipe it was started with; arguments and results as for ``train``.
+
+    Args:
+        run_dir: of the run, which may have been moved.
+        data_dir: where its data lie now; None, if they were not moved.
+        **options: fields of ``TrainingOptions``.
+
+    Raises:
+        UserError: if the folder holds no run, its files are damaged, or the data are others.
+    """
+    recipe = open_run(run_dir).recipe
+    if data_dir is not None:
+        recipe = dataclasses.replace(recipe, data_dir=data_dir)
+    return train(recipe, run_dir, **{**options, "resume": True})
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Trains a run, and what comes before it, on the same devices.
+
+    Attributes:
+        settings: how.
+        devices: on what.
+        stop: whether a signal asked to stop.
+        inner: whether what it trains is part of another run.
+    """
+
+    settings: TrainingOptions
+    devices: Devices
+    stop: StopRequest
+    inner: bool = False
+
+    def train(self, recipe: Recipe, folder: Path) -> dict[str, Any]:
+        # 1. Data, devices and the run directory: everything that can be refused is refused before
+        # the first step.
+        settings, devices = self.settings, self.devices
+        dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=settings.download)
+        recipe = recipe.resolved(dataset.input_shape)
+        steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
+        devices.check_batch_size(recipe.batch_size)
+        run = describe_run(folder, recipe, dataset)
+        if not self._finished(run):
+            is_new = not (settings.resume and list_checkpoints(folder / CHECKPOINTS))
+            check_sources(
+                run,
+                teacher=not has_teacher(folder),
+                initial_weights=is_new and not has_initial(folder),
+            )
+        with ExitStack() as held:
+            checkpoint = enter_run(
+                run, resume=settings.resume, inner=self.inner, is_chief=devices.is_chief, held=held
+            )
+            if checkpoint is None and (metrics := self._finished(run)):
+                return metrics
+            if settings.announce and devices.is_chief:
+                settings.announce(recipe)
+            try:
+                fitted = self._prepare(run, has_checkpoint=checkpoint is not None)
+                session = build_session(run, fitted, dataset, steps, devices)
+                return self._fit_and_measure(session, checkpoint)
+            except (UserError, StoppedError) as error:
+                _write_status(run, error, devices)
+                raise
+
+    def _finished(self, run: Run) -> dict[str, Any] | None:
+        return run.metrics() if self.settings.resume else None
+
+    def _prepare(self, run: Run, *, has_checkpoint: bool) -> Recipe:
+        # 2. What comes first: copies of a teacher and initial weights, a twin, a first stage. On
+        # resume, what is finished of them is not done again.
+        if self.devices.is_chief and not self.inner:
+            copy_sources(run, initial_weights=not has_checkpoint)
+        self.devices.any(False)  # the others wait for the copies
+        settings = dataclasses.replace(self.settings, resume=True)
+        first = dataclasses.replace(self, settings=settings, inner=True)
+        return prepare(
+            run.recipe, run.folder, first.train, inner=self.inner, has_checkpoint=has_checkpoint
+        )
+
+    def _fit_and_measure(self, session: Session, checkpoint: Checkpoint | None) -> dict[str, Any]:
+        # 3. Fit, from the start or from a checkpoint.
+        settings, devices, run = self.settings, self.devices, session.run
+        loop = Loop(
+            session, checkpoint_seconds=settings.checkpoint_seconds, verbose=settings.verbose
+        )
+        if checkpoint is not None:
+            exact = loop.restore(checkpoint)
+            if devices.is_chief and settings.verbose:
+                replicas = "; the number of replicas is another, so the last digits will differ"
+                print(
+                    f"going on at step {loop.position.step:,} of {session.total:,}"
+                    f"{'' if exact else replicas}"
+                )
+        loop.fit(self.stop)
+
+        # 4. Measure the weights that validation chose on images that chose nothing.
+        metrics: dict[str, Any] = {}
+        if devices.is_chief:
+            load_weights(session.plain, weights_path(run.folder, "best"))
+            metrics = measure(
+                session.plain.predict_on_batch, session.dataset, "test", run.preprocessing
+            )
+            metrics |= {
+                "split": "test",
+                "epoch": loop.position.best_epoch,
+                "validation_top1": loop.position.best_score[0],
+            }
+            write_json(run.folder / METRICS, metrics)
+            keep_newest(run.folder / CHECKPOINTS)
+        devices.any(False)  # the others wait until the chief has done
+        return metrics
+
+
+def _write_status(run: Run, error: Exception, devices: Devices) -> None:
+    """Leave a note for ``larq-igp runs`` and for the next attempt."""
+    if devices.is_chief:
+        status = {
+            "state": "interrupted" if isinstance(error, StoppedError) else "failed",
+            "reason": str(error),
+            "corrupt_image": isinstance(error, CorruptImageError),
+        }
+        with suppress(UserError):  # a full disk is what the first error already says
+            write_json(run.folder / STATUS, status)

@@ -1,0 +1,215 @@
+"""A run directory:
+
+what a training run leaves behind, and how it is read again. ``layout.py`` names the files.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from larq_igp.data import Dataset, Identity, Preprocessing
+from larq_igp.errors import UserError
+from larq_igp.files import read_json, write_json
+from larq_igp.keras2 import tf
+from larq_igp.models.build import load_weights
+from larq_igp.training.recipe import NewerRecipeError, Recipe
+from larq_igp.training.run.format import FORMAT, LaterFormatError, check_format
+from larq_igp.training.run.layout import (
+    CONFIG,
+    HISTORY,
+    LOCK,
+    METRICS,
+    STATUS,
+    resume_command,
+    weights_path,
+)
+from larq_igp.training.run.network import build_network
+from larq_igp.versions import tool_versions
+
+__all__ = [
+    "CONFIG",
+    "HISTORY",
+    "METRICS",
+    "Run",
+    "RunError",
+    "describe_run",
+    "open_run",
+    "weights_path",
+]
+
+
+class RunError(UserError):
+    """A folder is not a run directory, or cannot become one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory's configuration.
+
+    Attributes:
+        folder: the run directory.
+        recipe: that it was trained by.
+        data: that it was trained on. For runs of version 0.1.0, which kept little of it, the rest
+            is None.
+        preprocessing: from image to input.
+    """
+
+    folder: Path
+    recipe: Recipe
+    data: Identity
+    preprocessing: Preprocessing
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the data set: output ``i`` means ``class_names[i]``."""
+        return self.data.class_names or ()
+
+    def build_model(self, precision: str = "float32") -> "tf.keras.Model":
+        """Build the network with random initial weights; to train, with the recipe's precision."""
+        return build_network(
+            self.recipe, self.preprocessing.input_shape, len(self.class_names), precision=precision
+        )
+
+    def load_model(self, weights: str = "best") -> "tf.keras.Model":
+        """Build the network with the ``best`` or the ``last`` weights.
+
+        Raises:
+            RunError: if the run has not saved them.
+        """
+        path = self.weights(weights)
+        model = self.build_model()
+        load_weights(model, path)
+        return model
+
+    def weights(self, name: str) -> Path:
+        """Return the path of the ``best`` or the ``last`` weights.
+
+        Raises:
+            RunError: if the run has not saved them.
+        """
+        path = weights_path(self.folder, name)
+        if not path.is_file():
+            raise RunError(
+                f"{self.folder} holds no {path.name}: the run has not finished an epoch."
+            )
+        return path
+
+    def metrics(self) -> dict | None:
+        """Return the final measurements, or None if the run did not come to its end."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return None
+        metrics = read_json(path)
+        accuracies = (
+            [metrics.get(key) for key in ("top1", "top5")] if isinstance(metrics, dict) else [None]
+        )
+        if not all(isinstance(share, float | int) and 0 <= share <= 1 for share in accuracies):
+            raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go on without.")
+        return metrics
+
+
+def describe_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
+    """Return what a run will be; nothing is written."""
+    preprocessing = dataset.preprocessing(recipe.input_shape)
+    return Run(folder, recipe, dataset.identity(preprocessing.input_shape), preprocessing)
+
+
+def _holds_something(path: Path) -> bool:
+    """Not so what a process leaves that was killed before it wrote the configuration."""
+    return path.name != LOCK and not path.name.startswith(".config-")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        RunError: if it already holds something, or cannot be made.
+    """
+    try:
+        if folder.exists() and (
+            not folder.is_dir() or any(map(_holds_something, folder.iterdir()))
+        ):
+            hint = (
+                f", go on with it by {resume_command(folder)}"
+                if (folder / CONFIG).is_file()
+                else ""
+            )
+            raise RunError(
+                f"{folder} already exists and is not empty: name another with --run-dir{hint}, or "
+                "remove it."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"run directory {folder} cannot be made: {error.strerror}.") from error
+
+
+def write_config(run: Run) -> None:
+    """Write the configuration of a run into its folder."""
+    config = {
+        "format": FORMAT,
+        "recipe": run.recipe.to_json(),
+        "data": run.data.to_json(),
+        "preprocessing": run.preprocessing.to_json(),
+        "versions": tool_versions(),
+    }
+    write_json(run.folder / CONFIG, config)
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Return why a run stopped before its end, if it could say so: ``state``, ``reason``, and
+    ``corrupt_image``, whether that was an image, which the user was told to replace.
+    """
+    status = read_json(folder / STATUS) if (folder / STATUS).exists() else {}
+    return status if isinstance(status, dict) else {}
+
+
+def update_config(run: Run) -> None:
+    """Write into the configuration of a run that is resumed where its data lie now, and what they
+    are where images were replaced.
+    """
+    config = read_json(run.folder / CONFIG)
+    recipe = config["recipe"] | {"data_dir": run.recipe.data_dir}
+    data = {"data": run.data.to_json()} if "data" in config else {}
+    if config != config | {"recipe": recipe} | data:
+        write_json(run.folder / CONFIG, config | {"recipe": recipe} | data)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read the configuration of a run directory.
+
+    Raises:
+        RunError: if it is not one, was written by a later version, or its configuration is
+            damaged.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        raise RunError(f"{folder} is not a run directory: it holds no {CONFIG}.")
+    config = read_json(folder / CONFIG)
+    try:
+        check_format(config.get("format", 1), folder / CONFIG)
+        recipe = Recipe.from_json(config["recipe"])
+        preprocessing = Preprocessing.from_json(config["preprocessing"])
+        run = Run(folder, recipe, _read_identity(config, recipe, preprocessing), preprocessing)
+    except LaterFormatError:
+        raise
+    except NewerRecipeError as error:
+        raise RunError(f"{folder / CONFIG}: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
+        raise RunError(
+            f"{folder / CONFIG} is damaged: it does not describe a run ({error})."
+        ) from error
+    return run
+
+
+def _read_identity(
+    config: dict[str, Any], recipe: Recipe, preprocessing: Preprocessing
+) -> Identity:
+    """Return the identity of the data of a run; of version 0.1.0, what can be told of it."""
+    if "data" in config:
+        return Identity.from_json(config["data"])
+    known = {
+        "dataset": recipe.dataset,
+        "class_names": config["class_names"],
+        "normalisation": preprocessing.normalisation(),
+    }
+    return Identity.from_json(known)

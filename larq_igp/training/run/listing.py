@@ -1,0 +1,63 @@
+"""Which runs there are, and how they stand: read without TensorFlow, while others write."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from larq_igp.training.run.layout import CONFIG, HISTORY, METRICS, STATUS
+from larq_igp.training.run.lock import is_locked
+
+
+def list_runs(folder: Path) -> list[dict[str, Any]]:
+    """Return a row for each run in a folder, or for the folder if it is a run itself; sorted by
+    name.
+
+    Returns:
+        rows with ``run``, ``state`` (``running``, ``interrupted``, ``finished``, ``failed``,
+        ``damaged``, or ``unknown`` for one of another user that is not finished), ``network``,
+        ``dataset``, ``epoch``, ``epochs``, ``best_validation_top1`` and ``test_top1`` (shares from
+        0 to 1) and ``note``; what is not known is None.
+    """
+    if (folder / CONFIG).is_file():
+        return [describe(folder)]
+    return [describe(path.parent) for path in sorted(folder.glob(f"*/{CONFIG}"))]
+
+
+def describe(run: Path) -> dict[str, Any]:
+    """Return the row of one run."""
+    row: dict[str, Any] = dict.fromkeys(
+        ("network", "dataset", "epochs", "best_validation_top1", "test_top1", "note")
+    )
+    row = {"run": str(run), "state": "damaged", "epoch": 0} | row
+    try:
+        recipe = json.loads((run / CONFIG).read_text())["recipe"]
+        row |= {
+            "network": recipe["network"],
+            "dataset": recipe.get("dataset"),
+            "epochs": recipe.get("epochs"),
+        }
+        history = _history(run)
+        row["epoch"] = len(history)
+        row["best_validation_top1"] = max(
+            (float(each["val_top1"]) for each in history), default=None
+        )
+        metrics = json.loads((run / METRICS).read_text()) if (run / METRICS).exists() else None
+        row["test_top1"] = float(metrics["top1"]) if metrics else None
+        status = json.loads((run / STATUS).read_text()) if (run / STATUS).exists() else {}
+        row["note"] = status.get("reason")
+        if metrics:
+            row["state"] = "finished"
+        else:
+            stopped = "failed" if status.get("state") == "failed" else "interrupted"
+            row["state"] = {True: "running", False: stopped, None: "unknown"}[is_locked(run)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        row["note"] = f"{type(error).__name__}: {error}"
+    return row
+
+
+def _history(run: Path) -> list[dict[str, str]]:
+    if not (run / HISTORY).exists():
+        return []
+    with (run / HISTORY).open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,188 @@
+"""Each package is taken away in turn: a command works without it, or one sentence names it."""
+
+import ast
+import configparser
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from larq_igp.packages import PACKAGES, Package, absence
+from tests.absent import REPOSITORY, run_in, site_without
+
+COME_WITH_TENSORFLOW = {"absl", "flatbuffers", "google"}
+FIXTURES = REPOSITORY / "tests" / "fixtures" / "version_0.1.0"
+RUN, NET = str(FIXTURES / "finished"), str(FIXTURES / "net.tflite")
+TINY = ["igp_resnet_tiny", "--input-shape", "28,28,1"]
+COMMANDS = {
+    "list": ["list"],
+    "summary": ["summary", *TINY],
+    "paths": ["paths", *TINY],
+    "capability": ["capability", *TINY],
+    "gradients": ["gradients", RUN, "--batches", "2", "--no-twin"],
+    "gradients --plot": ["gradients", RUN, "--batches", "2", "--no-twin", "--plot", "noise.png"],
+    "design": ["design", "--like", "igp_resnet_tiny", "--family", "igp_resnet", "--columns", "2"],
+    "reproduce": ["reproduce", "table3"],
+    "data check": ["data", "check", "digits"],
+    "data check cifar10": ["data", "check", "cifar10"],
+    "train": ["train", *TINY, "--dry-run"],
+    "train larq-zoo": ["train", "larq_zoo:BiRealNet", "--dry-run"],
+    "runs": ["runs", str(FIXTURES)],
+    "evaluate run": ["evaluate", RUN],
+    "evaluate file": ["evaluate", NET],
+    "predict": ["predict", NET, str(REPOSITORY / "docs" / "images" / "report.png")],
+    "convert": ["convert", RUN, "-o", "net.tflite"],
+    "convert 32": ["convert", *TINY, "--bits", "32", "-o", "twin.tflite"],
+    "benchmark": ["benchmark", NET, "--runs", "2", "--warmup", "0", "--no-twin"],
+    "report": ["report", "-o", "page.html"],
+    "report --png": ["report", RUN, "-o", "page.html", "--png", "charts"],
+    "doctor": ["doctor"],
+}
+NEED_NO_TENSORFLOW = {"list", "runs", "doctor"}
+NEED_NO_NETWORK = {"data check", "data check cifar10"}
+OPTIONAL = [
+    {
+        "train larq-zoo": "larq-zoo",
+        "data check cifar10": "tensorflow-datasets",
+        "report": "plotly",
+        "convert": None,
+        "benchmark": None,
+        "evaluate file": None,
+    },
+    {
+        "gradients --plot": "matplotlib",
+        "report --png": "matplotlib",
+        "report": None,
+        "convert": "larq-compute-engine",
+        "convert 32": None,
+        "benchmark": None,
+        "evaluate file": None,
+        "predict": None,
+    },
+    {"train": "scipy", "gradients": "scipy", "summary": None},
+    {"train": "scikit-learn", "evaluate run": "scikit-learn", "data check": "scikit-learn"},
+]
+"""Optional packages that are taken away together, as what each command says is missing; None if it
+works without.
+"""
+WITHOUT_A_COMMAND = [["larq-igp-runtime"], [], [], []]
+"""Those that are taken away too, and that no command needs."""
+RUN_THEM = """
+import importlib, json, pkgutil, sys, traceback
+commands, is_optional = json.loads(sys.argv[1])
+import click.testing
+import larq_igp
+from larq_igp.cli import main
+outcomes = {}
+for name, arguments in commands.items():
+    result = click.testing.CliRunner().invoke(main, arguments)
+    outcomes[name] = [result.exit_code, result.stderr, result.stdout]
+    if result.exception and not isinstance(result.exception, SystemExit):
+        outcomes[name][1] = "".join(traceback.format_exception(result.exception))
+if is_optional:  # no module needs it to be imported
+    for module in pkgutil.walk_packages(larq_igp.__path__, "larq_igp."):
+        importlib.import_module(module.name)
+print(json.dumps(outcomes))
+"""
+
+
+def package(name: str) -> Package:
+    (found,) = [each for each in PACKAGES if each.name == name]
+    return found
+
+
+def outcomes_without(folder: Path, names: set[str], commands) -> dict[str, tuple[int, str, str]]:
+    """Return exit code, standard error and standard output of commands without some packages."""
+    commands = {each: COMMANDS[each] for each in commands}
+    document = json.dumps([commands, all(package(name).is_optional for name in names)])
+    finished = run_in(site_without(folder / "site", *names), "-c", RUN_THEM, document, cwd=folder)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def assert_names_it(outcome: tuple[int, str, str], name: str) -> None:
+    code, errors, output = outcome
+    assert (code, output) == (2, ""), errors
+    sentences = [line for line in errors.splitlines() if line.startswith("Error: ")]
+    assert len(sentences) == 1 and "Traceback" not in errors
+    assert sentences[0].startswith(f"Error: {name} is not installed")
+    assert package(name).how_to_get.partition("'")[0] in sentences[0]
+    assert errors.endswith(sentences[0] + "\n")
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "tf-keras", "larq", "numpy", "h5py"])
+def test_without_a_needed_package_every_command_names_it_or_works(tmp_path, name):
+    work = NEED_NO_TENSORFLOW | (NEED_NO_NETWORK if name in ("larq", "h5py") else set())
+    outcomes = outcomes_without(tmp_path, {name}, COMMANDS)
+    for command in COMMANDS.keys() - work:
+        assert_names_it(outcomes[command], name)
+    for command in ("list", "runs"):
+        assert outcomes[command][:2] == [0, ""]
+    code, errors, found = outcomes["doctor"]
+    assert (code, errors) == (1, "")
+    assert re.search(rf"^missing +{name} +not installed\n +-> `pip install '{name}", found, re.M)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+
+
+@pytest.mark.parametrize("expected, others", zip(OPTIONAL, WITHOUT_A_COMMAND, strict=True))
+def test_without_optional_packages_what_needs_one_names_it_and_the_rest_works(
+    tmp_path, expected, others
+):
+    names = {name for name in expected.values() if name} | set(others)
+    outcomes = outcomes_without(tmp_path, names, [*expected, "doctor"])
+    for command, name in expected.items():
+        if name:
+            assert_names_it(outcomes[command], name)
+        else:
+            assert outcomes[command][0] == 0, outcomes[command]
+    code, _, found = outcomes["doctor"]
+    assert code == 0
+    for name in names:
+        assert re.search(rf"^optional +{name} +not installed\n +-> `pip install ", found, re.M)
+
+
+def test_every_optional_package_is_taken_away():
+    taken = {name for expected in OPTIONAL for name in expected.values() if name}
+    taken |= {name for others in WITHOUT_A_COMMAND for name in others}
+    assert taken == {each.name for each in PACKAGES if each.is_optional}
+
+
+def test_without_click_there_is_one_sentence(tmp_path):
+    finished = run_in(site_without(tmp_path / "site", "click"), "-m", "larq_igp", "list")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr == (
+        "Error: click is not installed; it is needed to use the command line: `pip install "
+        "'click>=8.1'`.\n"
+    )
+
+
+def test_a_dependency_of_a_dependency_is_named():
+    sentence = absence(ModuleNotFoundError(name="zookeeper.core"))
+    assert sentence.startswith("the module 'zookeeper', which an installed package imports, cannot")
+    with pytest.raises(ModuleNotFoundError):
+        absence(ModuleNotFoundError(name="larq_igp.nothing"))
+
+
+def test_the_table_is_what_setup_cfg_requires():
+    config = configparser.ConfigParser()
+    config.read(REPOSITORY / "setup.cfg")
+    required = config["options"]["install_requires"] + config["options.extras_require"]["report"]
+    lines = [line.partition("#")[0].partition(";")[0].strip() for line in required.splitlines()]
+    ours = {each.requirement for each in PACKAGES} - {"larq-igp-runtime"}
+    assert {line for line in lines if line} - ours == {"protobuf >=3.20.3,<3.21"}  # not imported
+    assert ours <= set(lines)
+
+
+def test_the_table_has_all_that_is_imported():
+    """And each of them is imported somewhere."""
+    imported = set()
+    for file in (REPOSITORY / "larq_igp").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(str(node.module).partition(".")[0])
+    others = imported - sys.stdlib_module_names - {"larq_igp"} - COME_WITH_TENSORFLOW
+    assert others <= {each.module for each in PACKAGES}
