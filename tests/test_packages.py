@@ -12,7 +12,7 @@ import pytest
 from larq_igp.packages import PACKAGES, Package, absence
 from tests.absent import REPOSITORY, run_in, site_without
 
-COME_WITH_TENSORFLOW = {"absl", "flatbuffers", "google"}
+COME_WITH_TENSORFLOW = {"absl", "flatbuffers", "google", "ml_dtypes"}
 FIXTURES = REPOSITORY / "tests" / "fixtures" / "version_0.1.0"
 RUN, NET = str(FIXTURES / "finished"), str(FIXTURES / "net.tflite")
 TINY = ["igp_resnet_tiny", "--input-shape", "28,28,1"]
@@ -40,8 +40,20 @@ COMMANDS = {
     "report --png": ["report", RUN, "-o", "page.html", "--png", "charts"],
     "doctor": ["doctor"],
 }
-NEED_NO_TENSORFLOW = {"list", "runs", "doctor"}
-NEED_NO_NETWORK = {"data check", "data check cifar10"}
+NO_TENSORFLOW, NO_NETWORK = {"list", "runs"}, {"data check", "data check cifar10"}
+ALL = set(COMMANDS) - {"doctor"}
+NEEDED = {
+    "tensorflow": ALL - NO_TENSORFLOW,
+    "tf-keras": ALL - NO_TENSORFLOW,
+    "numpy": ALL - NO_TENSORFLOW,
+    "larq": ALL - NO_TENSORFLOW - NO_NETWORK,
+    "h5py": ALL - NO_TENSORFLOW - NO_NETWORK,
+    "safetensors": {"train"},
+    "tqdm": {"train"},
+    "filelock": {"train", "runs"},
+}
+"""What each needed package is needed for; ``list`` and, where it is not named, ``runs`` work."""
+NEEDED_TO_START = ["click", "msgspec", "tabulate"]
 OPTIONAL = [
     {
         "train larq-zoo": "larq-zoo",
@@ -112,18 +124,23 @@ def assert_names_it(outcome: tuple[int, str, str], name: str) -> None:
     assert errors.endswith(sentences[0] + "\n")
 
 
-@pytest.mark.parametrize("name", ["tensorflow", "tf-keras", "larq", "numpy", "h5py"])
+@pytest.mark.parametrize("name", NEEDED)
 def test_without_a_needed_package_every_command_names_it_or_works(tmp_path, name):
-    work = NEED_NO_TENSORFLOW | (NEED_NO_NETWORK if name in ("larq", "h5py") else set())
-    outcomes = outcomes_without(tmp_path, {name}, COMMANDS)
-    for command in COMMANDS.keys() - work:
+    outcomes = outcomes_without(tmp_path, {name}, [*NEEDED[name] | NO_TENSORFLOW, "doctor"])
+    for command in NEEDED[name]:
         assert_names_it(outcomes[command], name)
-    for command in ("list", "runs"):
+    for command in NO_TENSORFLOW - NEEDED[name]:
         assert outcomes[command][:2] == [0, ""]
     code, errors, found = outcomes["doctor"]
     assert (code, errors) == (1, "")
     assert re.search(rf"^missing +{name} +not installed\n +-> `pip install '{name}", found, re.M)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+
+
+@pytest.mark.parametrize("name", NEEDED_TO_START)
+def test_without_what_the_command_line_is_made_of_there_is_one_sentence(tmp_path, name):
+    finished = run_in(site_without(tmp_path / "site", name), "-m", "larq_igp", "doctor")
+    assert_names_it((finished.returncode, finished.stderr, finished.stdout), name)
 
 
 @pytest.mark.parametrize("expected, others", zip(OPTIONAL, WITHOUT_A_COMMAND, strict=True))
@@ -143,19 +160,11 @@ def test_without_optional_packages_what_needs_one_names_it_and_the_rest_works(
         assert re.search(rf"^optional +{name} +not installed\n +-> `pip install ", found, re.M)
 
 
-def test_every_optional_package_is_taken_away():
-    taken = {name for expected in OPTIONAL for name in expected.values() if name}
+def test_every_package_is_taken_away():
+    taken = {*NEEDED, *NEEDED_TO_START, "tomli"}  # which Python 3.11 has in itself
+    taken |= {name for expected in OPTIONAL for name in expected.values() if name}
     taken |= {name for others in WITHOUT_A_COMMAND for name in others}
-    assert taken == {each.name for each in PACKAGES if each.is_optional}
-
-
-def test_without_click_there_is_one_sentence(tmp_path):
-    finished = run_in(site_without(tmp_path / "site", "click"), "-m", "larq_igp", "list")
-    assert (finished.returncode, finished.stdout) == (2, "")
-    assert finished.stderr == (
-        "Error: click is not installed; it is needed to use the command line: `pip install "
-        "'click>=8.1'`.\n"
-    )
+    assert taken == {each.name for each in PACKAGES}
 
 
 def test_a_dependency_of_a_dependency_is_named():

@@ -1,6 +1,8 @@
 """The README tells the truth."""
 
+import ast
 import importlib
+import inspect
 import os
 import re
 import shlex
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import larq_igp
 from larq_igp.architectures import get_spec
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.cli import main
@@ -44,6 +47,22 @@ def test_its_python_runs():
         names["small"].count_params()
         == closed_form(small, input_shape=(32, 32, 3), num_classes=10).parameters
     )
+
+
+def test_its_calls_of_python_take_these_arguments():
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    called = [
+        (node.func.attr, len(node.args), [keyword.arg for keyword in node.keywords])
+        for block in blocks
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("larq_igp.")
+    ]
+    assert {"build", "train", "evaluate", "export", "predict", "open_subject"} <= {
+        name for name, _, _ in called
+    }
+    for name, positional, keywords in called:
+        signature = inspect.signature(getattr(larq_igp, name))
+        signature.bind(*range(positional), **dict.fromkeys(keywords))
 
 
 def test_its_targets_and_folders_exist():
