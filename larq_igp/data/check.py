@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from larq_igp.data.check_result import REFUSE, Corrupt, check_command, count_corrupt, write_check
 from larq_igp.data.corrupt import why_corrupt
 from larq_igp.data.dataset import Dataset, Split
 from larq_igp.data.datasets import open_dataset
-from larq_igp.data.record import REFUSE, Corrupt, check_command, count_corrupt, write_check
 
 OFFICIAL_EXAMPLES = {
     "fashion_mnist": {"training": 60_000, "test": 10_000},

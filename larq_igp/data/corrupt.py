@@ -6,9 +6,9 @@ why not, and a sentence that names the one that a pipeline has stumbled over.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from larq_igp.data.check_result import check_command
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.images import decode
-from larq_igp.data.record import check_command
 from larq_igp.keras2 import tf
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.architectures.zoo import closest
+from larq_igp.data.check_result import apply_check
 from larq_igp.data.cifar import load_cifar10, load_cifar100
 from larq_igp.data.dataset import Dataset, DatasetError, Split, in_memory_split
 from larq_igp.data.folders import load_folder
@@ -13,7 +14,6 @@ from larq_igp.data.identity import ARCHIVE, BUNDLED, PREPARED
 from larq_igp.data.idx import find_idx_folder, read_idx
 from larq_igp.data.imagenet import load_imagenet
 from larq_igp.data.prepared import tfds_arrays
-from larq_igp.data.record import apply_check
 
 __all__ = [
     "DATASETS",

@@ -20,7 +20,7 @@ import numpy as np
 from larq_igp.data.dataset import DatasetError, Split, encoded_split
 from larq_igp.data.fingerprint import fingerprint_of_files
 from larq_igp.data.hold_out import hash_of_name
-from larq_igp.data.record import read_file_of, write_file_of
+from larq_igp.data.kept_files import read_file_of, write_file_of
 from larq_igp.data.tfrecord import find_records, read_at, small_features
 from larq_igp.keras2 import tf
 
