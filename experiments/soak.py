@@ -1,11 +1,11 @@
-"""Kill real training processes at random moments, go on with them, and compare every digit with a
+"""Kill real training processes at random moments, resume them, and compare every digit with a
 run that was left alone.
 
     python experiments/soak.py --kills 200
 
 Each process is `larq-igp train`, forked from one that has imported TensorFlow already, and ended by
 SIGKILL: while it starts, in the middle of an epoch, while it writes a checkpoint or validates. A
-run is gone on with until it comes to its end; then its weights, history and measurements must equal
+run is resumed until it comes to its end; then its weights, history and measurements must equal
 those of the run that was left alone, bit for bit (times aside). Exit code 1 if a single digit
 differs.
 """

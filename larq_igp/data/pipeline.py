@@ -73,8 +73,8 @@ def train_batches(
         preprocessing: of the network.
         batch_size: images in a batch, of all workers together.
         seed: of permutations and augmentation.
-        first_step: the step of the whole run to start from, so that a run goes on in the middle of
-            an epoch.
+        first_step: the step of the whole run to start from, so that a run can be resumed
+            in the middle of an epoch.
         share: number of this worker and how many there are: it gets that part of every batch, and
             loads no other image.
 

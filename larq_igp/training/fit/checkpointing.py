@@ -75,7 +75,7 @@ class Checkpointing:
                 write_checkpoint(session.run.folder / CHECKPOINTS, Checkpoint(state, arrays))
             except CheckpointError as error:
                 again = resume_command(session.run.folder)
-                raise CheckpointError(f"{error} Make room, then go on with {again}.") from error
+                raise CheckpointError(f"{error} Make room, then resume with {again}.") from error
         self.restart_clock()
 
     def _worker_digests(self, position: Position, values: dict[str, np.ndarray]) -> list[int]:
@@ -87,8 +87,8 @@ class Checkpointing:
         ]
         if len(set(digests)) > 1:
             raise LostWorkerError(
-                f"the workers' weights are no longer the same at step {position.step}: go on "
-                "from the last checkpoint with --resume."
+                f"the workers' weights are no longer the same at step {position.step}: "
+                "resume from the last checkpoint with --resume."
             )
         return digests
 

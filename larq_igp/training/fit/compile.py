@@ -15,7 +15,7 @@ from larq_igp.training.recipe import Recipe
 
 def refuse_random_layers(model: "tf.keras.Model") -> None:
     """Refuse layers like Dropout: the state of their random numbers is in no checkpoint, so a run
-    could not go on with the same digits.
+    could not be resumed with the same digits.
 
     Raises:
         UserError: naming them.

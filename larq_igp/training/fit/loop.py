@@ -120,7 +120,7 @@ class Loop:
             self._fit(stop)
         except DatasetError as error:
             again = resume_command(session.run.folder)
-            raise type(error)(f"{error} Once they are replaced, go on with {again}.") from error
+            raise type(error)(f"{error} Once they are replaced, resume with {again}.") from error
         except tf.errors.OpError as error:
             if session.devices.workers == 1:
                 raise
@@ -247,7 +247,7 @@ class Loop:
         raise StoppedError(
             f"stopped by {signal.Signals(number).name} at step {step:,} of "
             f"{self.session.total:,} (epoch {min(step // self.session.steps + 1, epochs)} of "
-            f"{epochs}): go on with {resume_command(self.session.run.folder)}.",
+            f"{epochs}): resume with {resume_command(self.session.run.folder)}.",
             number,
         )
 

@@ -39,7 +39,7 @@ class TrainingOptions:
 
     Attributes:
         download: whether the data set may be fetched from the network.
-        resume: go on in a folder that holds a run; start one if there is none.
+        resume: resume the run that the folder holds; start one if there is none.
         strategy: one of ``strategy.STRATEGIES``.
         worker_timeout: seconds to wait for other workers.
         checkpoint_seconds: between two checkpoints within an epoch; there is one at each epoch's
@@ -174,7 +174,7 @@ class _Training:
             if devices.is_chief and settings.verbose:
                 replicas = "; the number of replicas is another, so the last digits will differ"
                 print(
-                    f"going on at step {loop.position.step:,} of {session.total:,}"
+                    f"resuming at step {loop.position.step:,} of {session.total:,}"
                     f"{'' if exact else replicas}"
                 )
         loop.fit(self.stop)

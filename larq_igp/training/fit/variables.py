@@ -1,5 +1,5 @@
-"""Every variable that decides how a run goes on, out of a model and into it: weights, optimizer
-slots, counters, running metrics.
+"""Every variable that decides how training continues, out of a model and into it: weights,
+optimizer slots, counters, running metrics.
 
 Under ``tf.distribute`` most variables are the same on all replicas. Those that are only brought
 together when they are read (sums of metrics, the statistics of BatchNorm that is not synchronised)

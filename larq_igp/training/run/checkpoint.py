@@ -57,7 +57,7 @@ class TornCheckpointError(CheckpointError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a run goes on from.
+    """All that a run is resumed from.
 
     Attributes:
         state: plain values, ``step`` among them: how many optimizer steps are done.

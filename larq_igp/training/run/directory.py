@@ -104,7 +104,7 @@ class Run:
             [metrics.get(key) for key in ("top1", "top5")] if isinstance(metrics, dict) else [None]
         )
         if not all(isinstance(share, float | int) and 0 <= share <= 1 for share in accuracies):
-            raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go on without.")
+            raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go without.")
         return metrics
 
 
@@ -130,9 +130,7 @@ def make_folder(folder: Path) -> None:
             not folder.is_dir() or any(map(_holds_something, folder.iterdir()))
         ):
             hint = (
-                f", go on with it by {resume_command(folder)}"
-                if (folder / CONFIG).is_file()
-                else ""
+                f", resume it with {resume_command(folder)}" if (folder / CONFIG).is_file() else ""
             )
             raise RunError(
                 f"{folder} already exists and is not empty: name another with --run-dir{hint}, or "

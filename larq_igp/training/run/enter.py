@@ -50,7 +50,7 @@ def enter_run(
     checkpoint = None if is_finished else latest_checkpoint(folder / CHECKPOINTS)
     if checkpoint is None and not is_finished and weights_path(folder, "last").is_file():
         raise UserError(
-            f"{folder} has trained, and holds no checkpoint to go on from: start a new run with "
+            f"{folder} has trained, and holds no checkpoint to resume from: start a new run with "
             "another --run-dir."
         )
     # Read before the configuration, which the chief writes before it removes the status.

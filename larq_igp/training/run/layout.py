@@ -29,5 +29,5 @@ def weights_path(folder: Path, which: str) -> Path:
 
 
 def resume_command(folder: Path) -> str:
-    """Return what to type to go on with a run."""
+    """Return the command that resumes a run."""
     return f"`larq-igp train --resume {shlex.quote(str(folder))}`"

@@ -174,7 +174,7 @@ def test_two_workers_equal_one_device_one_is_killed_and_the_job_goes_on(tmp_path
     job = command(*arguments)
     output, errors = job.communicate(timeout=HANGS_SECONDS)
     assert job.returncode == 0, errors
-    assert re.search(rf"going on at step {before} of 48", output)
+    assert re.search(rf"resuming at step {before} of 48", output)
     state = read_checkpoint(list_checkpoints(tmp_path / "run" / "checkpoints")[0]).state
     assert (state["step"], state["workers"], state["replicas"]) == (48, 2, 2)
     first, second = state["worker_digests"]

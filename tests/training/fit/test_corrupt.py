@@ -61,7 +61,7 @@ def test_a_corrupt_training_image_is_named_and_once_replaced_the_run_goes_on(
     errors = refused(*start("folder", images, run))
     assert f"{bad}, a train image of folder, cannot be decoded" in errors
     assert f"find all such images with `larq-igp data check folder --data-dir {images}`" in errors
-    assert f"go on with `larq-igp train --resume {run}`" in errors
+    assert f"resume with `larq-igp train --resume {run}`" in errors
     assert read_checkpoint(list_checkpoints(run / "checkpoints")[0]).state["step"] == 3
     assert bad in json.loads((run / "status.json").read_text())["reason"]
     (images / bad).write_bytes(whole)

@@ -154,7 +154,7 @@ def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(stopped, alone, tmp_p
     step = read_checkpoint(list_checkpoints(folder / "checkpoints")[0]).state["step"]
     assert 0 < step < 24
     said = (
-        rf"stopped by SIGTERM at step {step} of 24 \(epoch \d of 2\): go on with `larq-igp train "
+        rf"stopped by SIGTERM at step {step} of 24 \(epoch \d of 2\): resume with `larq-igp train "
         rf"--resume {folder}`."
     )
     assert re.fullmatch(said, sentence(errors))
@@ -231,7 +231,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= damage == "flipped"
     newest.write_bytes(data[: {"torn": len(data) - 9, "flipped": len(data), "empty": 0}[damage]])
-    if damage == "flipped":  # one goes on to the end; for the others it is the same code
+    if damage == "flipped":  # one is resumed to the end; for the others it is the same code
         resume(run, verbose=0)
         assert_same(outcome(run), alone)
     else:
@@ -263,7 +263,7 @@ def test_a_run_of_before_there_were_checkpoints_is_read_and_not_overwritten(run_
     )
     (run / "metrics.json").unlink()
     before = (run / "last.weights.h5").read_bytes()
-    with pytest.raises(UserError, match="has trained, and holds no checkpoint to go on from"):
+    with pytest.raises(UserError, match="has trained, and holds no checkpoint to resume from"):
         resume(run, verbose=0)
     assert (run / "last.weights.h5").read_bytes() == before
 
@@ -327,7 +327,7 @@ def test_another_recipe_is_refused_with_the_difference(stopped, igp):
     result = igp("train", "resnet_tiny", "--run-dir", stopped[0])
     assert (
         result.exit_code,
-        f"go on with it by `larq-igp train --resume {stopped[0]}`" in result.stderr,
+        f"resume it with `larq-igp train --resume {stopped[0]}`" in result.stderr,
     ) == (2, True)
 
 
@@ -387,7 +387,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_checkpoint(tmp_path, st
         assert re.search(
             r"no checkpoint could be written: .*(No space left on device|File too large).* The "
             rf"last good one is {kept[0].name}. "
-            rf"Make room, then go on with `larq-igp train --resume {run}`",
+            rf"Make room, then resume with `larq-igp train --resume {run}`",
             sentence(errors),
         )
         assert list_checkpoints(run / "checkpoints") == kept
