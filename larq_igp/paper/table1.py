@@ -1,4 +1,4 @@
-"""What the paper prints, as data: Table 1, binary ResNet and DenseNet variants on CIFAR-100."""
+"""Table 1: binary ResNet and DenseNet variants on CIFAR-100."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from pathlib import Path
 
 from larq_igp.paper.table import OUR_ERRORS, PAPER_ERRORS, Measured, Table
 
+CIFAR = {"input_shape": (32, 32, 3), "num_classes": 100}
+
 
 @dataclass(frozen=True)
 class Table1Row:
-    """A row of Table 1 as printed: errors in percent, the depth of its "difficulty", shortcuts.
+    """A row as printed.
 
     Attributes:
         network: name in the registry.
@@ -30,16 +32,13 @@ class Table1Row:
     shortcuts: int
 
 
-_BIREAL, _EBIREAL = (
-    ("bireal_resnet18_64", "Bi-Real ResNet18(64)"),
-    ("ebireal_resnet18_64", "EBi-Real ResNet18(64)"),
-)
-_DENSE, _EDENSE = (
-    ("binary_densenet51_32", "BinaryDenseNet51(32)"),
-    ("ebinary_densenet51_32", "EBinaryDenseNet51(32)"),
-)
+_BIREAL = ("bireal_resnet18_64", "Bi-Real ResNet18(64)")
+_EBIREAL = ("ebireal_resnet18_64", "EBi-Real ResNet18(64)")
+_DENSE = ("binary_densenet51_32", "BinaryDenseNet51(32)")
+_EDENSE = ("ebinary_densenet51_32", "EBinaryDenseNet51(32)")
 
 TABLE1: tuple[Table1Row, ...] = (
+    # network, bits, top-1 and top-5 error, depth, shortcuts
     Table1Row(*_BIREAL, 32, "23.01", "6.24", 18, 13),
     Table1Row(*_EBIREAL, 32, "23.07", "6.20", 18, 18),
     Table1Row(*_BIREAL, 2, "26.71", "7.46", 18, 13),
@@ -54,56 +53,37 @@ TABLE1: tuple[Table1Row, ...] = (
     Table1Row(*_EDENSE, 1, "27.35", "7.88", 97, 92),
 )
 
-
-CIFAR = {"input_shape": (32, 32, 3), "num_classes": 100}
+STRUCTURE = ("depth", "depth (paper)", "shortcuts", "shortcuts (paper)")
 
 
 def compute(runs: Sequence[str | Path] = ()) -> Table:
-    """Return Table 1: shortcuts and depths read from graphs built at CIFAR-100's size."""
-    from larq_igp.analysis.shortcuts import count_shortcuts, graph_depth
-    from larq_igp.graph import read_graph
-    from larq_igp.models import build
-
-    measured, structure = Measured(runs), {}
-    for row in TABLE1:
-        if (
-            row.network not in structure
-        ):  # the width in bits changes no edge; the tests build all three
-            graph = read_graph(build(row.network, **CIFAR))
-            structure[row.network] = (graph_depth(graph), count_shortcuts(graph))
+    """Return Table 1: depths and shortcuts read from graphs built at CIFAR-100's size."""
+    measured = Measured(runs)
+    networks = {row.network for row in TABLE1}
+    structure = {network: _depth_and_shortcuts(network) for network in networks}
     rows = []
     for row in TABLE1:
         depth, shortcuts = structure[row.network]
-        ours = measured.cell(row.network, row.bits)
-        rows.append(
-            (
-                row.title,
-                row.bits,
-                depth,
-                row.depth,
-                shortcuts,
-                row.shortcuts,
-                row.top1_error,
-                row.top5_error,
-                ours,
-            )
-        )
+        errors = (row.top1_error, row.top5_error, measured.cell(row.network, row.bits))
+        counted = (depth, row.depth, shortcuts, row.shortcuts)
+        rows.append((row.title, row.bits, *counted, *errors))
     return Table(
         "Table 1: binary ResNet and DenseNet variants on CIFAR-100",
-        (
-            "model",
-            "width b",
-            "depth",
-            "depth (paper)",
-            "shortcuts",
-            "shortcuts (paper)",
-            *PAPER_ERRORS,
-            OUR_ERRORS,
-        ),
+        ("model", "width b", *STRUCTURE, *PAPER_ERRORS, OUR_ERRORS),
         tuple(rows),
         (
             "Depth: layers with a kernel on the longest path. Shortcuts: a tensor joined, "
             "unchanged, with what was made from it.",
-            *measured.others({row.network for row in TABLE1}),
+            *measured.others(networks),
         ),
     )
+
+
+def _depth_and_shortcuts(network: str) -> tuple[int, int]:
+    """Read the graph at 1 bit; other bits change no edge of it."""
+    from larq_igp.analysis.shortcuts import count_shortcuts, graph_depth
+    from larq_igp.graph import read_graph
+    from larq_igp.models import build
+
+    graph = read_graph(build(network, **CIFAR))
+    return graph_depth(graph), count_shortcuts(graph)

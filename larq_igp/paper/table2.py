@@ -1,10 +1,10 @@
-"""Table 2 from built blocks:
+"""Table 2: gradient path quality of blocks of depth two.
 
-each is built, its gradient paths are measured, and the costs are named by the paper's symbols.
+Each block is built, its gradient paths are measured, and costs are named by the paper's symbols.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -15,21 +15,27 @@ from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec
 from larq_igp.errors import UserError
 from larq_igp.graph import Graph, read_graph
 from larq_igp.models import build
-from larq_igp.paper.table import Table
+from larq_igp.paper.table import NOTHING, Table
 
 WIDTH, GROWTH, STEM = 64, 32, 64
 IGP_WIDTH = round(WIDTH * sqrt(2 / 3))
 """3 N^IR = 2 N^BR: three convolutions of this width are as many operations as two of ``WIDTH``."""
 IGP_GROWTH = round(sqrt(STEM**2 + STEM * GROWTH + (STEM + GROWTH) * GROWTH) - STEM)
-"""2 N1^ID + N2^ID = N1^BD + N2^BD:
-
-the positive root of ``g^2 + 2 STEM g = STEM GROWTH + (STEM + GROWTH) GROWTH``.
+"""2 N1^ID + N2^ID = N1^BD + N2^BD: the positive root of
+``g^2 + 2 STEM g = STEM GROWTH + (STEM + GROWTH) GROWTH``.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of block: the network it is built in, its symbol, and the paper's three entries."""
+    """A row as printed.
+
+    Attributes:
+        title: as the paper writes the name of the block.
+        spec: the network that it is built in.
+        symbol: index of its costs.
+        paper: the first three pairs ``N | L`` of operations and length.
+    """
 
     title: str
     spec: Spec
@@ -81,10 +87,7 @@ def _symbols(graph: Graph, symbol: str) -> dict[int, str]:
 
 
 def symbolic(path: PathClass, graph: Graph, symbol: str) -> str:
-    """Write a path's cost as a sum of the costs of its convolutions:
-
-    ``2 N^R``, ``N1^ID + N2^ID``, ``0``.
-    """
+    """Write a path's cost as a sum over its convolutions: ``2 N^R``, ``N1^ID + N2^ID``, ``0``."""
     cost_of = {call.name: call.binary_macs for call in graph.calls}
     names = _symbols(graph, symbol)
     terms = Counter(names[cost_of[layer]] for layer in path.convolutions)
@@ -94,36 +97,6 @@ def symbolic(path: PathClass, graph: Graph, symbol: str) -> str:
         )
         or "0"
     )
-
-
-def table2_rows() -> Iterator[tuple]:
-    """Build each block and yield its row."""
-    for row in ROWS:
-        graph = read_graph(build(row.spec))
-        blocks = find_blocks(graph)
-        paths = gradient_paths(graph, blocks[0].source, blocks[-1].target, k=8)
-        by_length: dict[int, list[str]] = {}
-        for path in paths.smallest:
-            by_length.setdefault(path.length, []).append(symbolic(path, graph, row.symbol))
-        entries = [
-            f"{terms[0]}{''.join(f' ({other})' for other in terms[1:])} | {length}"
-            for length, terms in sorted(by_length.items())
-        ]
-        entries = (entries + ["-"] * 3)[:3]
-        convolutions = sum(call.is_binary for call in graph.calls)
-        width = (
-            f"w={row.spec.filters}"
-            if isinstance(row.spec, ResNetSpec)
-            else f"g={row.spec.growth_rate}, {STEM} channels in"
-        )
-        cells = [cell for pair in zip(entries, row.paper, strict=True) for cell in pair]
-        yield (
-            row.title,
-            width,
-            convolutions,
-            *cells,
-            ", ".join(f"{cost:,}" for cost in paths.costs),
-        )
 
 
 def compute(runs: Sequence[str | Path] = ()) -> Table:
@@ -140,17 +113,38 @@ def compute(runs: Sequence[str | Path] = ()) -> Table:
     return Table(
         "Table 2: gradient path quality of blocks of depth two",
         (*header, "smallest distinct operation counts"),
-        tuple(table2_rows()),
+        tuple(map(_cells, ROWS)),
         (
             "Blocks of stage 1 on 56x56 maps. The improved ones are as wide as makes their binary "
-            "operations as many as those of the block "
-            "they are compared with: 3 N^IR = 2 N^BR, 2 N1^ID + N2^ID = N1^BD + N2^BD, up to "
-            "rounding.",
+            "operations as many as those of the block they are compared with: 3 N^IR = 2 N^BR, "
+            "2 N1^ID + N2^ID = N1^BD + N2^BD, up to rounding.",
             "Counts of the same length stand in one cell, as the paper writes N1 (N2). By the "
-            "numbers alone N2^BD is a third smallest of "
-            "its own, as the second layer of a BinaryDenseNet reads more channels than the first.",
+            "numbers alone N2^BD is a third smallest of its own, as the second layer of a "
+            "BinaryDenseNet reads more channels than the first.",
             "The paper leaves out N_3rd where N_2nd has already decided; ours prints it. The "
-            "paper's pair of rows for Bi-Real ResNet and "
-            "its repetitions are one row here.",
+            "paper's pair of rows for Bi-Real ResNet and its repetitions are one row here.",
         ),
     )
+
+
+def _cells(row: Row) -> tuple:
+    """Build the block of a row and measure its paths."""
+    graph = read_graph(build(row.spec))
+    blocks = find_blocks(graph)
+    paths = gradient_paths(graph, blocks[0].source, blocks[-1].target, k=8)
+    by_length: dict[int, list[str]] = {}
+    for path in paths.smallest:
+        by_length.setdefault(path.length, []).append(symbolic(path, graph, row.symbol))
+    entries = [
+        f"{first}{''.join(f' ({other})' for other in others)} | {length}"
+        for length, (first, *others) in sorted(by_length.items())
+    ]
+    entries = (entries + [NOTHING] * 3)[:3]
+    is_resnet = isinstance(row.spec, ResNetSpec)
+    width = (
+        f"w={row.spec.filters}" if is_resnet else f"g={row.spec.growth_rate}, {STEM} channels in"
+    )
+    convolutions = sum(call.is_binary for call in graph.calls)
+    costs = ", ".join(f"{cost:,}" for cost in paths.costs)
+    pairs = [cell for pair in zip(entries, row.paper, strict=True) for cell in pair]
+    return row.title, width, convolutions, *pairs, costs
