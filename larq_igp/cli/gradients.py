@@ -52,7 +52,7 @@ MEASURED = {
 @seed_option
 @json_option
 def gradients(
-    source, dataset, data_dir, download, batch_size, batches, twin, plot, as_json, **options
+    source, dataset, data_dir, download, batch_size, batches, twin, plot, seed, as_json, **options
 ):
     """Measure how noisy the gradient of each binary layer of SOURCE is.
 
@@ -62,11 +62,14 @@ def gradients(
     with progress_on_stderr(as_json):
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.data import train_arrays
+        from larq_igp.inference.kinds import kind_of
         from larq_igp.report.static import check_figure_path, gradient_figure, save
 
         if plot:
             check_figure_path(plot)
         options |= {"dataset": dataset, "data_dir": data_dir}
+        if kind_of(source) != "run":  # whose weights are not random
+            options |= {"seed": seed}
         subject = open_typed(source, options, for_images=True)
         model = subject.model()
         data = subject.load_data(dataset, data_dir=data_dir, download=download)
@@ -74,7 +77,7 @@ def gradients(
             data,
             subject.preprocessing_of(data),
             batch_size=batch_size,
-            seed=options["seed"] or 0,
+            seed=seed or 0,
             batches=batches,
         )
         other = subject.twin() if twin and subject.has_twin else None

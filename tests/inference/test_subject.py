@@ -125,6 +125,8 @@ def test_a_run_that_names_quantizers_has_gradients_beside_its_twin(quantizer_run
     assert result.exit_code == 0, result.stderr
     layers = json.loads(result.stdout)["layers"]
     assert len(layers) == 6
+    other = igp("gradients", quantizer_run, "--batches", 2, "--seed", 1, "--json")
+    assert json.loads(other.stdout)["layers"] != layers  # the seed draws other mini-batches
     assert all(-1 <= layer["cosine_to_twin"] <= 1 for layer in layers)
 
 
