@@ -15,7 +15,7 @@ WITHOUT_RUNTIME := echo "larq-igp-runtime is left out, as it needs a C++ compile
 OLDEST_PYTHON ?= $(shell for p in python3 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test runtime oldest lint golden docs clean
+.PHONY: help demo test runtime oldest lint hooks golden docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -32,9 +32,14 @@ runtime: $(VENV)/installed-test ## run the tests of the edge runtime, aarch64 un
 oldest: $(OLDEST)/installed-test ## import, build, train and convert on the oldest TensorFlow that is supported
 	$(OLDEST)/bin/python -m pytest tests/cli/test_commands.py -k "summary or train or convert or evaluate"
 
-lint: $(VENV)/installed-test ## check style
+lint: $(VENV)/installed-test ## check style, types and what may import what
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest -q -m "not slow" tests/test_imports.py
+
+hooks: $(VENV)/installed-test ## check the same before every commit
+	$(VENV)/bin/pre-commit install
 
 golden: $(VENV)/installed-test ## write tests/golden again; review the difference
 	$(VENV)/bin/python -m tests.golden
@@ -43,7 +48,7 @@ docs: $(VENV)/installed-test ## write the tables of README and docs again; revie
 	$(VENV)/bin/python -m tests.docs
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed and none was found: install it, or name it with make PYTHON=..."; exit 2; }

@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,8 @@ def require_equal(ours: bytes, plain: bytes) -> None:
     ]
     assert constants[0] == constants[1], "constants differ"
     image = np.random.default_rng(0).standard_normal((1, *INPUT_SHAPE), np.float32)
-    outputs = [open_engine(content, engine="lce").predict(image) for content in (ours, plain)]
-    np.testing.assert_array_equal(*outputs)
+    found, expected = (open_engine(each, engine="lce").predict(image) for each in (ours, plain))
+    np.testing.assert_array_equal(found, expected)
 
 
 def spread_statistics(model: "tf.keras.Model") -> None:
@@ -101,7 +102,7 @@ def compare(network: str, repeats: int) -> list[dict]:
         order = list(converters) if repeat % 2 == 0 else list(reversed(converters))
         files = {}
         for name in order:
-            elapsed, files[name] = timed(lambda name=name: converters[name](model))
+            elapsed, files[name] = timed(partial(converters[name], model))
             seconds[name].append(elapsed)
             print(
                 f"{network} {name} {repeat + 1}/{repeats}: {elapsed:.2f} s",

@@ -142,8 +142,11 @@ def zoo_pipeline(dataset: Dataset, *, bilinear: bool) -> "tf.data.Dataset":
     resize_images = tf.compat.v1.image
     bicubic = resize_images.resize_bicubic
 
+    read = dataset.split("train").read
+    assert read is not None  # images of files are encoded
+
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        content, label = dataset.split("train").read(index)
+        content, label = read(index)
         if bilinear:
             resize_images.resize_bicubic = resize_images.resize_bilinear
         try:
@@ -158,8 +161,11 @@ def our_pipeline(dataset: Dataset, choices: Choices) -> "tf.data.Dataset":
     """Return our training images, with some of our choices."""
     preprocessing = Preprocessing((SIDE, SIDE, 3), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
+    read = dataset.split("train").read
+    assert read is not None  # images of files are encoded
+
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        content, label = dataset.split("train").read(index)
+        content, label = read(index)
         seed = tf.stack([tf.constant(0, tf.int64), index])
         part = decode_random_part(
             content, (SIDE, SIDE), seed, dct_method=choices.dct_method, scaled=choices.scaled

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
@@ -23,7 +24,7 @@ FILE = Path("tflite_models/demo.tflite")
 EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 
 
-def larq_igp(*arguments: object) -> dict | list:
+def larq_igp(*arguments: object) -> Any:
     """Run a command with ``--json``, show it and what it logs, and return its document; stop if it
     fails.
     """

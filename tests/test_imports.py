@@ -212,6 +212,7 @@ sys.exit(f"cannot be imported first: {failed}" if failed else 0)
 """
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_first():
     finished = run_python(IMPORT_EACH, json.dumps(list(modules())))
     assert finished.returncode == 0, finished.stderr
@@ -272,6 +273,7 @@ def test_importing_the_package_selects_keras_2_without_tensorflow():
     assert run_python(code).returncode == 0
 
 
+@pytest.mark.slow
 def test_keras_3_that_is_already_active_is_one_clear_sentence():
     pytest.importorskip("keras", minversion="3")
     code = (
@@ -284,6 +286,7 @@ def test_keras_3_that_is_already_active_is_one_clear_sentence():
     assert "is already active, but Larq needs Keras 2: import larq_igp before tensorflow" in last
 
 
+@pytest.mark.slow
 def test_the_lazy_names_are_there():
     for name in larq_igp.__all__:
         assert getattr(larq_igp, name) is not None

@@ -72,7 +72,8 @@ class _Ledger:
 
     def __init__(self, bits: int):
         self.bits, self.parameters = bits, 0
-        self.kernel_weights, self.macs = Counter(), Counter()
+        self.kernel_weights: Counter[int] = Counter()
+        self.macs: Counter[int] = Counter()
 
     def conv(
         self, side: int, cin: int, cout: int, pixels: int, *, bits: int = 32, times: int = 1
@@ -135,13 +136,18 @@ def closed_form(
         ledger.conv(3, channels, spec.stem_filters, height * width)
     ledger.norm(spec.stem_filters)
     pixels = [halved(height, stage) * halved(width, stage) for stage in range(len(spec.blocks))]
-    count_body = _count_resnet if isinstance(spec, ResNetSpec) else _count_densenet
-    features = count_body(ledger, spec, pixels)
+    features = _count_body(ledger, spec, pixels)
     if include_top:
         ledger.dense(features, num_classes)
     map_bytes = pixels[0] * FLOAT32_BYTES * MEMORY_BATCH
     memory = map_bytes * stage1_channels(spec)
     return Counts(ledger.parameters, ledger.kernel_weights, ledger.macs, memory)
+
+
+def _count_body(ledger: "_Ledger", spec: Spec, pixels: list[int]) -> int:
+    if isinstance(spec, ResNetSpec):
+        return _count_resnet(ledger, spec, pixels)
+    return _count_densenet(ledger, spec, pixels)
 
 
 def _count_resnet(ledger: _Ledger, spec: ResNetSpec, pixels: list[int]) -> int:
@@ -234,5 +240,5 @@ def binary_conv_shapes(
     stages = range(len(spec.blocks))
     pixels = [halved(height, shrink + stage) * halved(width, shrink + stage) for stage in stages]
     recorder = _Recorder()
-    (_count_resnet if isinstance(spec, ResNetSpec) else _count_densenet)(recorder, spec, pixels)
+    _count_body(recorder, spec, pixels)
     return [each for each in recorder.convolutions if each.times]

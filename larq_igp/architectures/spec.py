@@ -6,7 +6,7 @@ ResNet has ``filters * 2**i`` channels; every stage has half the resolution of t
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from larq_igp.architectures.transitions import filters_by_reduction
 from larq_igp.errors import UserError
@@ -55,7 +55,7 @@ def _check_blocks(blocks: object) -> None:
     )
 
 
-def _check_columns(columns: object, family: str, fractal_family: str) -> None:
+def _check_columns(columns: Any, family: str, fractal_family: str) -> None:
     if family == fractal_family:
         _require(
             _is_count(columns) and columns <= 8,
@@ -236,13 +236,13 @@ class DenseNetSpec:
             object.__setattr__(self, "transition_filters", widths)
             object.__setattr__(self, "reduction", None)
         self._check_transitions("transition_filters", self.transition_filters)
-        are_counts = all(map(_is_count, self.transition_filters))
+        are_counts = all(map(_is_count, self.transition_filters or ()))
         _require(
             are_counts,
             f"transition_filters must be positive integers; got {self.transition_filters!r}.",
         )
 
-    def _check_transitions(self, field: str, values: tuple) -> None:
+    def _check_transitions(self, field: str, values: tuple | None) -> None:
         transitions = len(self.blocks) - 1
         is_valid = (
             isinstance(values, tuple)
@@ -276,13 +276,13 @@ class DenseNetSpec:
         return tuple(
             filters / (self.stage_filters(stage) + growth)
             for stage, (filters, growth) in enumerate(
-                zip(self.transition_filters, self.stage_growths, strict=True)
+                zip(self.transition_filters or (), self.stage_growths, strict=True)
             )
         )
 
     def stage_filters(self, stage: int) -> int:
         """Return the channels that enter a stage, counted from 0."""
-        return self.transition_filters[stage - 1] if stage else self.stem_filters
+        return (self.transition_filters or ())[stage - 1] if stage else self.stem_filters
 
 
 Spec = ResNetSpec | DenseNetSpec
@@ -303,7 +303,7 @@ def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "smal
     )
     if stem == "auto":
         return "small" if max(height, width) <= SMALL_IMAGE_SIDE else "imagenet"
-    return stem
+    return "small" if stem == "small" else "imagenet"
 
 
 def default_pad_values(bits: int) -> int:
@@ -311,7 +311,7 @@ def default_pad_values(bits: int) -> int:
     return 1 if bits == 1 else 0
 
 
-def check_input_shape(input_shape: object) -> tuple[int, int, int]:
+def check_input_shape(input_shape: Any) -> tuple[int, int, int]:
     """Return ``(H, W, C)`` as integers.
 
     Raises:

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from larq_igp.data.dataset import Dataset, DatasetError
+from larq_igp.data.dataset import Dataset, DatasetError, Store
 from larq_igp.data.kept_files import read_file_of, write_file_of
 from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
@@ -43,22 +43,31 @@ def _record_name(dataset: Dataset) -> str:
     return f"larq-igp-check-{dataset.name}.json"
 
 
+def _store(dataset: Dataset) -> Store:
+    if dataset.store is None:
+        raise ValueError(f"{dataset.name} is not kept in files that can be checked")
+    return dataset.store
+
+
 def check_command(dataset: Dataset) -> str:
     """Return the command that checks a data set's images."""
-    return f"larq-igp data check {dataset.name} --data-dir {shlex.quote(str(dataset.store.folder))}"
+    return (
+        f"larq-igp data check {dataset.name} --data-dir {shlex.quote(str(_store(dataset).folder))}"
+    )
 
 
 def write_check(dataset: Dataset, corrupt: list[Corrupt], choice: str) -> Path:
     """Keep what a check found for all who load these images; return the record's path."""
+    store = _store(dataset)
     document = {
         "dataset": dataset.name,
-        "fingerprint": dataset.store.fingerprint,
+        "fingerprint": store.fingerprint,
         "examples": sum(split.examples for split in dataset.splits.values()),
         "corrupt": choice,
         "images": [dataclasses.asdict(each) for each in corrupt],
     }
     return write_file_of(
-        dataset.store.folder, _record_name(dataset), lambda path: write_json(path, document)
+        store.folder, _record_name(dataset), lambda path: write_json(path, document)
     )
 
 
@@ -72,8 +81,9 @@ def apply_check(dataset: Dataset) -> Dataset:
         DatasetError: if images are corrupt and it was not chosen to leave them out, or it was, but
             for other images.
     """
-    path = read_file_of(dataset.store.folder, _record_name(dataset)) if dataset.store else None
-    if path is None:
+    store = dataset.store
+    path = read_file_of(store.folder, _record_name(dataset)) if store else None
+    if store is None or path is None:
         return dataset
     again = check_command(dataset)
     try:
@@ -87,11 +97,11 @@ def apply_check(dataset: Dataset) -> Dataset:
         raise DatasetError(
             f"{path} is damaged: remove it, and check the images again with `{again}`."
         ) from error
-    if fingerprint != dataset.store.fingerprint:
+    if fingerprint != store.fingerprint:
         if choice != SKIP:
             return dataset
         raise DatasetError(
-            f"the images in {dataset.store.folder} are not those that were checked: run `{again} "
+            f"the images in {store.folder} are not those that were checked: run `{again} "
             "--corrupt skip`."
         )
     if not corrupt:

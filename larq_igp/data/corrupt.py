@@ -18,6 +18,8 @@ class CorruptImageError(DatasetError):
 
 def why_corrupt(split: Split, index: int) -> str | None:
     """Return why an encoded example cannot be decoded, or None if it can."""
+    if split.read is None:  # its images are in memory, decoded
+        return None
     try:
         decode(split.read(tf.constant(index, tf.int64))[0], channels=3)
     except (tf.errors.OpError, ValueError) as error:

@@ -164,7 +164,8 @@ class Dataset:
             name: split.fingerprint() if files and split.fingerprint else None
             for name, split in self.splits.items()
         }
-        stored = None if None in prints.values() else Fingerprint.of_splits(prints)
+        known = {name: each for name, each in prints.items() if each is not None}
+        stored = Fingerprint.of_splits(known) if len(known) == len(prints) else None
         return Identity(
             dataset=self.name,
             source=self.source_kind,

@@ -106,7 +106,8 @@ class Preprocessing:
 
     def _centre_crop(self, image: tf.Tensor) -> tf.Tensor:
         height, width, channels = self.input_shape
-        target = tf.constant([round(height / self.crop), round(width / self.crop)], tf.float64)
+        crop = self.crop or 1.0
+        target = tf.constant([round(height / crop), round(width / crop)], tf.float64)
         stored = tf.cast(tf.shape(image)[:2], tf.float64)
         resized = tf.cast(tf.round(stored * tf.reduce_max(target / stored)), tf.int32)
         top, left = (resized[0] - height) // 2, (resized[1] - width) // 2
@@ -147,10 +148,11 @@ class Preprocessing:
         """
         try:
             asked = {name: data[name] for name in FIXED}
-            fields = [tuple(data[name]) for name in ("input_shape", "mean", "deviation")]
+            shape, mean, deviation = (
+                tuple(data[name]) for name in ("input_shape", "mean", "deviation")
+            )
         except (KeyError, TypeError) as error:
             raise PreprocessingError(f"the preprocessing is incomplete: {error}.") from error
         if asked != FIXED:
             raise PreprocessingError(f"the preprocessing asks for {asked}; there is only {FIXED}.")
-        check_input_shape(fields[0])
-        return cls(*fields, crop=data.get("crop"))
+        return cls(check_input_shape(shape), mean, deviation, crop=data.get("crop"))

@@ -39,7 +39,8 @@ def find_records(path: Path) -> Places:
     Raises:
         DatasetError: if the file ends within a record.
     """
-    begins, lengths = [], []
+    begins: list[int] = []
+    lengths: list[int] = []
     size, place = path.stat().st_size, 0
     with path.open("rb", buffering=0) as file:
         while place < size:

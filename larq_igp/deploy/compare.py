@@ -36,7 +36,7 @@ def compare(
     Raises:
         UserError: if the file or an engine cannot be used, or none is installed for it.
     """
-    counts = {"threads": threads, "runs": runs, "warmup": warmup}
+    counts: dict[str, Any] = {"threads": threads, "runs": runs, "warmup": warmup}
     rows = []
     for engine in engines or engines_for(content):
         if operators:

@@ -218,10 +218,8 @@ def _read_tensor(index: int, tensor, buffers) -> Tensor:
     kinds = {
         value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")
     }
-    kind = kinds.get(tensor.type)
-    _require(
-        kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind or tensor.type}"
-    )
+    kind = kinds.get(tensor.type, str(tensor.type))
+    _require(kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind}")
     _require(
         0 <= tensor.buffer < len(buffers), f"tensor {index} refers to a buffer that does not exist"
     )

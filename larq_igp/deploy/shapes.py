@@ -107,11 +107,8 @@ def _pool(call: Call) -> bool:
         options.get("filterHeight", options.get("filter_height")),
         options.get("filterWidth", options.get("filter_width")),
     )
-    return (
-        None not in kernel
-        and call.inputs[0] is not None
-        and _is_slid(call, kernel, call.inputs[0][-1])
-    )
+    source, sides = call.inputs[0], tuple(side for side in kernel if side is not None)
+    return len(sides) == 2 and source is not None and _is_slid(call, sides, source[-1])
 
 
 def _broadcast(call: Call) -> bool:
@@ -132,12 +129,16 @@ def _same(call: Call) -> bool:
 
 def _quantize(call: Call) -> bool:
     source = call.inputs[0]
-    return bool(source) and call.output == (*source[:-1], -(-source[-1] // WORD_BITS))
+    if not source:
+        return False
+    return call.output == (*source[:-1], -(-source[-1] // WORD_BITS))
 
 
 def _dequantize(call: Call) -> bool:
     result = call.output
-    return bool(result) and call.inputs[0] == (*result[:-1], -(-result[-1] // WORD_BITS))
+    if not result:
+        return False
+    return call.inputs[0] == (*result[:-1], -(-result[-1] // WORD_BITS))
 
 
 def _concatenation(call: Call) -> bool:
@@ -168,12 +169,9 @@ def _reshape(call: Call) -> bool:
 
 def _mean(call: Call) -> bool:
     source = call.inputs[0]
-    return (
-        bool(source)
-        and bool(call.output)
-        and source[0] == call.output[0]
-        and source[-1] == call.output[-1]
-    )
+    if not source or not call.output:
+        return False
+    return source[0] == call.output[0] and source[-1] == call.output[-1]
 
 
 def _pad(call: Call) -> bool:

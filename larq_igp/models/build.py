@@ -145,5 +145,6 @@ def _features(image: Tensor, spec: Spec, quantization: Quantization, stem_kind: 
     """Run stem and stages: ``(N, H, W, C) -> (N, h, w, c)``."""
     kind = choose_stem(stem_kind, *image.shape[1:3])
     x = stem(image, filters=spec.stem_filters, kind=kind)
-    body = resnet_body if isinstance(spec, ResNetSpec) else densenet_body
-    return body(x, spec=spec, quantization=quantization)
+    if isinstance(spec, ResNetSpec):
+        return resnet_body(x, spec=spec, quantization=quantization)
+    return densenet_body(x, spec=spec, quantization=quantization)

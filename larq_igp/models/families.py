@@ -40,8 +40,8 @@ def igp_resnet(
     **options,
 ) -> "tf.keras.Model":
     """Build an IGP-ResNet (``igp_resnet41_48``): fractals of Bi-Real layers."""
-    fields = {"filters": filters, "blocks": blocks, "columns": columns, "join": join}
-    return build(ZOO["igp_resnet41_48"], **fields, **options)
+    options |= {"filters": filters, "blocks": blocks, "columns": columns, "join": join}
+    return build(ZOO["igp_resnet41_48"], **options)
 
 
 def binary_densenet(
@@ -73,5 +73,5 @@ def igp_densenet(
     """Build an IGP-DenseNet (``igp_densenet51_53``): fractals of ``columns`` that append channels;
     other arguments as for ``binary_densenet``.
     """
-    fields = {"growth_rate": growth_rate, "blocks": blocks, "columns": columns}
-    return build(ZOO["igp_densenet51_53"], **fields, **options)
+    options |= {"growth_rate": growth_rate, "blocks": blocks, "columns": columns}
+    return build(ZOO["igp_densenet51_53"], **options)

@@ -130,7 +130,8 @@ def _compare(held: dict[Place, Weight], wanted: dict[Place, Weight]) -> None:
 
 def _numbered(layers: Iterator[tuple[str, list[Weight]]]) -> dict[Place, Weight]:
     """Give each array of each layer its place; layers without arrays have none."""
-    found, seen = {}, Counter()
+    found: dict[Place, Weight] = {}
+    seen: Counter[str] = Counter()
     for name, weights in layers:
         for index, weight in enumerate(weights):
             found[name, seen[name], index] = weight
@@ -170,13 +171,18 @@ def _names(item: h5py.Group, key: str) -> list[str] | None:
 
 
 def _named_layers(group: h5py.Group) -> Iterator[tuple[str, list[Weight]]]:
-    for layer in _names(group, "layer_names"):
+    for layer in _names(group, "layer_names") or []:
         weights = [
             Weight(f"{name.rpartition('/')[2].partition(':')[0]} of {layer}", array.shape, array)
             for name in _names(group[layer], "weight_names") or []
             for array in [group[layer][name]]
         ]
         yield NUMBERED.sub("", layer), weights
+
+
+def _number(layer: str) -> int:
+    match = NUMBERED.search(layer)
+    return int(match[1]) if match else 0
 
 
 def _placed_layers(group: h5py.Group) -> Iterator[tuple[str, list[Weight]]]:
@@ -189,6 +195,5 @@ def _placed_layers(group: h5py.Group) -> Iterator[tuple[str, list[Weight]]]:
             held.setdefault(layer, []).append(Weight(f"array {index} of {layer}", item.shape, item))
 
     group.visititems(visit)
-    numbers = {layer: NUMBERED.search(layer) for layer in held}
-    for layer in sorted(held, key=lambda each: int(numbers[each][1]) if numbers[each] else 0):
+    for layer in sorted(held, key=_number):
         yield NUMBERED.sub("", layer), held[layer]

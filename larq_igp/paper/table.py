@@ -67,7 +67,7 @@ class Measured:
 
     def cell(self, network: str | None, bits: int = 1) -> str:
         """Return the errors measured for a network, or that there are none."""
-        return "; ".join(self._cells.get((network, bits), [])) or NOTHING
+        return "; ".join(self._cells.get((network or "", bits), [])) or NOTHING
 
     def others(self, networks: set[str]) -> tuple[str, ...]:
         """Say which runs belong to no row."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from larq_igp.paper.table import OUR_ERRORS, PAPER_ERRORS, Measured, Table
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from larq_igp.analysis.blocks import find_blocks
 from larq_igp.analysis.paths import PathClass, gradient_paths
 from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec
+from larq_igp.architectures.spec import DenseNetFamily, ResNetFamily
 from larq_igp.errors import UserError
 from larq_igp.graph import Graph, read_graph
 from larq_igp.models import build
@@ -43,11 +44,11 @@ class Row:
     paper: tuple[str, str, str]
 
 
-def _resnet(family: str, filters: int = WIDTH, columns: int = 1) -> ResNetSpec:
+def _resnet(family: ResNetFamily, filters: int = WIDTH, columns: int = 1) -> ResNetSpec:
     return ResNetSpec(family=family, filters=filters, blocks=(1,), columns=columns)
 
 
-def _densenet(family: str, growth: int, blocks: int, columns: int = 1) -> DenseNetSpec:
+def _densenet(family: DenseNetFamily, growth: int, blocks: int, columns: int = 1) -> DenseNetSpec:
     return DenseNetSpec(
         family=family,
         growth_rate=growth,
@@ -88,7 +89,7 @@ def _symbols(graph: Graph, symbol: str) -> dict[int, str]:
 
 def symbolic(path: PathClass, graph: Graph, symbol: str) -> str:
     """Write a path's cost as a sum over its convolutions: ``2 N^R``, ``N1^ID + N2^ID``, ``0``."""
-    cost_of = {call.name: call.binary_macs for call in graph.calls}
+    cost_of = {call.name: call.binary_macs or 0 for call in graph.calls}
     names = _symbols(graph, symbol)
     terms = Counter(names[cost_of[layer]] for layer in path.convolutions)
     return (

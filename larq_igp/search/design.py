@@ -7,6 +7,7 @@ bisection. Gradient paths are those of the first block, built and measured.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.accounting import closed_form
@@ -56,7 +57,7 @@ def design(
     check_budgets(budgets, can_measure=measure is not None)
     if align is not None and align < 1:
         raise DesignError(f"align must be a positive integer; got {align}.")
-    shape = {"input_shape": input_shape, "num_classes": num_classes}
+    shape: dict[str, Any] = {"input_shape": input_shape, "num_classes": num_classes}
     timed = measure if LATENCY in budgets else None
 
     def candidate(spec: Spec) -> Candidate:
@@ -72,7 +73,7 @@ def design(
         network = partial(network_of, family, blocks=choice, columns=columns, like=model)
         for multiple in dict.fromkeys((1, align or 1)):
             within = widths_within(network, fits, multiple=multiple)
-            if timed:
+            if timed and reference.latency_ms is not None:
                 within = fast_enough(
                     within,
                     timed,

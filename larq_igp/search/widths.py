@@ -70,7 +70,8 @@ def widths_within(
     Raises:
         DesignError: if the family has no network of any width.
     """
-    found, refusal, misses = [], None, 0
+    found: list[Spec] = []
+    refusal, misses = None, 0
     for width in range(multiple, WIDEST + 1, multiple):
         try:
             spec = network(width)

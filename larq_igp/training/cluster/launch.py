@@ -14,6 +14,7 @@ from typing import IO
 
 from larq_igp.training.cluster.workers import LAUNCHED
 
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows ends a process by either
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 20.0
 """How long workers may go on when another has failed, before they are killed."""
@@ -63,7 +64,7 @@ def launch(workers: int, arguments: list[str]) -> int:
         ]
         asked = held.enter_context(remembered_signals())
         processes: list[subprocess.Popen] = []
-        held.callback(lambda: [process.kill() for process in processes])
+        held.callback(send_all, processes, KILL)
         for index, output in enumerate(outputs):
             processes.append(start_worker(index, addresses, arguments, output))
         failed = watch(processes, asked)
@@ -118,7 +119,7 @@ def watch(processes: list[subprocess.Popen], asked: list[int]) -> int | None:
             send_all(processes, asked[0])
             is_told = True
         if len(asked) > 1 or time.monotonic() > deadline:
-            send_all(processes, getattr(signal, "SIGKILL", signal.SIGTERM))
+            send_all(processes, KILL)
         time.sleep(POLL_SECONDS)
 
 

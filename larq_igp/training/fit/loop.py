@@ -9,7 +9,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -227,7 +227,8 @@ class Loop:
 
     def _wishes(self, stop: StopRequest) -> tuple[bool, bool]:
         """Return whether to stop, and whether a checkpoint is due: the same on all workers."""
-        return self.session.devices.any(stop.signal is not None, self._checkpointing.is_due)
+        asked, due = self.session.devices.any(stop.signal is not None, self._checkpointing.is_due)
+        return asked, due
 
     def _checkpoint_if_due(self, stop: StopRequest) -> None:
         if not self._looks(self.position.step):
@@ -241,7 +242,7 @@ class Loop:
     def _checkpoint(self, values: dict[str, np.ndarray]) -> None:
         self._checkpointing.write(self.position, values, self._signs)
 
-    def _stop(self, stop: StopRequest) -> None:
+    def _stop(self, stop: StopRequest) -> NoReturn:
         number, step = stop.signal or signal.SIGTERM, self.position.step
         epochs = self.session.recipe.epochs
         raise StoppedError(

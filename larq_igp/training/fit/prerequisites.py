@@ -40,10 +40,10 @@ def check_sources(run: Run, *, teacher: bool = True, initial_weights: bool = Tru
     if not (recipe.is_larq_zoo or teacher or initial):
         return  # the recipe itself was checked when it was made
     model = run.build_model()
-    if teacher:
+    if teacher and recipe.teacher:
         _check_teacher_data(run, open_run(recipe.teacher))
         load_teacher(recipe, model)
-    if initial:
+    if initial and recipe.initial_weights:
         load_initial_weights(model, recipe)
         if Path(recipe.initial_weights).is_dir():
             _check_initial_data(run, open_run(recipe.initial_weights))
@@ -123,7 +123,7 @@ def load_teacher(recipe: Recipe, student: "tf.keras.Model") -> "tf.keras.Model":
         UserError: if it is not a run with weights, or takes other images or tells other classes
             than the student.
     """
-    teacher = open_run(recipe.teacher).load_model("best")
+    teacher = open_run(str(recipe.teacher)).load_model("best")
     for what, of_teacher, of_student in (
         ("takes images of", teacher.input_shape[1:], student.input_shape[1:]),
         ("tells apart classes:", teacher.output_shape[1:], student.output_shape[1:]),
@@ -147,7 +147,7 @@ def load_initial_weights(model: "tf.keras.Model", recipe: Recipe) -> None:
     Raises:
         UserError: if there are none, or they do not fit, or the run is one of another network.
     """
-    source = recipe.initial_weights
+    source = str(recipe.initial_weights)
     # Only a run says what network it is of: the file of another may hold arrays of the same shapes.
     if Path(source).is_dir():
         donor = open_run(source).recipe

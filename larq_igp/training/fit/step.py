@@ -1,6 +1,6 @@
 """One optimizer step, compiled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from larq_igp.data import Preprocessing
 from larq_igp.keras2 import tf
@@ -9,7 +9,7 @@ from larq_igp.training.cluster.devices import Devices
 
 def training_step(
     model: "tf.keras.Model", preprocessing: Preprocessing, devices: Devices
-) -> Callable[[Iterator], dict[str, tf.Tensor]]:
+) -> "tf.types.experimental.PolymorphicFunction":
     """Return a function that takes one step on the next batch of ``larq_igp.data.train_batches``
     and returns the running metrics.
 

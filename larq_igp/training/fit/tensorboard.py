@@ -12,7 +12,7 @@ class Events:
 
     def __init__(self, folder: Path):
         self._folder = str(folder / TENSORBOARD)
-        self._writer = None
+        self._writer: Any = None
 
     def write(self, row: dict[str, Any], layers: list[dict[str, Any]]) -> None:
         """Write one epoch."""

@@ -34,8 +34,8 @@ def check_same_recipe(
         OtherRecipeError: with the difference, field by field.
     """
     # JSON has lists where recipes have tuples.
-    recipes = [json.loads(json.dumps(each.to_json())) for each in (before, now)]
-    found = _differences(*recipes, not_compared)
+    old, new = (json.loads(json.dumps(each.to_json())) for each in (before, now))
+    found = _differences(old, new, not_compared)
     if found:
         raise OtherRecipeError(
             f"{where} was started with another recipe: {'; '.join(found)}. Name another --run-dir."
