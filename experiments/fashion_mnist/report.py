@@ -1,6 +1,7 @@
 """The outcome in Markdown, from the CSV alone; what has not finished is named."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
 from experiments.fashion_mnist.plan import (
@@ -45,7 +46,7 @@ def percent(one: Sample | None) -> str:
     return f"{one.mean:.2f}{spread}"
 
 
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]], texts: int = 1) -> str:
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], texts: int = 1) -> str:
     """Return a Markdown table whose first columns are texts, the others numbers."""
     rule = ["---"] * texts + ["---:"] * (len(header) - texts)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))

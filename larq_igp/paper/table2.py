@@ -141,10 +141,11 @@ def _cells(row: Row) -> tuple:
         for length, (first, *others) in sorted(by_length.items())
     ]
     entries = (entries + [NOTHING] * 3)[:3]
-    is_resnet = isinstance(row.spec, ResNetSpec)
-    width = (
-        f"w={row.spec.filters}" if is_resnet else f"g={row.spec.growth_rate}, {STEM} channels in"
-    )
+    spec = row.spec
+    if isinstance(spec, ResNetSpec):
+        width = f"w={spec.filters}"
+    else:
+        width = f"g={spec.growth_rate}, {STEM} channels in"
     convolutions = sum(call.is_binary for call in graph.calls)
     costs = ", ".join(f"{cost:,}" for cost in paths.costs)
     pairs = [cell for pair in zip(entries, row.paper, strict=True) for cell in pair]

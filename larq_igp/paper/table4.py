@@ -44,7 +44,8 @@ class Table4Row:
 def _row(
     title: str, figures: str, source: str = "", network: str | None = None, bits: int = 1
 ) -> Table4Row:
-    return Table4Row(title, *figures.split(), source, network, bits)
+    top1_error, top5_error, storage, flops = figures.split()
+    return Table4Row(title, top1_error, top5_error, storage, flops, source, network, bits)
 
 
 _LIU = "Liu et al., ECCV 2018 [34] *"
