@@ -20,10 +20,12 @@ def files_of(distribution: str) -> set[str]:
     return {file.parts[0] for file in files} - SHARED
 
 
-def site_without(folder: Path, *distributions: str) -> Path:
+def site_without(folder: Path, *distributions: str, keep_metadata: bool = False) -> Path:
     """Make a folder of links to all that is installed, but some distributions."""
     try:
         absent = {name for each in distributions for name in files_of(each)}
+        if keep_metadata:
+            absent = {name for name in absent if not name.endswith(".dist-info")}
     except metadata.PackageNotFoundError as error:
         pytest.fail(f"{error.name} is not installed, so the test cannot take it away")
     folder.mkdir()

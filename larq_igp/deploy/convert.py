@@ -18,6 +18,7 @@ from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
 from larq_igp.deploy.lce_kernels import is_quantized, read_model, why_no_kernel
 from larq_igp.deploy.matching import match_binary_convolutions, require_known_operators
 from larq_igp.keras2 import tf
+from larq_igp.packages import BY_MODULE
 
 READ_VARIABLE = "ReadVariableOp"
 LONGEST_MESSAGE = 400
@@ -180,11 +181,7 @@ def _convert_binary(model: "tf.keras.Model") -> bytes:
             convert_graphdef_to_tflite_flatbuffer,
         )
     except ImportError as error:
-        raise ConversionError(
-            "larq-compute-engine is not installed, and 1-bit networks need it: `pip install "
-            "larq-compute-engine` on "
-            f"Python 3.10-3.12 for Linux x86-64, macOS or Windows ({error})."
-        ) from error
+        raise ConversionError(BY_MODULE["larq_compute_engine"].why_unusable(error)) from error
     traced = _trace(model)
     shape = [1, *model.inputs[0].shape[1:]]
     try:

@@ -1,5 +1,3 @@
-import sys
-
 import larq as lq
 import numpy as np
 import pytest
@@ -185,10 +183,3 @@ def test_what_is_no_plain_model_is_refused(binary_net):
     numbers = tf.keras.Input((8,), dtype="int32")
     with pytest.raises(ConversionError, match="takes int32"):
         convert(tf.keras.Model(numbers, tf.keras.layers.Embedding(4, 2)(numbers)))
-
-
-def test_missing_converter_says_how_to_install_it(monkeypatch, binary_net):
-    monkeypatch.setitem(sys.modules, "larq_compute_engine", None)
-    monkeypatch.setitem(sys.modules, "larq_compute_engine.mlir._tf_tfl_flatbuffer", None)
-    with pytest.raises(ConversionError, match="pip install larq-compute-engine"):
-        convert(binary_net())

@@ -1,7 +1,5 @@
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,9 @@ from larq_igp.deploy.engines import ENGINES, engines_for, open_engine
 from larq_igp.deploy.errors import EngineError, TFLiteFileError
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.versions import installed_version
+from tests.absent import REPOSITORY, run_in, site_without
 
-REPOSITORY = Path(__file__).parents[2]
+BINARY = ("larq-compute-engine", "larq-igp-runtime")
 NET = REPOSITORY / "tests" / "fixtures" / "version_0.1.0" / "net.tflite"
 
 
@@ -84,35 +83,9 @@ def test_wrong_engine_is_a_clear_error(binary):
         open_engine(b"not a network")
 
 
-BOTH_ARE_NAMED = (
-    "no engine here can run a file with 1-bit operators: one needs larq-igp-runtime{state}: `pip "
-    "install ./runtime` in a checkout of larq-igp.; or needs larq-compute-engine{state}: `pip "
-    "install larq-compute-engine` on Python 3.10-3.12"
-)
-
-
-@pytest.fixture()
-def site(tmp_path):
-    """Make a folder with all installed packages but some: as if those were not installed."""
-
-    def make(*, without: list[str], keep_metadata: bool = False) -> Path:
-        folder = tmp_path / "site"
-        folder.mkdir()
-        for entry in Path(np.__file__).parents[1].iterdir():
-            name = entry.name.replace("-", "_")
-            is_metadata = name.endswith(".dist_info") and keep_metadata
-            if is_metadata or not name.startswith(tuple(without)):
-                (folder / entry.name).symlink_to(entry)
-        return folder
-
-    return make
-
-
 def benchmark_in(site: Path, *options: str) -> subprocess.CompletedProcess:
     """Time a 1-bit file that has a card, with the packages of one folder alone."""
-    command = [sys.executable, "-S", "-m", "larq_igp", "benchmark", str(NET), *options]
-    environment = os.environ | {"PYTHONPATH": f"{site}:{REPOSITORY}"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return run_in(site, "-m", "larq_igp", "benchmark", str(NET), *options)
 
 
 def assert_both_engines_are_named(finished: subprocess.CompletedProcess, state: str) -> None:
@@ -122,19 +95,19 @@ def assert_both_engines_are_named(finished: subprocess.CompletedProcess, state: 
     assert " ".join(finished.stderr.split()) == (
         "Error: no engine here can run a file with 1-bit operators: one needs larq-igp-runtime"
         f"{state}: `pip install ./runtime` in a checkout of larq-igp; another needs "
-        f"larq-compute-engine{state}: `pip install larq-compute-engine` on Python 3.10-3.12 for "
-        "Linux x86-64, macOS or Windows."
+        f"larq-compute-engine{state}: `pip install 'larq-compute-engine>=0.16,<0.17'` on Python "
+        "3.10-3.12 for Linux x86-64, macOS or Windows."
     )
 
 
 @pytest.mark.parametrize("twin", ["--twin", "--no-twin"])
-def test_benchmark_without_an_engine_for_1_bit_is_one_sentence(site, twin):
-    folder = site(without=["larq_compute_engine", "larq_igp_runtime"])
+def test_benchmark_without_an_engine_for_1_bit_is_one_sentence(tmp_path, twin):
+    folder = site_without(tmp_path / "site", *BINARY)
     assert_both_engines_are_named(benchmark_in(folder, twin), state="")
 
 
-def test_broken_packages_say_what_is_wrong_and_how_to_get_them(site):
-    folder = site(without=["larq_compute_engine", "larq_igp_runtime"], keep_metadata=True)
+def test_broken_packages_say_what_is_wrong_and_how_to_get_them(tmp_path):
+    folder = site_without(tmp_path / "site", *BINARY, keep_metadata=True)
     for package in ("larq_compute_engine", "larq_igp_runtime"):
         (folder / package).mkdir()
         (folder / package / "__init__.py").write_text("raise ImportError('libfoo.so is missing')")
@@ -142,7 +115,7 @@ def test_broken_packages_say_what_is_wrong_and_how_to_get_them(site):
     assert_both_engines_are_named(benchmark_in(folder), state)
 
 
-def test_one_engine_is_enough(site):
-    folder = site(without=["larq_compute_engine"])
+def test_one_engine_is_enough(tmp_path):
+    folder = site_without(tmp_path / "site", BINARY[0])
     finished = benchmark_in(folder, "--runs", "2", "--warmup", "0", "--no-twin", "--json")
     assert [row["engine"] for row in json.loads(finished.stdout)] == ["larq_igp_runtime"]
