@@ -18,6 +18,7 @@ from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
 from larq_igp.deploy.lce_kernels import is_quantized, read_model, why_no_kernel
 from larq_igp.deploy.matching import match_binary_convolutions, require_known_operators
 from larq_igp.keras2 import tf
+from larq_igp.packages import BY_MODULE
 
 READ_VARIABLE = "ReadVariableOp"
 LONGEST_MESSAGE = 400
@@ -179,11 +180,11 @@ def _convert_binary(model: "tf.keras.Model") -> bytes:
         from larq_compute_engine.mlir._tf_tfl_flatbuffer import (
             convert_graphdef_to_tflite_flatbuffer,
         )
-    except ImportError as error:
+    except (ImportError, OSError) as error:
+        package = BY_MODULE["larq_compute_engine"]
         raise ConversionError(
-            "larq-compute-engine is not installed, and 1-bit networks need it: `pip install "
-            "larq-compute-engine` on "
-            f"Python 3.10-3.12 for Linux x86-64, macOS or Windows ({error})."
+            f"{package.name} is needed to {package.use}, and cannot be imported ({error}): "
+            f"{package.how_to_get}."
         ) from error
     traced = _trace(model)
     shape = [1, *model.inputs[0].shape[1:]]

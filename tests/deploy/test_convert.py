@@ -190,5 +190,5 @@ def test_what_is_no_plain_model_is_refused(binary_net):
 def test_missing_converter_says_how_to_install_it(monkeypatch, binary_net):
     monkeypatch.setitem(sys.modules, "larq_compute_engine", None)
     monkeypatch.setitem(sys.modules, "larq_compute_engine.mlir._tf_tfl_flatbuffer", None)
-    with pytest.raises(ConversionError, match="pip install larq-compute-engine"):
+    with pytest.raises(ConversionError, match="pip install 'larq-compute-engine"):
         convert(binary_net())

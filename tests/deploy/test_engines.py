@@ -84,13 +84,6 @@ def test_wrong_engine_is_a_clear_error(binary):
         open_engine(b"not a network")
 
 
-BOTH_ARE_NAMED = (
-    "no engine here can run a file with 1-bit operators: one needs larq-igp-runtime{state}: `pip "
-    "install ./runtime` in a checkout of larq-igp.; or needs larq-compute-engine{state}: `pip "
-    "install larq-compute-engine` on Python 3.10-3.12"
-)
-
-
 @pytest.fixture()
 def site(tmp_path):
     """Make a folder with all installed packages but some: as if those were not installed."""
@@ -122,8 +115,8 @@ def assert_both_engines_are_named(finished: subprocess.CompletedProcess, state: 
     assert " ".join(finished.stderr.split()) == (
         "Error: no engine here can run a file with 1-bit operators: one needs larq-igp-runtime"
         f"{state}: `pip install ./runtime` in a checkout of larq-igp; another needs "
-        f"larq-compute-engine{state}: `pip install larq-compute-engine` on Python 3.10-3.12 for "
-        "Linux x86-64, macOS or Windows."
+        f"larq-compute-engine{state}: `pip install 'larq-compute-engine>=0.16,<0.17'` on "
+        "Python 3.10-3.12 for Linux x86-64, macOS or Windows."
     )
 
 

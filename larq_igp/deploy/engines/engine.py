@@ -7,6 +7,7 @@ import numpy as np
 
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import TFLiteFile
+from larq_igp.packages import Package
 from larq_igp.versions import installed_version
 
 
@@ -15,8 +16,7 @@ class Engine(ABC):
 
     Attributes:
         name: of the interpreter.
-        distribution: the package that it comes in, by its name on PyPI.
-        how_to_get: the command that installs the package, and where that works.
+        package: that it comes in.
         runs_binary: whether it has Larq Compute Engine's 1-bit operators.
         threads: that it may use.
         input_shape: ``(1, H, W, C)``.
@@ -25,8 +25,7 @@ class Engine(ABC):
     """
 
     name: str
-    distribution: str
-    how_to_get: str
+    package: Package
     runs_binary = True
 
     def __init__(self, content: bytes, file: TFLiteFile, threads: int):
@@ -68,7 +67,7 @@ class Engine(ABC):
     @classmethod
     def version(cls) -> str | None:
         """Return the version of the package; None if it is not installed."""
-        return installed_version(cls.distribution)
+        return installed_version(cls.package.name)
 
     @classmethod
     def refusal(cls, file: TFLiteFile) -> str | None:
@@ -83,7 +82,7 @@ class Engine(ABC):
         except (ImportError, OSError) as error:
             is_missing = isinstance(error, ModuleNotFoundError) and cls.version() is None
             state = "" if is_missing else f" in working order ({' '.join(str(error).split())})"
-            return f"needs {cls.distribution}{state}: {cls.how_to_get}."
+            return f"needs {cls.package.name}{state}: {cls.package.how_to_get}."
         return None
 
     def predict(self, batch: np.ndarray) -> np.ndarray:

@@ -5,16 +5,14 @@ from typing import Any
 import numpy as np
 
 from larq_igp.deploy.engines.engine import Engine
+from larq_igp.packages import BY_MODULE
 
 
 class LCEEngine(Engine):
     """Larq Compute Engine's interpreter with its default kernels."""
 
     name = "lce"
-    distribution = "larq-compute-engine"
-    how_to_get = (
-        "`pip install larq-compute-engine` on Python 3.10-3.12 for Linux x86-64, macOS or Windows"
-    )
+    package = BY_MODULE["larq_compute_engine"]
     indirect_bgemm = xnnpack = False
 
     @classmethod

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from larq_igp.deploy.engines.engine import Engine
+from larq_igp.packages import BY_MODULE
 
 
 class RuntimeEngine(Engine):
     """The engine of ``runtime/`` for 1-bit operators; float operators go to LiteRT with XNNPACK."""
 
     name = "larq_igp_runtime"
-    distribution = "larq-igp-runtime"
-    how_to_get = "`pip install ./runtime` in a checkout of larq-igp"
+    package = BY_MODULE["larq_igp_runtime"]
 
     @classmethod
     def import_package(cls) -> Any:

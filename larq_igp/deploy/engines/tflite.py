@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from larq_igp.deploy.engines.engine import Engine
+from larq_igp.packages import BY_MODULE
 
 
 class TFLiteEngine(Engine):
     """TensorFlow's own TensorFlow Lite with XNNPACK; for files without 1-bit operators."""
 
     name = "tflite"
-    distribution = "tensorflow"
-    how_to_get = "`pip install tensorflow`"
+    package = BY_MODULE["tensorflow"]
     runs_binary = False
 
     @classmethod
