@@ -51,7 +51,7 @@ def main() -> None:
     on_device = larq_igp("evaluate", FILE)
     timings = larq_igp("benchmark", FILE)
 
-    verification = converted["verification"]
+    verification = next(each for each in converted["verifications"] if each["passed"])
     rows = [
         ("network", f"{NETWORK}, depth {summary['depth']}, 1 bit"),
         (

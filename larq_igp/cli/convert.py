@@ -69,12 +69,6 @@ def convert(
             images=images,
             threads=threads,
         )
-    if not result.verification.conclusive:
-        sentence = (
-            "warning: the outputs hardly depend on the images (random weights?): this "
-            "verification says little"
-        )
-        click.echo(sentence, err=True)
     emit(as_json, result.to_dict(), _export_text(result))
 
 
@@ -83,7 +77,7 @@ def _port_text(port) -> str:
 
 
 def _export_text(result) -> str:
-    audit, check = result.audit, result.verification
+    audit = result.audit
     lines = [
         f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} of what its weights "
         "need",
@@ -92,9 +86,17 @@ def _export_text(result) -> str:
         f"{_port_text(audit.output)}",
         *[f"  not fused: {number} x {reason}" for reason, number in audit.unfused_counts().items()],
         *[f"  warning: {warning}" for warning in audit.warnings],
-        f"  verified on {check.examples} test images of {result.dataset}: same answer as Keras on "
-        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}",
-        f"  {check.reason}",
+        *[_verification_text(check, result.dataset) for check in result.verifications],
         f"  converted in {result.seconds:.1f} s; card: {result.card}",
     ]
     return "\n".join(lines)
+
+
+def _verification_text(check, dataset: str) -> str:
+    if not check.passed:
+        return f"  not verified by {check.engine}: {check.reason}"
+    return (
+        f"  verified by {check.engine} {check.version}: {check.reason}\n"
+        f"    on {check.examples} test images of {dataset}: same answer as Keras on "
+        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}"
+    )

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from larq_igp.deploy.engines import load_engine, open_engine
 from larq_igp.deploy.errors import EngineError
-from larq_igp.deploy.flatbuffer import parse, read_bytes, read_tflite
+from larq_igp.deploy.flatbuffer import read_bytes, read_tflite
 from larq_igp.deploy.host import Host, describe_host
 from larq_igp.deploy.operators import cut_operator
+from larq_igp.deploy.schema import parse
 
 NS_PER_MS = 1e6
 

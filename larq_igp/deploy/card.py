@@ -1,14 +1,13 @@
-"""The card of a ``.tflite``:
-
-a JSON file of the same name that says what the network is and how to feed it.
+"""The card of a ``.tflite``: a JSON file of the same name that says what the network is and how to
+feed it.
 """
 
 import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from larq_igp.deploy.about import About
 from larq_igp.deploy.audit import Audit
@@ -18,7 +17,10 @@ from larq_igp.deploy.verify import Verification
 from larq_igp.files import write_json
 from larq_igp.versions import tool_versions
 
-CARD_FORMAT = 1
+CARD_FORMAT = 2
+"""1 is that of version 0.1.0: one verification, and not by which engine; nothing of the data but
+their name.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +29,18 @@ class Card:
 
     Attributes:
         variant: name of the network.
-        parameters: fields of its specification.
+        parameters: fields of its specification and how it was built; None for a network that
+            ``larq_igp.build`` does not make.
         bits: width of its quantized weights and activations.
         input_shape: ``(H, W, C)`` of an image.
         preprocessing: what is done to an image's bytes before the network sees them.
         class_names: in the order of the outputs; empty if unknown.
         dataset: that it was trained on; None if untrained.
+        data: identity of that data set, see ``larq_igp.data.Identity``; None if unknown.
         accuracy: top-1 on that data set's test images, from 0 to 1; None if not measured.
         audit: the findings of ``audit``.
-        verification: the findings of ``verify``.
+        verified: whether any engine computes what Keras does.
+        verifications: what each engine says; one that was not installed says so.
         sha256: of the ``.tflite``.
         file_bytes: size of the ``.tflite``.
         versions: of the tools that made it.
@@ -43,38 +48,21 @@ class Card:
     """
 
     variant: str
-    parameters: dict[str, Any]
-    bits: int
-    input_shape: tuple[int, ...]
+    parameters: dict[str, Any] | None
+    bits: Literal[1, 2, 32]
+    input_shape: tuple[int, int, int]
     preprocessing: dict[str, Any]
     class_names: tuple[str, ...] = ()
     dataset: str | None = None
+    data: dict[str, Any] | None = None
     accuracy: float | None = None
     audit: dict[str, Any] | None = None
-    verification: dict[str, Any] | None = None
-    sha256: str = ""
-    file_bytes: int = 0
+    verified: bool = False
+    verifications: tuple[Verification, ...] = ()
+    sha256: str
+    file_bytes: int
     versions: dict[str, str | None] = field(default_factory=dict)
-    format: int = CARD_FORMAT
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-FIELDS: dict[str, Callable[[Any], bool]] = {
-    "variant": _is_text,
-    "parameters": lambda value: isinstance(value, dict),
-    "bits": lambda value: value in (1, 2, 32) and isinstance(value, int),
-    "input_shape": lambda value: (
-        isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
-    ),
-    "preprocessing": lambda value: isinstance(value, dict),
-    "class_names": lambda value: isinstance(value, list) and all(map(_is_text, value)),
-    "dataset": lambda value: value is None or _is_text(value),
-    "sha256": _is_text,
-}
-"""What a field that others rely on must be."""
+    format: Literal[2] = CARD_FORMAT
 
 
 def card_path(tflite_path: str | Path) -> Path:
@@ -87,7 +75,7 @@ def write_card(
     about: About,
     *,
     audit: Audit | None = None,
-    verification: Verification | None = None,
+    verifications: tuple[Verification, ...] = (),
 ) -> Path:
     """Write the card beside a ``.tflite`` that is already there.
 
@@ -105,15 +93,17 @@ def write_card(
     content = read_bytes(tflite_path)
     card = Card(
         variant=about.network,
-        parameters=about.parameters or {},
+        parameters=about.parameters,
         bits=about.bits,
         input_shape=about.preprocessing.input_shape,
         preprocessing=about.preprocessing.to_json(),
         class_names=about.class_names,
         dataset=about.dataset,
+        data=about.data,
         accuracy=about.accuracy,
         audit=audit.to_dict() if audit else None,
-        verification=verification.to_dict() if verification else None,
+        verified=any(each.passed for each in verifications),
+        verifications=verifications,
         sha256=hashlib.sha256(content).hexdigest(),
         file_bytes=len(content),
         versions=tool_versions(),
@@ -134,10 +124,10 @@ def read_card(tflite_path: str | Path) -> Card:
     """
     content, path = read_bytes(tflite_path), card_path(tflite_path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError as error:
         raise CardError(f"{tflite_path} has no card: {path} does not exist.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise CardError(f"{path} is not a readable card: {error}.") from error
     card = _card_from(values, path)
     if card.sha256 != hashlib.sha256(content).hexdigest():
@@ -151,21 +141,24 @@ def read_card(tflite_path: str | Path) -> Card:
 def _card_from(values: Any, path: Path) -> Card:
     if not isinstance(values, dict):
         raise CardError(f"{path} is not a card: it holds no JSON object.")
-    if values.get("format") != CARD_FORMAT:
+    if values.get("format") not in (1, CARD_FORMAT):
         raise CardError(
-            f"{path} has the card format {values.get('format')!r}; this version reads "
+            f"{path} has the card format {values.get('format')!r}; this version reads 1 and "
             f"{CARD_FORMAT}."
         )
-    missing = sorted({each.name for each in fields(Card)} - values.keys())
-    if missing:
-        raise CardError(f"{path} is not a complete card: {missing[0]} is missing.")
-    for name, is_valid in FIELDS.items():
-        if not is_valid(values[name]):
-            raise CardError(
-                f"{path} is damaged: {name} cannot be {str(values[name])[:40]!r}. Convert again."
-            )
-    shapes = {
-        "input_shape": tuple(values["input_shape"]),
-        "class_names": tuple(values["class_names"]),
-    }
-    return Card(**{each.name: values[each.name] for each in fields(Card)} | shapes)
+    try:
+        return msgspec.convert(_format_2(values) if values["format"] == 1 else values, Card)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        field_name = where.strip("`").removeprefix("$").lstrip(".")
+        subject = f"{field_name} is wrong: " if field_name else ""
+        raise CardError(f"{path} is damaged: {subject}{what}. Convert again.") from error
+
+
+def _format_2(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a card of format 1 in the present format."""
+    values, judged = values | {"format": CARD_FORMAT}, values.get("verification")
+    if isinstance(judged, dict):
+        verification = {"engine": "an engine that format 1 does not name", **judged}
+        values |= {"verified": judged.get("passed"), "verifications": [verification]}
+    return values

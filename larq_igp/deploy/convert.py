@@ -180,7 +180,7 @@ def _convert_binary(model: "tf.keras.Model") -> bytes:
         from larq_compute_engine.mlir._tf_tfl_flatbuffer import (
             convert_graphdef_to_tflite_flatbuffer,
         )
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise ConversionError(BY_MODULE["larq_compute_engine"].why_unusable(error)) from error
     traced = _trace(model)
     shape = [1, *model.inputs[0].shape[1:]]

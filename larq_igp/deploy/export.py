@@ -15,7 +15,7 @@ from larq_igp.deploy.audit import Audit, audit
 from larq_igp.deploy.card import card_path, write_card
 from larq_igp.deploy.convert import convert
 from larq_igp.deploy.errors import ConversionError
-from larq_igp.deploy.verify import Verification, verify
+from larq_igp.deploy.verify import Verification, verify_with_all
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
@@ -29,7 +29,7 @@ class Export:
     card: Path
     seconds: float
     audit: Audit
-    verification: Verification
+    verifications: tuple[Verification, ...]
     dataset: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Export:
             "conversion_seconds": round(self.seconds, 3),
             "verified_on": self.dataset,
             "audit": self.audit.to_dict(),
-            "verification": self.verification.to_dict(),
+            "verifications": [each.to_dict() for each in self.verifications],
         }
 
 
@@ -94,16 +94,16 @@ def export(
     flatbuffer = convert(model, float_model=float_model)
     seconds = time.perf_counter() - start
     findings = audit(model, flatbuffer, float_model=float_model)
-    check = verify(model, flatbuffer, images, threads=threads)
-    if not check.passed:
-        hints = " ".join(findings.warnings)
+    checks = verify_with_all(model, flatbuffer, images, threads=threads)
+    if not any(check.passed for check in checks):
+        reasons = dict.fromkeys(check.reason for check in checks if check.examples)
         raise ConversionError(
             "the converted file does not compute what Keras computes, and was not written: "
-            f"{check.reason} {hints}".rstrip()
+            f"{' '.join([*reasons, *findings.warnings])}"
         )
     card = card_path(path)
     with atomic_path(path) as file:
         file.write_bytes(flatbuffer)
-        written = write_card(file, about, audit=findings, verification=check)
+        written = write_card(file, about, audit=findings, verifications=checks)
         written.replace(card)
-    return Export(path, card, seconds, findings, check, images_of)
+    return Export(path, card, seconds, findings, checks, images_of)

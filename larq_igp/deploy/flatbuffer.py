@@ -5,7 +5,6 @@ An interpreter in C++ trusts the offsets and indices of a file, so a damaged one
 process down. ``read_tflite`` follows every reference first.
 """
 
-import functools
 from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
@@ -14,31 +13,23 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.deploy.errors import TFLiteFileError
+from larq_igp.deploy.schema import (
+    DTYPES,
+    FILE_IDENTIFIER,
+    LCE_PREFIX,
+    builtin_operators,
+    builtin_options,
+    custom_options,
+    element_kinds,
+    operator_name,
+    parse,
+    text,
+)
 from larq_igp.deploy.shapes import Call, is_sound
 
-FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
-LCE_PREFIX = "Lce"
 ABSENT = -1
 """Index that stands for an optional input which is left out."""
-
-DTYPES: dict[str, np.dtype] = {
-    name: np.dtype(name.lower())
-    for name in (
-        "FLOAT32",
-        "FLOAT16",
-        "FLOAT64",
-        "INT8",
-        "INT16",
-        "INT32",
-        "INT64",
-        "UINT8",
-        "UINT16",
-        "UINT32",
-        "UINT64",
-        "BOOL",
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -161,20 +152,9 @@ def read_tflite(source: str | Path | bytes) -> TFLiteFile:
         ) from error
 
 
-def parse(content: bytes):
-    """Return the file as the objects of TensorFlow Lite's schema (``ModelT``)."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
-
-
 def _require(condition: bool, complaint: str) -> None:
     if not condition:
         raise TFLiteFileError(complaint)
-
-
-def _text(name: bytes | str | None) -> str:
-    return name.decode() if isinstance(name, bytes) else name or ""
 
 
 def _read_graph(model, content: bytes) -> TFLiteFile:
@@ -190,7 +170,8 @@ def _read_graph(model, content: bytes) -> TFLiteFile:
     tensors = tuple(
         _read_tensor(index, tensor, model.buffers) for index, tensor in enumerate(graph.tensors)
     )
-    names = [_operator_name(code) for code in model.operatorCodes]
+    names = [operator_name(code) for code in model.operatorCodes]
+    _require(None not in names, "it uses an operator that is unknown or has no name")
     operators = tuple(
         _read_operator(index, operator, names, len(tensors))
         for index, operator in enumerate(graph.operators)
@@ -213,12 +194,7 @@ def _indices(values, count: int, *, optional: bool = False) -> tuple[int, ...]:
 
 
 def _read_tensor(index: int, tensor, buffers) -> Tensor:
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    kinds = {
-        value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")
-    }
-    kind = kinds.get(tensor.type, str(tensor.type))
+    kind = element_kinds().get(tensor.type, str(tensor.type))
     _require(kind in DTYPES, f"tensor {index} has elements of the unsupported kind {kind}")
     _require(
         0 <= tensor.buffer < len(buffers), f"tensor {index} refers to a buffer that does not exist"
@@ -245,30 +221,7 @@ def _read_tensor(index: int, tensor, buffers) -> Tensor:
             f"{prod(shape) * dtype.itemsize}",
         )
         value = np.frombuffer(bytes(buffer.data), dtype).reshape(shape)
-    return Tensor(index, _text(tensor.name), shape, dtype, value)
-
-
-def _operator_name(code) -> str:
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    if number == schema.BuiltinOperator.CUSTOM:
-        _require(bool(code.customCode), "a custom operator has no name")
-        return _text(code.customCode)
-    _require(number in _builtin_names(), f"it uses the unknown operator {number}")
-    return _builtin_names()[number]
-
-
-@functools.cache
-def _builtin_names() -> dict[int, str]:
-    """Return TensorFlow Lite's own operators by number."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    return {
-        value: name
-        for name, value in vars(schema.BuiltinOperator).items()
-        if not name.startswith("_")
-    }
+    return Tensor(index, text(tensor.name), shape, dtype, value)
 
 
 def _read_operator(index: int, operator, names: list[str], tensor_count: int) -> Operator:
@@ -277,29 +230,10 @@ def _read_operator(index: int, operator, names: list[str], tensor_count: int) ->
     inputs = _indices(operator.inputs, tensor_count, optional=True)
     outputs = _indices(operator.outputs, tensor_count)
     _require(bool(outputs), f"operator {index} ({name}) has no output")
-    is_custom = name not in _builtin_names().values()
-    options = _custom_options(operator, name, index) if is_custom else _builtin_options(operator)
+    is_custom = name not in builtin_operators().values()
+    options = custom_options(operator, name) if is_custom else builtin_options(operator)
+    _require(options is not None, f"the options of operator {index} ({name}) cannot be read")
     return Operator(index, name, inputs, outputs, options, is_custom)
-
-
-def _builtin_options(operator) -> dict[str, int]:
-    options = vars(operator.builtinOptions) if operator.builtinOptions is not None else {}
-    return {name: int(value) for name, value in options.items() if isinstance(value, int)}
-
-
-def _custom_options(operator, name: str, index: int) -> dict[str, int]:
-    if (
-        operator.customOptions is None
-        or not len(operator.customOptions)
-        or not name.startswith(LCE_PREFIX)
-    ):
-        return {}
-    from flatbuffers import flexbuffers
-
-    options = flexbuffers.Loads(bytes(operator.customOptions))
-    is_map = isinstance(options, dict) and all(isinstance(value, int) for value in options.values())
-    _require(is_map, f"the options of operator {index} ({name}) cannot be read")
-    return options
 
 
 def _check_order(operators, tensors, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:

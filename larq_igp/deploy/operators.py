@@ -4,7 +4,8 @@ them one by one.
 
 import copy
 
-from larq_igp.deploy.flatbuffer import ABSENT, FILE_IDENTIFIER
+from larq_igp.deploy.flatbuffer import ABSENT
+from larq_igp.deploy.schema import pack
 
 
 def cut_operator(model, index: int) -> bytes:
@@ -13,11 +14,9 @@ def cut_operator(model, index: int) -> bytes:
     Its constants go with it; the feature maps that it reads become the inputs of the file.
 
     Args:
-        model: a file as ``flatbuffer.parse`` returns it.
+        model: a file as ``schema.parse`` returns it.
         index: of the operator in the order of execution.
     """
-    import flatbuffers
-
     graph = model.subgraphs[0]
     operator = copy.copy(graph.operators[index])
     used = [
@@ -46,9 +45,7 @@ def cut_operator(model, index: int) -> bytes:
     ]
     small.outputs = list(operator.outputs)
     cut.subgraphs = [small]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(cut.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    return pack(cut)
 
 
 def _has_data(buffer) -> bool:

@@ -11,9 +11,8 @@ from larq_igp.training.recipe import LARQ_ZOO, Recipe
 
 def data_of(card: Card) -> Identity | None:
     """Return what is known of the data that a network was trained on."""
-    kept = getattr(card, "data", None)
-    if kept:
-        return Identity.from_json(kept)
+    if card.data is not None:
+        return Identity.from_json(card.data)
     if card.dataset is None and not card.class_names:
         return None
     return Identity(dataset=card.dataset, class_names=card.class_names or None)

@@ -186,10 +186,13 @@ def test_convert_audits_verifies_and_writes_a_card(run_dir, converted):
     path, fields = converted
     assert fields["audit"]["lce_bconv2d"] == fields["audit"]["binary_convolutions"] == 9
     assert fields["audit"]["lce_dequantize"] == 0
-    assert fields["verification"]["passed"] is True
-    assert fields["verification"]["examples"] == 60
+    for check in fields["verifications"]:
+        assert (check["passed"], check["examples"]) == (True, 60)
+        assert check["binary_convolutions"] == 9
     assert fields["bytes"] == path.stat().st_size
     card = json.loads(path.with_suffix(".json").read_text())
+    assert card["verified"] is True
+    assert card["verifications"] == fields["verifications"]
     assert card["variant"] == "igp_resnet_tiny"
     assert card["dataset"] == "digits"
     assert card["accuracy"] == json.loads((run_dir / "metrics.json").read_text())["top1"]

@@ -7,9 +7,10 @@ from larq_igp.deploy.benchmark import benchmark, benchmark_operators, percentile
 from larq_igp.deploy.engines import ENGINES, Engine, open_engine
 from larq_igp.deploy.engines.lce import LCEEngine
 from larq_igp.deploy.errors import EngineError
-from larq_igp.deploy.flatbuffer import parse, read_tflite
+from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.host import describe_host
 from larq_igp.deploy.operators import cut_operator
+from larq_igp.deploy.schema import parse
 
 
 def test_exactly_warmup_plus_runs_calls_and_only_runs_are_timed():

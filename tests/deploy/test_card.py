@@ -34,7 +34,7 @@ def test_round_trip(binary, path):
         path,
         replace(ABOUT, class_names=names, dataset="digits", accuracy=0.9),
         audit=findings,
-        verification=check,
+        verifications=(check,),
     )
     assert written == path.with_suffix(".json")
     card = read_card(path)
@@ -48,7 +48,7 @@ def test_round_trip(binary, path):
     )
     assert card.file_bytes == len(binary.content)
     assert card.audit["lce_bconv2d"] == 6
-    assert card.verification["examples"] == 20
+    assert card.verifications == (check,)
     assert card.versions["larq-compute-engine"].startswith("0.16")
 
 
@@ -73,8 +73,11 @@ def test_missing_and_damaged_cards_are_refused(path):
         ("{", "not a readable card"),
         ("[]", "no JSON object"),
         (json.dumps(whole | {"format": CARD_FORMAT + 1}), "card format"),
-        (json.dumps({"format": CARD_FORMAT}), "not a complete card"),
-        (json.dumps(whole | {"class_names": 3}), "class_names cannot be '3'"),
+        (json.dumps({"format": CARD_FORMAT}), "missing required field `variant`"),
+        (
+            json.dumps(whole | {"class_names": 3}),
+            "class_names is wrong: Expected `array`, got `int`",
+        ),
     ]:
         card.write_text(content)
         with pytest.raises(CardError, match=complaint):

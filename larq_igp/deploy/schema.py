@@ -1,0 +1,91 @@
+"""TensorFlow Lite's schema: a file as objects that can be edited, and back; the numbers in it by
+name.
+"""
+
+import functools
+
+import numpy as np
+
+FILE_IDENTIFIER = b"TFL3"
+LCE_PREFIX = "Lce"
+
+DTYPES: dict[str, np.dtype] = {
+    name: np.dtype(name.lower())
+    for name in (
+        *("FLOAT16", "FLOAT32", "FLOAT64", "BOOL"),
+        *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
+    )
+}
+"""Kinds of elements that are read."""
+
+
+def schema():
+    """Return the classes that TensorFlow generates from its schema."""
+    from larq_igp import keras2  # noqa: F401  says what to do where TensorFlow is missing
+
+    # isort: split
+    from tensorflow.lite.python import schema_py_generated
+
+    return schema_py_generated
+
+
+def parse(content: bytes):
+    """Return the file as the objects of TensorFlow Lite's schema (``ModelT``)."""
+    return schema().ModelT.InitFromObj(schema().Model.GetRootAsModel(content, 0))
+
+
+def pack(model) -> bytes:
+    """Return the content of a file for the objects of ``parse``."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+@functools.cache
+def element_kinds() -> dict[int, str]:
+    """Return the kinds of a tensor's elements by number."""
+    return _names(schema().TensorType)
+
+
+@functools.cache
+def builtin_operators() -> dict[int, str]:
+    """Return TensorFlow Lite's own operators by number."""
+    return _names(schema().BuiltinOperator)
+
+
+def _names(kind: type) -> dict[int, str]:
+    return {value: name for name, value in vars(kind).items() if not name.startswith("_")}
+
+
+def text(name: bytes | str | None) -> str:
+    """Return a string of a file, which stands there as bytes, or not at all."""
+    return name.decode() if isinstance(name, bytes) else name or ""
+
+
+def operator_name(code) -> str | None:
+    """Return the name of an operator code; None for one that does not exist."""
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    is_custom = number == schema().BuiltinOperator.CUSTOM
+    return (text(code.customCode) if is_custom else builtin_operators().get(number)) or None
+
+
+def builtin_options(operator) -> dict[str, int]:
+    """Return those options of one of TensorFlow Lite's own operators that are whole numbers."""
+    options = vars(operator.builtinOptions) if operator.builtinOptions is not None else {}
+    return {name: int(value) for name, value in options.items() if isinstance(value, int)}
+
+
+def custom_options(operator, name: str) -> dict[str, int] | None:
+    """Return the options of a custom operator; none for one that is not Larq Compute Engine's, and
+    None for what cannot be read.
+    """
+    content = operator.customOptions
+    if content is None or not len(content) or not name.startswith(LCE_PREFIX):
+        return {}
+    from flatbuffers import flexbuffers
+
+    options = flexbuffers.Loads(bytes(content))
+    is_map = isinstance(options, dict) and all(isinstance(value, int) for value in options.values())
+    return options if is_map else None

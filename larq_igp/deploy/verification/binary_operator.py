@@ -1,0 +1,150 @@
+"""What one ``LceBconv2d`` makes of its sums, and what Keras makes of the same sums.
+
+The sum of ``K`` products of signs is one of ``K + 1`` whole numbers (``2 K + 1`` with zero
+padding). What follows it, multiplier and bias or a threshold, is a function of that number for each
+channel, and is compared for all of them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
+from larq_igp.deploy.verification.file_tensors import WORD_BITS, unpack_signs
+from larq_igp.deploy.verification.rounding import Terms
+from larq_igp.keras2 import tf
+
+BINARY_CONV = "LceBconv2d"
+SAME = 0
+"""TensorFlow Lite's number of this padding."""
+ACTIVATIONS = {0: (-np.inf, np.inf), 1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}
+"""TensorFlow Lite's numbers of fused activations, and where these clip."""
+
+
+@dataclass(frozen=True)
+class BinaryOperator:
+    """A binary convolution of a file.
+
+    Attributes:
+        file: that it stands in.
+        operator: the operator.
+    """
+
+    file: TFLiteFile
+    operator: Operator
+
+    def _constant(self, operand: int) -> np.ndarray | None:
+        tensor = self.operator.inputs[operand]
+        return None if tensor == ABSENT else self.file.tensors[tensor].value
+
+    @property
+    def reads(self) -> int:
+        """The packed tensor that it convolves."""
+        return self.operator.inputs[0]
+
+    @property
+    def writes(self) -> int:
+        """The tensor that it makes."""
+        return self.operator.outputs[0]
+
+    @property
+    def writes_signs(self) -> bool:
+        """Whether thresholds turn its sums into packed signs."""
+        return self.operator.inputs[4] != ABSENT
+
+    @cached_property
+    def filters(self) -> np.ndarray:
+        """Where its weights are negative, ``(O, H, W, I)``."""
+        words = self._constant(1)
+        whole = -(-self.operator.options["channels_in"] // WORD_BITS)
+        groups = max(1, whole // words.shape[3])
+        return unpack_signs(words, self.operator.options["channels_in"] // groups)
+
+    @property
+    def products(self) -> int:
+        """How many products are added."""
+        return int(np.prod(self.filters.shape[1:]))
+
+    def negated(self, kernel: np.ndarray) -> np.ndarray | None:
+        """Tell which filters, ``(O,)``, are the negatives of a kernel's ``(H, W, I, O)``: the
+        converter negates those that a negative factor follows. None if the weights are others.
+        """
+        differs = self._differs(kernel)
+        if differs is None or not np.all(differs.all(axis=1) | ~differs.any(axis=1)):
+            return None
+        return differs.all(axis=1)
+
+    def weights_that_differ(self, kernel: np.ndarray) -> np.ndarray | None:
+        """Return in how many weights each filter, or its negative, differs from a kernel's,
+        ``(O,)``; None for another shape.
+        """
+        differs = self._differs(kernel)
+        return None if differs is None else np.minimum(differs.sum(1), (~differs).sum(1))
+
+    def _differs(self, kernel: np.ndarray) -> np.ndarray | None:
+        wanted = np.moveaxis(kernel < 0, -1, 0)
+        is_same_shape = wanted.shape == self.filters.shape
+        return (wanted ^ self.filters).reshape(len(wanted), -1) if is_same_shape else None
+
+    def other_option(self, layer: "tf.keras.layers.Layer") -> str | None:
+        """Say which option of the geometry differs from a layer's; None if all agree."""
+        options = self.operator.options
+        pairs = {
+            "strides": ("stride", layer.strides),
+            "dilation": ("dilation", layer.dilation_rate),
+        }
+        for what, (prefix, wanted) in pairs.items():
+            suffix = "" if what == "strides" else "_factor"
+            found = tuple(options[f"{prefix}_{side}{suffix}"] for side in ("height", "width"))
+            if found != tuple(wanted):
+                return f"{what} {found} in the file, {tuple(wanted)} in Keras"
+        padding = "same" if options["padding"] == SAME else "valid"
+        if padding != layer.padding:
+            return f"padding {padding!r} in the file, {layer.padding!r} in Keras"
+        if padding == "same" and options["pad_values"] != layer.pad_values:
+            return f"the file pads with {options['pad_values']} and Keras with {layer.pad_values:g}"
+        return None
+
+    def possible_sums(self, shape: tuple[int, int]) -> np.ndarray:
+        """Return all sums that may occur, in maps of a shape: ``(N, H, W, O)``.
+
+        Where zeros are padded, some products are missing.
+        """
+        options = self.operator.options
+        pads_zeros = options["padding"] == SAME and not options["pad_values"]
+        sums = np.arange(-self.products, self.products + 1, 1 if pads_zeros else 2)
+        maps = np.resize(sums, (-(-len(sums) // int(np.prod(shape))), *shape, 1))
+        return np.broadcast_to(maps, (*maps.shape[:3], len(self.filters)))
+
+    def has_written(self, found: np.ndarray, sums: np.ndarray, negated: np.ndarray) -> bool:
+        """Tell whether these are its results for sums of Keras' products ``(N, H, W, O)``.
+
+        Bits have to be equal. Floats may be off by rounding, which is far less than a sum that is
+        off by one would make.
+        """
+        if self.writes_signs:
+            expected = self.signs(sums, negated)
+            return np.array_equal(unpack_signs(found, expected.shape[-1]), expected)
+        expected = self.floats(sums, negated)
+        return bool(np.all(self._terms().agree(found, expected)))
+
+    def floats(self, sums: np.ndarray, negated: np.ndarray) -> np.ndarray:
+        """Return what it writes for sums ``(..., O)`` of Keras' products, float64.
+
+        Args:
+            sums: with the signs of Keras' weights.
+            negated: which of the filters are negated, ``(O,)``.
+        """
+        low, high = ACTIVATIONS.get(self.operator.options["fused_activation_function"])
+        clipped = np.clip(np.where(negated, -sums, sums), low, high)
+        return clipped * self._constant(2).astype(np.float64) + self._constant(3)
+
+    def _terms(self) -> Terms:
+        """Return the terms of its floats: engines add ``K`` and subtract twice the popcount."""
+        return Terms(2 * self.products * np.abs(self._constant(2)) + np.abs(self._constant(3)))
+
+    def signs(self, sums: np.ndarray, negated: np.ndarray) -> np.ndarray:
+        """Return where it writes -1 for sums ``(..., O)`` of Keras' products, bool."""
+        popcounts = (self.products - np.where(negated, -sums, sums)) // 2
+        return popcounts > self._constant(4).astype(np.int64)

@@ -1,0 +1,20 @@
+"""What is wrong with a file."""
+
+from collections.abc import Sequence
+
+from larq_igp.deploy.flatbuffer import Operator
+
+
+class Fault(Exception):
+    """Something in a file is not what Keras has; the message names the layer."""
+
+
+def where(operator: Operator | None) -> str:
+    """Return how a message calls an operator."""
+    return "the input" if operator is None else f"operator {operator.index}, {operator.name}"
+
+
+def some(numbers: Sequence[int]) -> str:
+    """List the first few of many numbers."""
+    listed = ", ".join(str(number) for number in numbers[:5])
+    return listed + (f" and {len(numbers) - 5} more" if len(numbers) > 5 else "")

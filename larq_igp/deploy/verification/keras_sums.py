@@ -1,0 +1,67 @@
+"""The sums of a binary convolution as its Keras layer makes them, and what the layer does next."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from larq_igp.deploy.verification.rounding import UNIT, UNITS, Terms
+from larq_igp.graph import Kernel
+from larq_igp.keras2 import tf
+
+SUMS_ALONE = {
+    "input_quantizer": None,
+    "kernel_quantizer": None,
+    "kernel_constraint": None,
+    "kernel_regularizer": None,
+    "use_bias": False,
+    "activation": None,
+}
+"""Configuration of a layer that does nothing but add products."""
+
+
+@dataclass(frozen=True)
+class KerasSums:
+    """A binary convolution taken apart: its sums of signs; and factor, bias and activation."""
+
+    kernel: Kernel
+
+    @property
+    def layer(self) -> "tf.keras.layers.Layer":
+        """The layer, a ``QuantConv2D``."""
+        return self.kernel.owner
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """The quantized kernel, ``(H, W, I, O)``."""
+        return self.kernel.quantized()
+
+    def signs_of(self, values: np.ndarray) -> np.ndarray:
+        """Return where the layer reads -1 in values ``(N, H, W, I)``, bool."""
+        quantizer = self.layer.input_quantizer
+        return (values if quantizer is None else quantizer(tf.constant(values)).numpy()) < 0
+
+    def sums(self, negative: np.ndarray) -> np.ndarray:
+        """Return the sums of products, whole numbers ``(N, H, W, O)``.
+
+        A copy of the layer makes them, with the signs of the kernel for weights.
+
+        Args:
+            negative: where the layer reads -1, ``(N, H, W, I)``.
+        """
+        copy = type(self.layer).from_config({**self.layer.get_config(), **SUMS_ALONE})
+        copy.build(negative.shape)
+        copy.set_weights([np.where(self.weights < 0, -1.0, 1.0)])
+        signs = tf.constant(np.where(negative, -1, 1), tf.float32)
+        return np.asarray(copy(signs)).astype(np.int64)
+
+    def after(self, sums: np.ndarray) -> tuple[np.ndarray, Terms]:
+        """Return what the layer makes of sums ``(..., O)``, float32, and the terms of that."""
+        magnitudes = np.abs(self.weights)
+        factor = magnitudes.max(axis=(0, 1, 2))
+        bias = 0.0 if self.layer.bias is None else self.layer.bias.numpy()
+        values = self.layer.activation(tf.constant(sums * factor + bias, tf.float32))
+        # The converter takes one magnitude for a filter whose weights are nearly of one magnitude.
+        approximation = (factor - magnitudes.min(axis=(0, 1, 2))) * magnitudes[..., 0].size
+        size = np.abs(sums) * factor + np.abs(bias) + approximation / (UNITS * UNIT)
+        return np.asarray(values), Terms(size)

@@ -1,0 +1,149 @@
+"""What is known of Keras' results while a model is run layer by layer beside a file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from larq_igp.deploy.verification.file_tensors import WORD_BITS, FileTensors, unpack_signs
+from larq_igp.deploy.verification.rounding import UNITS, Terms, terms_of
+from larq_igp.deploy.verification.run_call import run_call
+from larq_igp.graph import Graph
+from larq_igp.graph.bits import output_quantizer
+
+QUANTIZE = "LceQuantize"
+TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a result of Keras.
+
+    Attributes:
+        value: ``(N, ...)``; the file's, where the file has it.
+        terms: that it was added from.
+        sources: the nearest tensors of the file that it is computed from; where the file has the
+            result, that tensor itself.
+        is_found: whether the file has it.
+        nearest: distance and tensor of the file that are nearest, where none is near enough.
+    """
+
+    value: np.ndarray
+    terms: Terms
+    sources: frozenset[int]
+    is_found: bool = False
+    nearest: tuple[float, int] | None = None
+
+
+class Replay:
+    """The results so far.
+
+    Attributes:
+        graph: of the Keras model.
+        file: the file with the values of its tensors.
+        known: what is known of each result, by the index of the call that returns it.
+        farthest: largest distance of a value of the file from Keras', see ``rounding``.
+    """
+
+    def __init__(self, graph: Graph, file: FileTensors):
+        """Start at the images."""
+        self.graph, self.file, self.farthest = graph, file, 0.0
+        self.known = {graph.inputs[0]: self.found(file.file.inputs[0])}
+
+    def readers(self, index: int) -> list[int]:
+        """Return the calls that read a result."""
+        return [place for place, call in enumerate(self.graph.calls) if index in call.inputs]
+
+    def followers(self, index: int) -> Iterator[int]:
+        """Yield the calls each of which alone reads the last one's result and nothing else, up to
+        one with weights to multiply or a quantizer.
+        """
+        while True:
+            readers = self.readers(index)
+            if len(readers) != 1:
+                return
+            (index,) = readers
+            call = self.graph.calls[index]
+            is_plain = len(call.inputs) == 1 and call.layer is not None and not call.kernels
+            if not is_plain or output_quantizer(call.layer) is not None:
+                return
+            yield index
+
+    def found(self, tensor: int, shape: tuple[int, ...] | None = None) -> Known:
+        """Return what is known of a result that the file has as a tensor."""
+        value = self.file.values[tensor]
+        value = value if shape is None else value.reshape(shape)
+        return Known(value, terms_of(value), frozenset([tensor]), is_found=True)
+
+    def found_tensors(self) -> set[int]:
+        """Return the tensors of the file that are results of Keras."""
+        return {tensor for each in self.known.values() if each.is_found for tensor in each.sources}
+
+    def look_up(
+        self, index: int, value: np.ndarray, terms: Terms, sources: frozenset[int]
+    ) -> Known:
+        """Find a tensor of the file that is computed from these sources and has this value."""
+        distances = [
+            (float(np.max(terms.distance(found.reshape(value.shape), value))), each)
+            for each in self.file.computed_from(sources)
+            if (found := self.file.values[each]).dtype == np.float32 and found.size == value.size
+        ]
+        nearest = min(distances, default=None, key=lambda item: item[0])
+        if nearest and nearest[0] <= UNITS and not self._is_nearer_later(index, value, nearest[1]):
+            self.farthest = max(self.farthest, nearest[0])
+            return self.found(nearest[1], value.shape)
+        return Known(value, terms, sources, nearest=nearest)
+
+    def _is_nearer_later(self, index: int, value: np.ndarray, found: int) -> bool:
+        """Tell whether a layer that follows comes nearer to a tensor of the file than this one: a
+        BatchNorm that is nearly the identity is fused all the same.
+        """
+        target = self.file.values[found].reshape(value.shape)
+        distance = float(np.max(np.abs(target - value)))
+        for following in self.followers(index):
+            (value,) = run_call(self.graph.calls[following], [value])
+            if distance == 0 or value.shape != target.shape:
+                return False
+            if np.max(np.abs(target - value)) < distance:
+                return True
+        return False
+
+    def signs(self, tensor: int, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return where a packed tensor of the file is -1; None if it is not packed, or of another
+        shape.
+        """
+        words = self.file.values[tensor]
+        if words.dtype != np.int32 or words.shape != (*shape[:-1], -(-shape[-1] // WORD_BITS)):
+            return None
+        return unpack_signs(words, shape[-1])
+
+    def look_up_signs(self, index: int) -> bool:
+        """Find the packed signs of a result that the file has not in float; tell whether the file
+        has either.
+        """
+        known = self.known[index]
+        if known.is_found:
+            return True
+        for packed in self.file.computed_from(known.sources):
+            negative = self.signs(packed, known.value.shape)
+            if negative is None or self._is_of_unknown(packed):
+                continue
+            if np.all((negative == (known.value < 0)) | known.terms.may_be_zero(known.value)):
+                self.known[index] = self.found_signs(packed, known.value, known.terms)
+                return True
+        return False
+
+    def _is_of_unknown(self, packed: int) -> bool:
+        """Tell whether signs were taken from floats of the file that are no result of Keras: then
+        signs may hide a difference.
+        """
+        operator = self.file.producer(packed)
+        return operator.name == QUANTIZE and operator.inputs[0] not in self.found_tensors()
+
+    def found_signs(self, tensor: int, value: np.ndarray, terms: Terms) -> Known:
+        """Return what is known of a result of which the file has the signs alone: the file's, where
+        Keras' value is 0 up to rounding.
+        """
+        negative = self.signs(tensor, value.shape)
+        value = np.where(negative == (value < 0), value, np.where(negative, -TINY, TINY))
+        return Known(value.astype(np.float32), terms, frozenset([tensor]), is_found=True)

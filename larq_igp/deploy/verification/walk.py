@@ -1,0 +1,155 @@
+"""Walk through Keras and a file side by side, every layer from the inputs that the file has.
+
+Each result of Keras is looked for in the file: a tensor that is computed from the same tensors and
+has the same values up to rounding. From there on Keras continues with the *file's* values. So
+rounding does not add up, no sign flips, and a difference is the fault of what stands between two
+tensors that were found. What the converter fused away is not found; Keras' own values serve until
+the next tensor that is. No sign may stand in between, as it would hide differences, and no more
+than the converter can fuse (``unexplained``).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from larq_igp.deploy.lce_kernels import is_lce_convolution
+from larq_igp.deploy.verification.binary_operator import BINARY_CONV, BinaryOperator
+from larq_igp.deploy.verification.constants import require_same_function
+from larq_igp.deploy.verification.diagnosis import difference, difference_at, no_such_weights
+from larq_igp.deploy.verification.fault import Fault, where
+from larq_igp.deploy.verification.file_tensors import FileTensors
+from larq_igp.deploy.verification.keras_sums import KerasSums
+from larq_igp.deploy.verification.replay import Known, Replay
+from larq_igp.deploy.verification.rounding import Terms, terms_after
+from larq_igp.deploy.verification.run_call import run_call
+from larq_igp.deploy.verification.unexplained import first_unexplained
+from larq_igp.graph import Call, Graph
+from larq_igp.graph.bits import output_quantizer
+
+
+class Walk(Replay):
+    """One walk from the images to the output."""
+
+    def __init__(self, graph: Graph, file: FileTensors):
+        """Start at the images."""
+        super().__init__(graph, file)
+        self._operators = [
+            BinaryOperator(file.file, each)
+            for each in file.file.operators
+            if each.name == BINARY_CONV
+        ]
+        self._used: set[int] = set()
+
+    @property
+    def binary_convolutions(self) -> int:
+        """How many of the file were compared."""
+        return len(self._used)
+
+    def run(self) -> None:
+        """Walk to the output.
+
+        Raises:
+            Fault: at the first difference.
+        """
+        for index, call in enumerate(self.graph.calls):
+            if index in self.known:  # the image, or fused into the binary convolution before it
+                continue
+            if self._operators and any(map(is_lce_convolution, call.kernels)):
+                self._binary_convolution(index)
+            else:
+                self._call(index)
+        operator = first_unexplained(self)
+        if operator is not None:
+            raise difference_at(self, operator)
+        output = self.known[self.graph.outputs[0]]
+        if not output.is_found or output.sources != {self.file.file.outputs[0]}:
+            raise difference(self, self.graph.outputs[0])
+
+    def _call(self, index: int) -> None:
+        """Run a layer, and look in the file for what it makes."""
+        call = self.graph.calls[index]
+        if any(kernel.input_quantizer for kernel in call.kernels):
+            self._require_signs_or_values(call.inputs[0])
+        elif output_quantizer(call.layer) is not None:
+            self.look_up_signs(call.inputs[0])
+        inputs = [self.known[each] for each in call.inputs]
+        values, terms = [each.value for each in inputs], [each.terms for each in inputs]
+        sources = frozenset().union(*(each.sources for each in inputs))
+        outputs = run_call(call, values)
+        # A layer of several outputs is followed by one call for each.
+        places = [index] if len(outputs) == 1 else range(index + 1, index + 1 + len(outputs))
+        for place, value in zip(places, outputs, strict=True):
+            after = terms_after(call.layer, terms, values, value)
+            self.known[place] = self.look_up(place, value, after, sources)
+        self.known.setdefault(index, Known(outputs[0], after, sources))
+
+    def _require_signs_or_values(self, index: int) -> None:
+        """Check that the file has what a quantizer reads: behind it, differences would be hidden.
+
+        Raises:
+            Fault: if it has not.
+        """
+        if not self.look_up_signs(index):
+            raise difference(self, index)
+
+    def _binary_convolution(self, index: int) -> None:
+        """Compare a binary convolution in all its parts, and what the converter fused into it."""
+        call = self.graph.calls[index]
+        self._require_signs_or_values(call.inputs[0])
+        source, keras = self.known[call.inputs[0]], KerasSums(call.kernels[0])
+        operator = self._operator_of(call, keras, source)
+        self._used.add(operator.operator.index)
+        what = f"{call.name!r} ({where(operator.operator)})"
+        option = operator.other_option(call.layer)
+        if option:
+            raise Fault(f"{what}: {option}.")
+        negated = operator.negated(keras.weights)
+        possible = operator.possible_sums(self.file.values[operator.writes].shape[1:3])
+        steps = self._after_sums(index, keras, possible)
+        end = require_same_function(what, operator, steps, negated)
+        sums = keras.sums(self.signs(operator.reads, source.value.shape))
+        if not operator.has_written(self.file.values[operator.writes], sums, negated):
+            raise Fault(f"{what}: the engine makes other sums than Keras from the same signs.")
+        for place, value, terms in self._after_sums(index, keras, sums):
+            self.known[place] = Known(value, terms, source.sources)
+            if place == end:
+                found = operator.writes
+                self.known[place] = (
+                    self.found_signs(found, value, terms)
+                    if operator.writes_signs
+                    else self.found(found)
+                )
+                return
+
+    def _after_sums(
+        self, index: int, keras: KerasSums, sums: np.ndarray
+    ) -> Iterator[tuple[int, np.ndarray, Terms]]:
+        """Yield results of Keras that are functions of a convolution's sums: call, value, terms.
+
+        First what the layer itself makes, then what each layer does that alone reads the last one.
+        """
+        value, terms = keras.after(sums)
+        yield index, value, terms
+        for following in self.followers(index):
+            call = self.graph.calls[following]
+            (output,) = run_call(call, [value])
+            if output.shape != value.shape:
+                return
+            terms, value = terms_after(call.layer, [terms], [value], output), output
+            yield following, value, terms
+
+    def _operator_of(self, call: Call, keras: KerasSums, source: Known) -> BinaryOperator:
+        """Find the operator of a call: by its weights, and among several by what they read."""
+        same = [each for each in self._operators if each.negated(keras.weights) is not None]
+        if not same:
+            raise no_such_weights(call, keras, self._operators)
+        wanted, complaint = keras.signs_of(source.value), ""
+        for each in same:
+            negative = self.signs(each.reads, source.value.shape)
+            if each.reads not in self.file.computed_from(source.sources):
+                complaint = "reads what is computed from other tensors than in Keras"
+            elif negative is None or np.any(negative != wanted):
+                complaint = "reads other signs than in Keras"
+            else:
+                return each
+        raise Fault(f"{call.name!r} ({where(same[0].operator)}) {complaint}.")
