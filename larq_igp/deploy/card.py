@@ -5,7 +5,7 @@ feed it.
 import hashlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -49,7 +49,7 @@ class Card:
 
     variant: str
     parameters: dict[str, Any] | None
-    bits: Literal[1, 2, 32]
+    bits: Annotated[int, msgspec.Meta(ge=1, le=32)]
     input_shape: tuple[int, int, int]
     preprocessing: dict[str, Any]
     class_names: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Card:
     sha256: str
     file_bytes: int
     versions: dict[str, str | None] = field(default_factory=dict)
-    format: Literal[2] = CARD_FORMAT
+    format: int = CARD_FORMAT
 
 
 def card_path(tflite_path: str | Path) -> Path:

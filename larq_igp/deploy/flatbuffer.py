@@ -170,8 +170,8 @@ def _read_graph(model, content: bytes) -> TFLiteFile:
     tensors = tuple(
         _read_tensor(index, tensor, model.buffers) for index, tensor in enumerate(graph.tensors)
     )
-    names = [operator_name(code) for code in model.operatorCodes]
-    _require(None not in names, "it uses an operator that is unknown or has no name")
+    names = [operator_name(code) or "" for code in model.operatorCodes]
+    _require(all(names), "it uses an operator that is unknown or has no name")
     operators = tuple(
         _read_operator(index, operator, names, len(tensors))
         for index, operator in enumerate(graph.operators)
@@ -233,7 +233,7 @@ def _read_operator(index: int, operator, names: list[str], tensor_count: int) ->
     is_custom = name not in builtin_operators().values()
     options = custom_options(operator, name) if is_custom else builtin_options(operator)
     _require(options is not None, f"the options of operator {index} ({name}) cannot be read")
-    return Operator(index, name, inputs, outputs, options, is_custom)
+    return Operator(index, name, inputs, outputs, options or {}, is_custom)
 
 
 def _check_order(operators, tensors, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:

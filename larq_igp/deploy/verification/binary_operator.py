@@ -5,12 +5,14 @@ padding). What follows it, multiplier and bias or a threshold, is a function of 
 channel, and is compared for all of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
+from larq_igp.deploy.verification.fault import Fault, where
 from larq_igp.deploy.verification.file_tensors import WORD_BITS, unpack_signs
 from larq_igp.deploy.verification.rounding import Terms
 from larq_igp.keras2 import tf
@@ -29,14 +31,19 @@ class BinaryOperator:
     Attributes:
         file: that it stands in.
         operator: the operator.
+        negated: which of its filters, ``(O,)``, are the negatives of the kernel that it was found
+            for: the converter negates those that a negative factor follows.
     """
 
     file: TFLiteFile
     operator: Operator
+    negated: np.ndarray | bool = False
 
-    def _constant(self, operand: int) -> np.ndarray | None:
-        tensor = self.operator.inputs[operand]
-        return None if tensor == ABSENT else self.file.tensors[tensor].value
+    def _constant(self, operand: int) -> np.ndarray:
+        value = self.file.tensors[self.operator.inputs[operand]].value
+        if value is None:
+            raise Fault(f"{where(self.operator)} has operand {operand} that is no constant.")
+        return value
 
     @property
     def reads(self) -> int:
@@ -66,14 +73,14 @@ class BinaryOperator:
         """How many products are added."""
         return int(np.prod(self.filters.shape[1:]))
 
-    def negated(self, kernel: np.ndarray) -> np.ndarray | None:
-        """Tell which filters, ``(O,)``, are the negatives of a kernel's ``(H, W, I, O)``: the
-        converter negates those that a negative factor follows. None if the weights are others.
+    def of_kernel(self, kernel: np.ndarray) -> "BinaryOperator | None":
+        """Return the operator with what it has negated of a kernel ``(H, W, I, O)``; None if its
+        weights are others.
         """
         differs = self._differs(kernel)
         if differs is None or not np.all(differs.all(axis=1) | ~differs.any(axis=1)):
             return None
-        return differs.all(axis=1)
+        return replace(self, negated=differs.all(axis=1))
 
     def weights_that_differ(self, kernel: np.ndarray) -> np.ndarray | None:
         """Return in how many weights each filter, or its negative, differs from a kernel's,
@@ -106,10 +113,13 @@ class BinaryOperator:
             return f"the file pads with {options['pad_values']} and Keras with {layer.pad_values:g}"
         return None
 
-    def possible_sums(self, shape: tuple[int, int]) -> np.ndarray:
+    def possible_sums(self, shape: Sequence[int]) -> np.ndarray:
         """Return all sums that may occur, in maps of a shape: ``(N, H, W, O)``.
 
         Where zeros are padded, some products are missing.
+
+        Args:
+            shape: height and width of the maps.
         """
         options = self.operator.options
         pads_zeros = options["padding"] == SAME and not options["pad_values"]
@@ -117,34 +127,33 @@ class BinaryOperator:
         maps = np.resize(sums, (-(-len(sums) // int(np.prod(shape))), *shape, 1))
         return np.broadcast_to(maps, (*maps.shape[:3], len(self.filters)))
 
-    def has_written(self, found: np.ndarray, sums: np.ndarray, negated: np.ndarray) -> bool:
+    def has_written(self, found: np.ndarray, sums: np.ndarray) -> bool:
         """Tell whether these are its results for sums of Keras' products ``(N, H, W, O)``.
 
         Bits have to be equal. Floats may be off by rounding, which is far less than a sum that is
         off by one would make.
         """
         if self.writes_signs:
-            expected = self.signs(sums, negated)
+            expected = self.signs(sums)
             return np.array_equal(unpack_signs(found, expected.shape[-1]), expected)
-        expected = self.floats(sums, negated)
+        expected = self.floats(sums)
         return bool(np.all(self._terms().agree(found, expected)))
 
-    def floats(self, sums: np.ndarray, negated: np.ndarray) -> np.ndarray:
-        """Return what it writes for sums ``(..., O)`` of Keras' products, float64.
-
-        Args:
-            sums: with the signs of Keras' weights.
-            negated: which of the filters are negated, ``(O,)``.
-        """
-        low, high = ACTIVATIONS.get(self.operator.options["fused_activation_function"])
-        clipped = np.clip(np.where(negated, -sums, sums), low, high)
+    def floats(self, sums: np.ndarray) -> np.ndarray:
+        """Return what it writes for sums ``(..., O)`` of Keras' products, float64."""
+        activation = self.operator.options["fused_activation_function"]
+        clipped = np.clip(self._own(sums), *ACTIVATIONS.get(activation, ACTIVATIONS[0]))
         return clipped * self._constant(2).astype(np.float64) + self._constant(3)
+
+    def _own(self, sums: np.ndarray) -> np.ndarray:
+        """Return the sums of its own products, for those of Keras'."""
+        return np.where(self.negated, -sums, sums)
 
     def _terms(self) -> Terms:
         """Return the terms of its floats: engines add ``K`` and subtract twice the popcount."""
         return Terms(2 * self.products * np.abs(self._constant(2)) + np.abs(self._constant(3)))
 
-    def signs(self, sums: np.ndarray, negated: np.ndarray) -> np.ndarray:
+    def signs(self, sums: np.ndarray) -> np.ndarray:
         """Return where it writes -1 for sums ``(..., O)`` of Keras' products, bool."""
-        popcounts = (self.products - np.where(negated, -sums, sums)) // 2
+        popcounts = (self.products - self._own(sums)) // 2
         return popcounts > self._constant(4).astype(np.int64)

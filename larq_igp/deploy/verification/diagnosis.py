@@ -71,8 +71,11 @@ def _fault(replay: Replay, missing: list[int]) -> Fault:
 
 def no_such_weights(call: Call, keras: KerasSums, operators: list[BinaryOperator]) -> Fault:
     """Return the fault of a binary convolution whose weights no operator has."""
-    counts = {each.operator.index: each.weights_that_differ(keras.weights) for each in operators}
-    counts = {index: each for index, each in counts.items() if each is not None}
+    counts = {
+        each.operator.index: count
+        for each in operators
+        if (count := each.weights_that_differ(keras.weights)) is not None
+    }
     if not counts:
         return Fault(f"{call.name!r} has no {BINARY_CONV} of its shape in the file.")
     index, count = min(counts.items(), key=lambda item: item[1].sum())

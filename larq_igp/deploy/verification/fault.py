@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from larq_igp.deploy.flatbuffer import Operator
 
 
@@ -14,7 +16,7 @@ def where(operator: Operator | None) -> str:
     return "the input" if operator is None else f"operator {operator.index}, {operator.name}"
 
 
-def some(numbers: Sequence[int]) -> str:
+def some(numbers: Sequence[int] | np.ndarray) -> str:
     """List the first few of many numbers."""
     listed = ", ".join(str(number) for number in numbers[:5])
     return listed + (f" and {len(numbers) - 5} more" if len(numbers) > 5 else "")

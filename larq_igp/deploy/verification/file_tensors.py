@@ -1,6 +1,7 @@
 """All tensors of a file, with the values that an engine computes for them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -39,10 +40,9 @@ class FileTensors:
     file: TFLiteFile
     values: dict[int, np.ndarray]
 
-    def __post_init__(self) -> None:
-        """Index the operators by what they write."""
-        producers = {tensor: each for each in self.file.operators for tensor in each.outputs}
-        object.__setattr__(self, "_producers", producers)
+    @cached_property
+    def _producers(self) -> dict[int, Operator]:
+        return {tensor: each for each in self.file.operators for tensor in each.outputs}
 
     def producer(self, tensor: int) -> Operator | None:
         """Return the operator that writes a tensor; None for the input."""
@@ -59,8 +59,10 @@ class FileTensors:
         """
         origins: dict[int, frozenset[int] | None] = {each: frozenset([each]) for each in sources}
         for operator in self.file.operators:
-            read = [origins.get(tensor) for tensor in self.reads(operator)]
-            origin = None if None in read else frozenset().union(*read)
+            origin: frozenset[int] | None = frozenset()
+            for tensor in self.reads(operator):
+                read = origins.get(tensor)
+                origin = None if origin is None or read is None else origin | read
             for tensor in operator.outputs:
                 origins.setdefault(tensor, origin)
         return [tensor for tensor, origin in origins.items() if origin == sources]

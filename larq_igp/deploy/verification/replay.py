@@ -1,6 +1,6 @@
 """What is known of Keras' results while a model is run layer by layer beside a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,7 +108,7 @@ class Replay:
                 return True
         return False
 
-    def signs(self, tensor: int, shape: tuple[int, ...]) -> np.ndarray | None:
+    def signs(self, tensor: int, shape: Sequence[int]) -> np.ndarray | None:
         """Return where a packed tensor of the file is -1; None if it is not packed, or of another
         shape.
         """
@@ -138,12 +138,14 @@ class Replay:
         signs may hide a difference.
         """
         operator = self.file.producer(packed)
-        return operator.name == QUANTIZE and operator.inputs[0] not in self.found_tensors()
+        if operator is None or operator.name != QUANTIZE:
+            return False
+        return operator.inputs[0] not in self.found_tensors()
 
     def found_signs(self, tensor: int, value: np.ndarray, terms: Terms) -> Known:
         """Return what is known of a result of which the file has the signs alone: the file's, where
         Keras' value is 0 up to rounding.
         """
-        negative = self.signs(tensor, value.shape)
+        negative = unpack_signs(self.file.values[tensor], value.shape[-1])
         value = np.where(negative == (value < 0), value, np.where(negative, -TINY, TINY))
         return Known(value.astype(np.float32), terms, frozenset([tensor]), is_found=True)

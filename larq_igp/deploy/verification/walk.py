@@ -103,12 +103,11 @@ class Walk(Replay):
         option = operator.other_option(call.layer)
         if option:
             raise Fault(f"{what}: {option}.")
-        negated = operator.negated(keras.weights)
         possible = operator.possible_sums(self.file.values[operator.writes].shape[1:3])
         steps = self._after_sums(index, keras, possible)
-        end = require_same_function(what, operator, steps, negated)
-        sums = keras.sums(self.signs(operator.reads, source.value.shape))
-        if not operator.has_written(self.file.values[operator.writes], sums, negated):
+        end = require_same_function(what, operator, steps)
+        sums = keras.sums(keras.signs_of(source.value))
+        if not operator.has_written(self.file.values[operator.writes], sums):
             raise Fault(f"{what}: the engine makes other sums than Keras from the same signs.")
         for place, value, terms in self._after_sums(index, keras, sums):
             self.known[place] = Known(value, terms, source.sources)
@@ -140,7 +139,8 @@ class Walk(Replay):
 
     def _operator_of(self, call: Call, keras: KerasSums, source: Known) -> BinaryOperator:
         """Find the operator of a call: by its weights, and among several by what they read."""
-        same = [each for each in self._operators if each.negated(keras.weights) is not None]
+        of_kernel = [each.of_kernel(keras.weights) for each in self._operators]
+        same = [each for each in of_kernel if each is not None]
         if not same:
             raise no_such_weights(call, keras, self._operators)
         wanted, complaint = keras.signs_of(source.value), ""
