@@ -58,7 +58,7 @@ class Package:
         """The sentence for a user who needs it and has not got it."""
         return f"{self.name} is not installed; it is needed to {self.use}: {self.how_to_get}."
 
-    def why_unusable(self, error: ImportError) -> str:
+    def why_unusable(self, error: ImportError | OSError) -> str:
         """Return the sentence for an import that failed, whether it is installed or not."""
         if not self.is_installed:
             return self.absence

@@ -7,14 +7,8 @@ conventions: docs/conventions.md.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from larq_igp.architectures.spec import (
-    DenseNetSpec,
-    ResNetSpec,
-    Spec,
-    check_input_shape,
-    choose_stem,
-    fractal_convolutions,
-)
+from larq_igp.architectures.options import check_input_shape, choose_stem
+from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec, fractal_convolutions
 
 BINARY_MACS_PER_FLOP = 64
 """Binary multiply-accumulates that count as one FLOP, as a 64-bit word holds 64 of them (paper,

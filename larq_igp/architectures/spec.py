@@ -15,13 +15,6 @@ ResNetFamily = Literal["resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet"
 DenseNetFamily = Literal["binary_densenet", "ebinary_densenet", "igp_densenet"]
 FAMILIES: tuple[str, ...] = get_args(ResNetFamily) + get_args(DenseNetFamily)
 
-SMALL_IMAGE_SIDE = 64
-"""Largest side in pixels for which the stem ``auto`` takes the small-image form."""
-MIN_IMAGE_SIDE = 28
-"""Smallest side in pixels that the networks are defined for (28 -> 14 -> 7 -> 4 with the
-small-image stem).
-"""
-
 MOST_CHANNELS = 4096
 """Of a stem or a block: more is a slip of the finger."""
 
@@ -38,18 +31,20 @@ class UnknownNetworkError(UserError, KeyError):
         return str(self.args[0])
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """Raise a ``SpecError`` with the message unless the condition holds."""
     if not condition:
         raise SpecError(message)
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Tell whether a value is a positive integer."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _check_blocks(blocks: object) -> None:
-    is_valid = isinstance(blocks, tuple) and len(blocks) >= 1 and all(_is_count(n) for n in blocks)
-    _require(
+    is_valid = isinstance(blocks, tuple) and len(blocks) >= 1 and all(is_count(n) for n in blocks)
+    require(
         is_valid,
         f"blocks must be one positive integer for each stage, like (2, 2, 2, 2); got {blocks!r}.",
     )
@@ -57,12 +52,12 @@ def _check_blocks(blocks: object) -> None:
 
 def _check_columns(columns: Any, family: str, fractal_family: str) -> None:
     if family == fractal_family:
-        _require(
-            _is_count(columns) and columns <= 8,
+        require(
+            is_count(columns) and columns <= 8,
             f"columns must be an integer from 1 to 8; got {columns!r}.",
         )
     else:
-        _require(
+        require(
             columns == 1,
             f"columns is a parameter of {fractal_family}; {family} has none (got {columns!r}).",
         )
@@ -112,36 +107,36 @@ class ResNetSpec:
             SpecError: naming the field, the value got and the values allowed.
         """
         families = get_args(ResNetFamily)
-        _require(
+        require(
             self.family in families,
             f"family must be one of {', '.join(families)}; got {self.family!r}.",
         )
-        _require(
-            _is_count(self.filters), f"filters must be a positive integer; got {self.filters!r}."
+        require(
+            is_count(self.filters), f"filters must be a positive integer; got {self.filters!r}."
         )
-        _require(
+        require(
             self.filters <= MOST_CHANNELS,
             f"filters must be at most {MOST_CHANNELS}; got {self.filters}.",
         )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_resnet")
-        _require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
+        require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
         self._check_ablation()
 
     def _check_ablation(self) -> None:
         places = ("layers", "block", "nowhere")
-        _require(
+        require(
             self.identity in places,
             f"identity must be one of {', '.join(places)}; got {self.identity!r}.",
         )
-        is_count = _is_count(self.shortest_column) and self.shortest_column <= 2
-        _require(is_count, f"shortest_column must be 1 or 2; got {self.shortest_column!r}.")
-        _require(
+        is_one_or_two = is_count(self.shortest_column) and self.shortest_column <= 2
+        require(is_one_or_two, f"shortest_column must be 1 or 2; got {self.shortest_column!r}.")
+        require(
             self.shortest_column <= fractal_depth(self.columns),
             "shortest_column = 2 leaves out the column of one convolution: it needs 2 columns.",
         )
         is_plain = (self.identity, self.shortest_column) == ("layers", 1)
-        _require(
+        require(
             is_plain or self.family == "igp_resnet",
             f"identity and shortest_column are parameters of igp_resnet; {self.family} has none.",
         )
@@ -205,27 +200,27 @@ class DenseNetSpec:
             SpecError: naming the field, the value got and the values allowed.
         """
         families = get_args(DenseNetFamily)
-        _require(
+        require(
             self.family in families,
             f"family must be one of {', '.join(families)}; got {self.family!r}.",
         )
-        _require(
-            _is_count(self.growth_rate),
+        require(
+            is_count(self.growth_rate),
             f"growth_rate must be a positive integer; got {self.growth_rate!r}.",
         )
-        _require(
-            _is_count(self.stem_filters),
+        require(
+            is_count(self.stem_filters),
             f"stem_filters must be a positive integer; got {self.stem_filters!r}.",
         )
         is_halved = self.family == "ebinary_densenet"
-        _require(
+        require(
             not (is_halved and self.growth_rate % 2),
             f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}.",
         )
         _check_blocks(self.blocks)
         _check_columns(self.columns, self.family, "igp_densenet")
         given = (self.transition_filters is not None) + (self.reduction is not None)
-        _require(
+        require(
             given == 1,
             "a DenseNet needs either transition_filters or reduction: one number for each "
             f"transition between stages; got {'both' if given else 'none'}.",
@@ -236,8 +231,8 @@ class DenseNetSpec:
             object.__setattr__(self, "transition_filters", widths)
             object.__setattr__(self, "reduction", None)
         self._check_transitions("transition_filters", self.transition_filters)
-        are_counts = all(map(_is_count, self.transition_filters or ()))
-        _require(
+        are_counts = all(map(is_count, self.transition_filters or ()))
+        require(
             are_counts,
             f"transition_filters must be positive integers; got {self.transition_filters!r}.",
         )
@@ -249,7 +244,7 @@ class DenseNetSpec:
             and len(values) == transitions
             and all(value >= 1 for value in values)
         )
-        _require(
+        require(
             is_valid,
             f"{field} must be {transitions} numbers from 1 for {transitions + 1} stages; got "
             f"{values!r}.",
@@ -286,49 +281,3 @@ class DenseNetSpec:
 
 
 Spec = ResNetSpec | DenseNetSpec
-
-
-STEMS = ("imagenet", "small", "strided")
-
-
-def choose_stem(stem: str, height: int, width: int) -> Literal["imagenet", "small", "strided"]:
-    """Resolve the stem: ``auto`` is ``small`` for images up to 64 px on their longer side, and
-    ``imagenet`` above.
-
-    Raises:
-        SpecError: if ``stem`` is neither ``auto`` nor one of ``STEMS``.
-    """
-    _require(
-        stem in ("auto", *STEMS), f"stem must be auto, imagenet, small or strided; got {stem!r}."
-    )
-    if stem == "auto":
-        return "small" if max(height, width) <= SMALL_IMAGE_SIDE else "imagenet"
-    return "small" if stem == "small" else "imagenet"
-
-
-def default_pad_values(bits: int) -> int:
-    """Return the default padding: 1 at 1 bit, where there is no 0, and 0 otherwise."""
-    return 1 if bits == 1 else 0
-
-
-def check_input_shape(input_shape: Any) -> tuple[int, int, int]:
-    """Return ``(H, W, C)`` as integers.
-
-    Raises:
-        SpecError: if it is not three positive integers, or smaller than 28 px on a side.
-    """
-    is_valid = (
-        isinstance(input_shape, (tuple, list))
-        and len(input_shape) == 3
-        and all(_is_count(n) for n in input_shape)
-    )
-    _require(
-        is_valid,
-        f"input_shape must be (height, width, channels) in positive integers; got {input_shape!r}.",
-    )
-    height, width, channels = input_shape
-    _require(
-        min(height, width) >= MIN_IMAGE_SIDE,
-        f"images must be at least {MIN_IMAGE_SIDE} px on each side; got {height}x{width}.",
-    )
-    return height, width, channels

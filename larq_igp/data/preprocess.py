@@ -5,7 +5,7 @@ device.
 import math
 from dataclasses import asdict, dataclass
 
-from larq_igp.architectures.spec import check_input_shape
+from larq_igp.architectures.options import check_input_shape
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 

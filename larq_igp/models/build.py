@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.architectures import ResNetSpec, Spec, get_spec
-from larq_igp.architectures.spec import SpecError, check_input_shape, choose_stem
+from larq_igp.architectures.options import check_input_shape, choose_stem
+from larq_igp.architectures.spec import SpecError
 from larq_igp.architectures.zoo import replace_parameters
 from larq_igp.keras2 import tf
 from larq_igp.models.densenet import densenet_body

@@ -30,8 +30,8 @@ def average_pool(x):
     return np.nanmean(windows(x, 2, 2, np.nan), axis=(-2, -1))
 
 
-def max_pool(x):
-    return np.max(windows(x, 2, 2, -np.inf), axis=(-2, -1))
+def max_pool(x, size=2):
+    return np.max(windows(x, size, 2, -np.inf), axis=(-2, -1))
 
 
 def relu(x):
@@ -102,17 +102,21 @@ class ResNet(Network):
         y2 = y1 + self.F(y1, f"{name}_layer2")
         return y2 + x if stride == 1 else y2
 
-    def igp_resnet(self, x, name, columns, join):
+    def igp_resnet(self, x, name, columns, join, identity="layers", shortest_column=1):
         def u(x, column, layer):
-            return self.u(x, f"{name}_column{column}_layer{layer}")
+            layer_fn = self.u if identity == "layers" else self.F
+            return layer_fn(x, f"{name}_column{column}_layer{layer}")
 
         if columns == 1:
-            return u(x, 1, 1)
-        if columns == 2:
-            return join(u(u(x, 2, 1), 2, 2), u(x, 1, 1))
-        first = join(u(u(x, 3, 1), 3, 2), u(x, 2, 1))
-        second = join(u(u(first, 3, 3), 3, 4), u(first, 2, 2))
-        return join(second, u(x, 1, 1))
+            y = u(x, 1, 1)
+        elif columns == 2:
+            y = u(u(x, 2, 1), 2, 2)
+        else:
+            half = join(u(u(x, 3, 1), 3, 2), u(x, 2, 1))
+            y = join(u(u(half, 3, 3), 3, 4), u(half, 2, 2))
+        if columns > 1 and shortest_column == 1:
+            y = join(y, u(x, 1, 1))
+        return x + y if identity == "block" else y
 
 
 class DenseNet(Network):

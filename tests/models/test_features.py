@@ -64,6 +64,14 @@ def test_copies_have_them_too(name, tmp_path):
         assert [tensor.name for tensor in features(copy).values()] == names
 
 
+def test_the_model_is_left_as_it_was():
+    model = larq_igp.build("igp_resnet_tiny", **SMALL)
+    nodes = [(len(layer.inbound_nodes), len(layer.outbound_nodes)) for layer in model.layers]
+    features(model), parts(model)
+    now = [(len(layer.inbound_nodes), len(layer.outbound_nodes)) for layer in model.layers]
+    assert now == nodes
+
+
 def test_without_the_top_there_are_no_logits():
     options = {"input_shape": (32, 32, 3), "include_top": False}
     stages = ["stem", "stage1", "stage2", "stage3"]

@@ -5,10 +5,11 @@ import pytest
 
 from larq_igp.architectures import DenseNetSpec, ResNetSpec
 from larq_igp.keras2 import tf
+from larq_igp.models import layers
 from larq_igp.models.densenet import densenet_body
 from larq_igp.models.quantization import Quantization
 from larq_igp.models.resnet import resnet_body
-from tests.models.formulas import DenseNet, ResNet, settle
+from tests.models.formulas import DenseNet, ResNet, convolve, max_pool, settle
 
 IMAGES = np.random.RandomState(7).uniform(-2, 2, (2, 7, 7, 4)).astype(np.float32)
 WIDTHS = [(1, 1), (1, 0), (2, 0), (2, 1), (32, 0)]
@@ -61,6 +62,24 @@ def test_igp_resnet(columns, join, bits, outside):
     check(spec, bits, outside, ResNet, formula)
 
 
+@pytest.mark.parametrize("bits, outside", [(1, 1), (32, 0)])
+@pytest.mark.parametrize(
+    "columns, identity, shortest_column",
+    [(2, "block", 1), (3, "nowhere", 1), (2, "layers", 2), (3, "block", 2)],
+)
+def test_ablated_fractals(columns, identity, shortest_column, bits, outside):
+    ablation = {"identity": identity, "shortest_column": shortest_column}
+
+    def formula(network):
+        x = network.igp_resnet(IMAGES, "stage1_block1", columns, JOINS["mean"], **ablation)
+        x = network.transition(x, "transition1")
+        return network.igp_resnet(x, "stage2_block1", columns, JOINS["mean"], **ablation)
+
+    numbers = {"filters": 4, "blocks": (1, 1), "columns": columns}
+    spec = ResNetSpec(family="igp_resnet", **numbers, **ablation)
+    check(spec, bits, outside, ResNet, formula)
+
+
 @pytest.mark.parametrize("bits, outside", WIDTHS)
 @pytest.mark.parametrize("family", ["binary_densenet", "ebinary_densenet"])
 def test_densenets(family, bits, outside):
@@ -85,3 +104,26 @@ def test_igp_densenet(columns, bits, outside):
     numbers = {"growth_rate": 4, "blocks": (1, 1), "stem_filters": 4, "transition_filters": (5,)}
     spec = DenseNetSpec(family="igp_densenet", columns=columns, **numbers)
     check(spec, bits, outside, DenseNet, formula)
+
+
+@pytest.mark.parametrize("kind, side", [("small", 29), ("imagenet", 67), ("strided", 31)])
+def test_stems_and_head(kind, side):
+    """What stands before the stages and behind them, on sides that are odd all the way."""
+    images = np.random.RandomState(8).uniform(-2, 2, (2, side, side, 3)).astype(np.float32)
+    image = tf.keras.Input(images.shape[1:])
+    x = layers.pool(layers.stem(image, filters=5, kind=kind), kind="avg")
+    model = tf.keras.Model(image, layers.head(x, num_classes=4, activation="softmax"))
+
+    def evaluate(weights):
+        network = ResNet(weights, 32, 0)
+        stride = 1 if kind == "small" else 2
+        x = network.norm(convolve(images, weights["stem_conv"][0], stride), "stem")
+        if kind == "imagenet":
+            x = max_pool(x, 3)
+        kernel, bias = weights["head_dense"]
+        logits = x.mean(axis=(1, 2)) @ kernel + bias
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True), network.margin
+
+    expected = settle(model, evaluate)
+    np.testing.assert_allclose(model(images), expected, rtol=1e-4, atol=1e-6)

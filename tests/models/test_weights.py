@@ -156,6 +156,23 @@ def test_damage_is_one_sentence_and_leaves_the_model_as_it_was(layout, tmp_path)
             load_weights(model, path)
 
 
+def test_files_of_older_keras_are_read(tmp_path):
+    """It kept layers under another name, and counted those with weights twice."""
+    model = shuffled(larq_igp.build("igp_densenet_tiny", **SMALL))
+    path = save(model, tmp_path / "a.weights.h5")
+    with h5py.File(path, "r+") as file:
+        file.move("layers", "_layer_checkpoint_dependencies")
+        layers = file["_layer_checkpoint_dependencies"]
+        for name in sorted(layers, key=lambda name: -len(name)):
+            kind, _, number = name.rpartition("_")
+            if number.isdigit():
+                layers.move(name, f"{kind}_{2 * int(number)}x")
+        for name in list(layers):
+            if name.endswith("x"):
+                layers.move(name, name[:-1])
+    assert_same_weights(larq_igp.build("igp_densenet_tiny", weights=path, **SMALL), model)
+
+
 def test_weights_of_keras_itself_agree(tmp_path):
     """What Keras' own reader makes of the same files."""
     model = shuffled(larq_igp.build("igp_resnet_tiny", **SMALL))

@@ -11,7 +11,7 @@ from larq_igp.data import load_dataset, steps_per_epoch
 from larq_igp.data.corrupt import CorruptImageError
 from larq_igp.errors import UserError
 from larq_igp.files import write_json
-from larq_igp.models.build import load_weights
+from larq_igp.models.weights import load_weights
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices
 from larq_igp.training.fit.loop import Loop
 from larq_igp.training.fit.measure import measure

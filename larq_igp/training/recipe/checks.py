@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from larq_igp.architectures.options import check_input_shape
 from larq_igp.architectures.quantizers import check_quantizers
-from larq_igp.architectures.spec import check_input_shape
 from larq_igp.errors import UserError
 from larq_igp.training.recipe.fields import require
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from larq_igp.architectures import ZOO, DenseNetSpec, Spec, get_spec
-from larq_igp.architectures.spec import choose_stem, default_pad_values
+from larq_igp.architectures.options import choose_stem, default_pad_values
 from larq_igp.errors import UserError
 from larq_igp.training.recipe.checks import check
 from larq_igp.training.recipe.fields import (

@@ -11,7 +11,7 @@ from larq_igp.data import Dataset, Identity, Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
-from larq_igp.models.build import load_weights
+from larq_igp.models.weights import load_weights
 from larq_igp.training.recipe import NewerRecipeError, Recipe
 from larq_igp.training.run.format import FORMAT, LaterFormatError, check_format
 from larq_igp.training.run.layout import (
