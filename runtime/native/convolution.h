@@ -45,7 +45,7 @@ class Convolution {
   int64_t out_height() const { return rows_.output; }
   int64_t out_width() const { return columns_.output; }
   // `outputs` has one entry per member.
-  void Run(const uint32_t* input, const ConvOutput* outputs, ThreadPool* pool);
+  void Run(const uint32_t* input, const ConvOutput* outputs, Team* team);
 
  private:
   // Lanes [lane, lane + count) are channels [channel, channel + count) of one member. Convolutions that read the same

@@ -9,7 +9,6 @@
 #include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,6 @@ struct Engine {
   bool fuse = true;
   bool profile = false;
   int num_threads = 0;  // 0: as the interpreter recommends
-  std::mutex running;   // one partition at a time uses the pool
   ThreadPool pool;
   FloatOps float_ops() const { return {fuse, fuse && kernels->image_lanes > 0}; }
 };
@@ -96,9 +94,9 @@ TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
     if (!partition) return "out of memory";
     if (!partition->error.empty()) return partition->error;
     Engine* engine = partition->engine.get();
-    std::lock_guard<std::mutex> lock(engine->running);
-    engine->pool.Resize(engine->num_threads ? engine->num_threads : context->recommended_num_threads);
-    partition->threads = engine->pool.threads();
+    const int wanted = engine->num_threads ? engine->num_threads : context->recommended_num_threads;
+    partition->threads = engine->pool.Limit(wanted);
+    const Team team(&engine->pool, partition->threads);  // starts the threads: loading may take longer
     return partition->graph.Prepare(context, partition->threads);
   });
 }
@@ -108,10 +106,8 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
     Partition* partition = static_cast<Partition*>(node->user_data);
     if (!partition || !partition->error.empty()) return "a partition was not prepared";
     Engine* engine = partition->engine.get();
-    std::lock_guard<std::mutex> lock(engine->running);
-    // Another interpreter on the same delegate may have asked for more threads since.
-    engine->pool.Resize(partition->threads);
-    return partition->graph.Run(context, &engine->pool, engine->profile);
+    Team team(&engine->pool, partition->threads);
+    return partition->graph.Run(context, &team, engine->profile);
   });
 }
 
@@ -190,6 +186,8 @@ std::string ReadOptions(const char* const* keys, const char* const* values, size
       return "option " + key + " = " + values[i] + " is unknown; there are fuse (0, 1), profile (0, 1), num_threads (1 or more)";
     }
   }
+  const char* eager = std::getenv("LARQ_IGP_RUNTIME_EAGER");
+  if (eager && std::strcmp(eager, "1") == 0) engine->pool.set_eager();
   const char* error = nullptr;
   engine->kernels = SelectKernels(std::getenv("LARQ_IGP_RUNTIME_ISA"), &error);
   return engine->kernels ? "" : error;

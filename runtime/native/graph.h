@@ -52,7 +52,7 @@ class Graph {
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
   // In run.cc.
-  std::string Run(TfLiteContext* context, ThreadPool* pool, bool profile);
+  std::string Run(TfLiteContext* context, Team* team, bool profile);
   // One line per step: what it is, and its fastest time. In run.cc.
   std::string Profile() const;
 
@@ -84,7 +84,7 @@ class Graph {
 
   // run.cc
   std::string CollectPointers(TfLiteContext* context);
-  void RunStep(Step* step, ThreadPool* pool);
+  void RunStep(Step* step, Team* team);
 
   template <class T>
   T* Data(int tensor) {

@@ -16,14 +16,12 @@ size_t ElementCount(const std::vector<int64_t>& shape) {
   return count;
 }
 
-// Splits `count` items among the threads, in pieces large enough to be worth it.
+// Splits `count` items, which take `nanoseconds` each, among the threads.
 template <class Body>
-void ForRanges(ThreadPool* pool, size_t count, size_t least, const Body& body) {
-  const size_t pieces = std::max<size_t>(1, std::min<size_t>(count / std::max<size_t>(least, 1), 4 * pool->threads()));
-  pool->For(pool->threads() == 1 ? 1 : pieces, [&](size_t piece, int) {
-    const size_t all = pool->threads() == 1 ? 1 : pieces;
-    body(count * piece / all, count * (piece + 1) / all);
-  });
+void ForRanges(Team* team, size_t count, double nanoseconds, const Body& body) {
+  const int width = team->Width(static_cast<double>(count) * nanoseconds);
+  const size_t pieces = width == 1 ? 1 : std::min<size_t>(count, 4 * static_cast<size_t>(width));
+  team->For(pieces, width, [&](size_t piece, int) { body(count * piece / pieces, count * (piece + 1) / pieces); });
 }
 
 template <class T, class IsNegative>
@@ -82,31 +80,32 @@ std::string Graph::CollectPointers(TfLiteContext* context) {
   return "";
 }
 
-std::string Graph::Run(TfLiteContext* context, ThreadPool* pool, bool profile) {
+std::string Graph::Run(TfLiteContext* context, Team* team, bool profile) {
   const std::string error = CollectPointers(context);
   if (!error.empty()) return error;
   for (Step& step : steps_) {
     if (!profile) {
-      RunStep(&step, pool);
+      RunStep(&step, team);
       continue;
     }
     const auto start = std::chrono::steady_clock::now();
-    RunStep(&step, pool);
+    RunStep(&step, team);
     const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
   }
   return "";
 }
 
-void Graph::RunStep(Step* step, ThreadPool* pool) {
+void Graph::RunStep(Step* step, Team* team) {
   const Op& op = step->op;
   const std::vector<int64_t>& shape = ShapeAt(op.input);
   const size_t count = ElementCount(shape);
   if (count == 0) return;
   const size_t channels = static_cast<size_t>(shape.back());
   const size_t rows = count / channels;
-  constexpr size_t kLeastValues = 8192;  // per thread
-  const size_t least_rows = kLeastValues / channels + 1;
+  // Rough figures, by which loops are shared out.
+  constexpr double kNanosecondsPerValue = 0.1, kNanosecondsPerWord = 0.5;
+  const double per_row = kNanosecondsPerValue * static_cast<double>(channels);
 
   switch (op.kind) {
     case OpKind::kQuantize: {
@@ -114,7 +113,7 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       uint32_t* bits = Data<uint32_t>(op.output);
       if (op.input_type == kTfLiteFloat32) {
         const float* values = Data<float>(op.input);
-        ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
+        ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
           kernels_->quantize(values + begin * channels, end - begin, channels, bits + begin * words);
         });
       } else if (op.input_type == kTfLiteInt8) {
@@ -129,7 +128,7 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       const size_t words = (channels + 31) / 32;
       const float *values = Data<float>(op.input), *multiplier = Data<float>(op.other), *bias = Data<float>(op.shift);
       uint32_t* bits = Data<uint32_t>(op.output);
-      ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
+      ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
         kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier, bias, bits + begin * words);
       });
       return;
@@ -153,7 +152,9 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       op.pool.Resolve(shape[1], shape[2], &y_axis, &x_axis);
       const uint32_t* in = Data<uint32_t>(op.input);
       uint32_t* out = Data<uint32_t>(op.output);
-      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output * op.pool.filter_height * op.pool.filter_width);
+      const int width = team->Width(read * static_cast<double>(channels) * kNanosecondsPerWord);
+      team->For(static_cast<size_t>(shape[0] * y_axis.output), width, [&](size_t task, int) {
         const int64_t image = static_cast<int64_t>(task) / y_axis.output, y = static_cast<int64_t>(task) % y_axis.output;
         MaxPoolRow(in + image * y_axis.input * x_axis.input * channels, y_axis, x_axis, channels, y, out + task * x_axis.output * channels);
       });
@@ -165,7 +166,9 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       const float* in = Data<float>(op.input);
       float* out = Data<float>(op.output);
       const int64_t step = static_cast<int64_t>(channels), row_step = x_axis.input * step;
-      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output * op.pool.filter_height * op.pool.filter_width);
+      const int width = team->Width(read * static_cast<double>(channels) * kNanosecondsPerValue);
+      team->For(static_cast<size_t>(shape[0] * y_axis.output), width, [&](size_t task, int) {
         const int64_t image = static_cast<int64_t>(task) / y_axis.output, top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride - y_axis.before;
         const int64_t begin = std::max<int64_t>(0, top), end = std::min(y_axis.input, top + y_axis.kernel);
         kernels_->max_pool_row({in + image * y_axis.input * row_step, y_axis.input, row_step, begin, end, &x_axis, step, step,
@@ -174,11 +177,11 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       return;
     }
     case OpKind::kImageConvolution:
-      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), pool);
+      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), team);
     case OpKind::kAdd: {
       const float *a = Data<float>(op.input), *b = Data<float>(op.other);
       float* out = Data<float>(op.output);
-      ForRanges(pool, count, kLeastValues, [&](size_t begin, size_t end) {
+      ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
         for (size_t i = begin; i < end; ++i) out[i] = a[i] + b[i];
       });
       return;
@@ -213,7 +216,7 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
         output.addends = addends.data();
         output.addend_count = static_cast<int>(addends.size());
       }
-      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), pool);
+      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), team);
       return;
     }
   }
