@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from larq_igp_runtime.check import ModelError, check
 from larq_igp_runtime.engine import check_isa, delegate_path
 from larq_igp_runtime.host import find_host
 
 MAX_THREADS = 1024  # LiteRT crashes where the system gives no more threads
-
-
-class ModelError(ValueError):
-    """A model cannot be loaded or run; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class Interpreter:
         *,
         fuse: bool = True,
         xnnpack: bool = True,
+        unknown_operators: bool = False,
     ):
         """Loads a model and allocates its tensors.
 
@@ -59,6 +57,7 @@ class Interpreter:
             num_threads: threads used by one call, both by the engine and by the stock interpreter.
             fuse: let the engine run neighbouring operators together; results are the same bit for bit.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
+            unknown_operators: accept operators that `check` does not know: for files that you trust.
 
         Raises:
             ModelError: the file is missing, damaged, not a TFLite model, or uses what is not supported.
@@ -70,6 +69,10 @@ class Interpreter:
             )
         check_isa()
         content, name = _read(model)
+        try:
+            check(content, unknown=unknown_operators)
+        except ModelError as error:
+            raise ModelError(f"{name} cannot be run: {error}") from error
         host = find_host()
         options: dict[str, Any] = {}
         if not xnnpack:

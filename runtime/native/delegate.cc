@@ -111,11 +111,31 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
   });
 }
 
+// Whether the structs are laid out as tfl_abi.h says, as far as values can tell: another layout would show
+// pointers and sizes where small numbers belong. An empty string, or what is wrong.
+std::string CheckLayout(const TfLiteContext& context) {
+  constexpr size_t kMaxTensors = size_t{1} << 24;
+  constexpr int kMaxType = 63, kMaxAllocation = 15, kMaxQuantization = 7, kMaxRank = 64;
+  const std::string reason = "this interpreter's structs are not laid out as expected; use another version of it";
+  if (context.tensors_size > kMaxTensors || (context.tensors_size && !context.tensors)) return reason;
+  for (size_t i = 0; i < context.tensors_size; ++i) {
+    const TfLiteTensor& tensor = context.tensors[i];
+    const bool enums = tensor.type >= 0 && tensor.type <= kMaxType && tensor.allocation_type >= 0 &&
+                       tensor.allocation_type <= kMaxAllocation && tensor.quantization.type >= 0 &&
+                       tensor.quantization.type <= kMaxQuantization;
+    if (!enums || reinterpret_cast<uintptr_t>(tensor.dims) % alignof(int) != 0) return reason;
+    if (tensor.dims && (tensor.dims->size < 0 || tensor.dims->size > kMaxRank)) return reason;
+  }
+  return "";
+}
+
 // Claims nodes. LCE nodes that cannot be run are left, with a message: the interpreter then fails, naming the op.
 std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
   const Engine& engine = *static_cast<Delegate*>(interface->data_)->engine;
+  const std::string layout = CheckLayout(*context);
+  if (!layout.empty()) return layout;
   TfLiteIntArray* plan = nullptr;
-  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk || !plan) return "no execution plan";
+  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk || !plan || plan->size < 0) return "no execution plan";
   // The plan is copied: looking at nodes may reuse its memory.
   const std::vector<int> nodes(plan->data, plan->data + plan->size);
 
