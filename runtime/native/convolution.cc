@@ -339,6 +339,10 @@ FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, i
   finish.step = members_[slice.member].attributes.channels_out;
   finish.addends = output.addends;
   finish.addend_count = output.addend_count;
+  finish.stored_after = output.stored_after;
+  finish.channel = channel;
+  finish.byte_sum = output.byte_sum;
+  finish.sign_below = output.sign_below;
   if (output.bits) {
     finish.bits = output.bits + channel / 32;
     finish.first_bit = static_cast<int>(channel % 32);
