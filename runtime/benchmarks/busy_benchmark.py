@@ -11,7 +11,6 @@ LCE's operators.
 
 import argparse
 import csv
-import os
 import statistics
 import subprocess
 import sys

@@ -36,7 +36,11 @@ def convolutions() -> Iterator[tuple[str, str, bytes]]:
         for output in ("float32", "packed", "int8"):
             conv = Conv((56, 56), 64, 64, pad_values=pad_values, activation=activation, output=output)
             if not (output == "packed" and activation):
-                yield f"LceBconv2d 56x56x64 {output}{padding}", "LceBconv2d 56x56x64 float32", Case(conv).file()
+                yield (
+                    f"LceBconv2d 56x56x64 {output}{padding}",
+                    "LceBconv2d 56x56x64 float32",
+                    Case(conv).file(),
+                )
 
 
 def signs() -> Iterator[tuple[str, str, bytes]]:

@@ -90,6 +90,7 @@ def damage(content: bytes, places: list[tuple[int, str]], tables: list[int], cas
 def run(content: bytes, unchecked: bool) -> str:
     """What became of one file: "refused" by the check, "failed" as ModelError later, "ran", or else."""
     import numpy as np
+
     from larq_igp_runtime import Interpreter, Limits, ModelError, check, interpreter
 
     interpreter.check = lambda content, unknown: None  # it comes before, with narrower limits

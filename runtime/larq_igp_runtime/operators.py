@@ -408,7 +408,7 @@ def _slice(node: "Node") -> None:
     shape = []
     for side, low, extent in zip(x.shape, begin, size, strict=True):
         extent = side - low if extent == -1 else extent
-        node.need(0 <= low and 1 <= extent <= side - low, f"{extent} from {low} of {side}")
+        node.need(low >= 0 and 1 <= extent <= side - low, f"{extent} from {low} of {side}")
         shape.append(extent)
     _output(node, shape)
 

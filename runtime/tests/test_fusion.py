@@ -257,9 +257,7 @@ class Bytes:
         q, x = self.x, self.graph.input(shape, "int8", scale=scales[0], zero_point=zeros[0])
         words = (*shape[:3], -(-shape[3] // 32))
         for block, (scale, zero) in enumerate(zip(scales[1:], zeros[1:], strict=True)):
-            conv = Conv(
-                shape[1:3], shape[3], shape[3], batch=n, seed=block, output="int8", **attributes
-            )
+            conv = Conv(shape[1:3], shape[3], shape[3], batch=n, seed=block, output="int8", **attributes)
             case = Case(conv)
             case.x = oracle.quantize(q, zeros[block])
             bits = self.graph.node("LceQuantize", [x], self.graph.tensor(words, "int32"))
