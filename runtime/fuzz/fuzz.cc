@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   __sanitizer_set_death_callback(NameTheCase);
   std::signal(SIGALRM, OnSignal);
   std::signal(SIGABRT, OnSignal);
+  setenv("LARQ_IGP_RUNTIME_EAGER", "1", 1);  // else threads would leave such small models alone
   const unsigned long long first = std::strtoull(argv[1], nullptr, 10);
   const unsigned long long count = std::strtoull(argv[2], nullptr, 10);
   unsigned long long ran = 0, blobs = 0, damages = 0;

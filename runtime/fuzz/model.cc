@@ -6,7 +6,7 @@
 namespace {
 
 enum { kFloat = 1, kInt32 = 2, kBool = 6, kInt8 = 9 };
-constexpr int kAdd = 0, kConv2d = 3, kMaxPool2d = 17, kMul = 18;
+constexpr int kAdd = 0, kConv2d = 3, kMaxPool2d = 17, kMul = 18, kPrelu = 54;
 
 int64_t InterestingInteger(Random* random) {
   return random->Pick<int64_t>({0, 1, 2, 3, 5, 31, 32, 33, 64, 127, 128, 255, 1000, 65535, 65536, 1 << 24, (1 << 24) + 1,
@@ -151,10 +151,39 @@ class Drawing {
     if (random_->OneIn(2)) Quantize(x);
   }
 
+  // ReActNet: shifts, PRELU, and a shift before the sign.
+  void ShiftedBlock() {
+    int x = Recent(floats_);
+    const int packed = Quantize(FloatNode(kAdd, x, Constant(kFloat, {channels_})));
+    int y = Convolution(packed, kFloat, 3, 3, 1, {{"pad_values", random_->Range(0, 1)}});
+    if (random_->OneIn(2)) y = FloatNode(kAdd, y, x);
+    if (random_->OneIn(2)) y = FloatNode(kAdd, y, Constant(kFloat, {channels_}));
+    y = FloatNode(kPrelu, y, Constant(kFloat, {1, 1, channels_}));
+    if (random_->OneIn(2)) y = FloatNode(kAdd, y, Constant(kFloat, {channels_}));
+    if (random_->OneIn(2)) y = FloatNode(kMul, y, Constant(kFloat, {channels_}));
+    if (random_->OneIn(2)) Quantize(y);
+  }
+
+  // Residual blocks of int8.
+  void ByteBlock() {
+    int x = Tensor(kInt8, channels_);
+    for (int64_t blocks = random_->Range(1, 3); blocks > 0; --blocks) {
+      const int y = Convolution(Quantize(x), kInt8, 3, 3, 1, {{"pad_values", random_->Range(0, 1)}});
+      const int sum = Tensor(kInt8, channels_);
+      const bool first = random_->OneIn(2);
+      Builtin(kAdd, {first ? x : y, first ? y : x}, sum, {0, 0});
+      floats_.push_back(sum);
+      x = sum;
+    }
+    if (random_->OneIn(2)) Quantize(x);
+  }
+
   void Step() {
     const int64_t choice = packed_.empty() ? random_->Range(0, 3) : random_->Range(0, 9);
     const int x = Recent(floats_);
-    if (choice <= 1) {
+    if (choice <= 1 && random_->OneIn(4)) {
+      random_->OneIn(2) ? ShiftedBlock() : ByteBlock();
+    } else if (choice <= 1) {
       Quantize(x);
     } else if (choice == 2) {
       FloatNode(kAdd, x, random_->OneIn(2) ? Recent(floats_) : Constant(kFloat, {random_->OneIn(3) ? 1 : channels_}));
@@ -384,7 +413,7 @@ void MutateModel(Random* random, FuzzModel* model) {
     default:
       switch (random->Below(3)) {
         case 0: node.custom_name = random->Pick<std::string>({"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d", "Lce", ""}); break;
-        case 1: node.builtin_code = random->Pick<int>({kAdd, kConv2d, kMaxPool2d, kMul, 32, 51, -1}); break;
+        case 1: node.builtin_code = random->Pick<int>({kAdd, kConv2d, kMaxPool2d, kMul, kPrelu, 32, 51, -1}); break;
         default: model->outputs.clear();
       }
   }

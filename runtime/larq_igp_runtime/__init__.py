@@ -6,11 +6,13 @@
 
 The engine is an external delegate: one shared library that the stock interpreter loads. It takes over
 the four operators of Larq Compute Engine (LCE); everything else stays with the interpreter.
-`delegate_path()` names the library, for programs that use LiteRT themselves.
+`delegate_path()` names the library, for programs that use LiteRT themselves; `check(content)` refuses
+damaged files before an interpreter sees them, which `Interpreter` does by itself.
 """
 
+from larq_igp_runtime.check import Limits, ModelError, check
 from larq_igp_runtime.engine import ISAS, delegate_path
-from larq_igp_runtime.interpreter import Interpreter, ModelError, TensorInfo
+from larq_igp_runtime.interpreter import Interpreter, TensorInfo
 
-__all__ = ["ISAS", "Interpreter", "ModelError", "TensorInfo", "delegate_path"]
+__all__ = ["ISAS", "Interpreter", "Limits", "ModelError", "TensorInfo", "check", "delegate_path"]
 __version__ = "0.1.0"

@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from larq_igp_runtime.check import ModelError, check
 from larq_igp_runtime.engine import check_isa, delegate_path
 from larq_igp_runtime.host import find_host
 
 MAX_THREADS = 1024  # LiteRT crashes where the system gives no more threads
-
-
-class ModelError(ValueError):
-    """A model cannot be loaded or run; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class Interpreter:
         *,
         fuse: bool = True,
         xnnpack: bool = True,
+        unknown_operators: bool = False,
     ):
         """Loads a model and allocates its tensors.
 
@@ -59,6 +57,7 @@ class Interpreter:
             num_threads: threads used by one call, both by the engine and by the stock interpreter.
             fuse: let the engine run neighbouring operators together; results are the same bit for bit.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
+            unknown_operators: accept operators that `check` does not know: for files that you trust.
 
         Raises:
             ModelError: the file is missing, damaged, not a TFLite model, or uses what is not supported.
@@ -70,6 +69,10 @@ class Interpreter:
             )
         check_isa()
         content, name = _read(model)
+        try:
+            check(content, unknown=unknown_operators)
+        except ModelError as error:
+            raise ModelError(f"{name} cannot be run: {error}") from error
         host = find_host()
         options: dict[str, Any] = {}
         if not xnnpack:
@@ -82,13 +85,15 @@ class Interpreter:
                 model_content=content, num_threads=num_threads, experimental_delegates=[delegate], **options
             )
             self._interpreter.allocate_tensors()
+            self._look_at_inputs()
+            self._output_numbers = [d["index"] for d in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{name} cannot be run: {_one_line(error)}") from error
 
     @property
     def inputs(self) -> list[TensorInfo]:
         """The model's inputs, in the order that `predict` takes them."""
-        return [_tensor_info(detail) for detail in self._interpreter.get_input_details()]
+        return list(self._infos)
 
     @property
     def outputs(self) -> list[TensorInfo]:
@@ -129,7 +134,12 @@ class Interpreter:
         Raises:
             ModelError: shape or dtype do not fit the model.
         """
-        infos = self.inputs
+        infos = self._infos
+        if len(infos) == 1 and type(batch) is np.ndarray:
+            # The common case, without what small models would wait for longer than for their answer.
+            (info,) = infos
+            if batch.shape == info.shape and batch.dtype == info.dtype:
+                return _single(self._invoke((batch,)))
         arrays = list(batch) if isinstance(batch, list | tuple) else [batch]
         arrays = [_checked(array, info, i) for i, (array, info) in enumerate(_pairs(arrays, infos))]
         if len({len(array) for array in arrays}) > 1:
@@ -155,7 +165,7 @@ class Interpreter:
 
     def _resize_all(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Gives every input its shape; after a failure the former shapes are back."""
-        former = [info.shape for info in self.inputs]
+        former = [info.shape for info in self._infos]
         try:
             self._allocate(shapes)
         except (ValueError, RuntimeError) as error:
@@ -163,9 +173,14 @@ class Interpreter:
             raise ModelError(f"The model does not fit the shape: {_one_line(error)}") from error
 
     def _allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        for info, shape in zip(self.inputs, shapes, strict=True):
+        for info, shape in zip(self._infos, shapes, strict=True):
             self._interpreter.resize_tensor_input(info.index, shape)
         self._interpreter.allocate_tensors()
+        self._look_at_inputs()
+
+    def _look_at_inputs(self) -> None:
+        """Keeps what the interpreter says of its inputs: asking takes longer than a small model."""
+        self._infos = [_tensor_info(detail) for detail in self._interpreter.get_input_details()]
 
     def _in_pieces(self, arrays: list[np.ndarray], reason: ModelError) -> list[np.ndarray]:
         """Runs a batch in pieces of the model's own batch size."""
@@ -175,11 +190,12 @@ class Interpreter:
         pieces = [self._invoke([a[i : i + size] for a in arrays]) for i in range(0, count, size)]
         return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
-    def _invoke(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        for info, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
-            self._interpreter.set_tensor(info["index"], array)
+    def _invoke(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        interpreter = self._interpreter
+        for info, array in zip(self._infos, arrays, strict=True):
+            interpreter.set_tensor(info.index, array)
         self.invoke()
-        return [self._interpreter.get_tensor(d["index"]) for d in self._interpreter.get_output_details()]
+        return [interpreter.get_tensor(number) for number in self._output_numbers]
 
 
 def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:

@@ -28,9 +28,13 @@ std::string Graph::PlanMemory() {
     if (steps_[s].members.size() != 1) continue;
     const Member& member = steps_[s].members[0];
     if (member.values < 0 || !tensors_[member.values].internal) continue;
+    std::vector<int> added = {member.byte_addend};
     for (const Member::AddendTensor& addend : member.addends) {
-      if (addend.tensor < 0 || !tensors_[addend.tensor].internal || last[addend.tensor] != static_cast<int>(s)) continue;
-      int root = addend.tensor;
+      if (addend.kind == Addend::kTensor) added.push_back(addend.tensor);
+    }
+    for (int tensor : added) {
+      if (tensor < 0 || !tensors_[tensor].internal || last[tensor] != static_cast<int>(s)) continue;
+      int root = tensor;
       while (home.count(root)) root = home[root];
       home[member.values] = root;
       break;

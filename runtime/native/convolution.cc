@@ -10,6 +10,10 @@ namespace {
 // Channels that are counted before they are finished: whole packed words, and few enough to stay in the first cache.
 constexpr int64_t kLanesPerFinish = 128;
 
+// What a word to copy, a word of one pixel to count with the filters of a block, and the finishing of
+// that pixel's sums take at least: rough figures of AVX-512, by which loops are shared out.
+constexpr double kNanosecondsPerCopy = 0.5, kNanosecondsPerWord = 0.4, kNanosecondsPerFinish = 2.5;
+
 int64_t BlocksFor(int64_t lanes) { return (lanes + kBlockChannels - 1) / kBlockChannels; }
 
 int32_t ClampToDepth(int64_t value, int64_t depth) { return static_cast<int32_t>(std::max(-depth, std::min(value, depth))); }
@@ -224,10 +228,12 @@ bool Convolution::BuildBorders() {
   return true;
 }
 
-void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, ThreadPool* pool) {
+void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, Team* team) {
   constexpr int64_t kRowsPerTask = 4;
   const int64_t row_tasks = (rows_.input + kRowsPerTask - 1) / kRowsPerTask;
-  pool->For(static_cast<size_t>(batch_ * row_tasks), [&](size_t task, int) {
+  const double copied = static_cast<double>(batch_ * rows_.input * columns_.input * layout_.words);
+  const int copiers = team->Width(copied * kNanosecondsPerCopy);
+  team->For(static_cast<size_t>(batch_ * row_tasks), copiers, [&](size_t task, int) {
     const int64_t image = static_cast<int64_t>(task) / row_tasks, y = static_cast<int64_t>(task) % row_tasks * kRowsPerTask;
     CopyToPlanes(input + image * rows_.input * columns_.input * layout_.words, rows_, columns_, y,
                  std::min(rows_.input, y + kRowsPerTask), layout_, planes_.data() + image * layout_.image_step());
@@ -236,14 +242,18 @@ void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, ThreadPo
   // One task is one panel, and where there are few panels a share of its blocks: an even number, so that no packed
   // word is written by two threads.
   const int64_t panels = static_cast<int64_t>(panels_.panels.size());
+  const double row_blocks = static_cast<double>(batch_ * rows_.output * columns_.output * blocks_);
+  const double per_block = kNanosecondsPerFinish + kNanosecondsPerWord * static_cast<double>(depth_);
+  const int width = team->Width(row_blocks * per_block);
   int chunk = blocks_;
-  if (divisible_ && pool->threads() > 1) {
-    const int64_t wanted = (4 * pool->threads() + batch_ * panels - 1) / (batch_ * panels);
+  if (divisible_ && width > 1) {
+    const int64_t wanted = (4 * width + batch_ * panels - 1) / (batch_ * panels);
     chunk = static_cast<int>((blocks_ + wanted - 1) / wanted);
     chunk = std::max(2, (chunk + 1) / 2 * 2);
   }
   const int64_t chunks = (blocks_ + chunk - 1) / chunk;
-  pool->For(static_cast<size_t>(batch_ * panels * chunks), [&](size_t task, int worker) {
+  const size_t tasks = static_cast<size_t>(batch_ * panels * chunks);
+  team->For(tasks, width, [&](size_t task, int worker) {
     const int64_t at = static_cast<int64_t>(task);
     const int begin = static_cast<int>(at % chunks) * chunk;
     RunTask(outputs, at / chunks / panels, at / chunks % panels, begin, std::min(blocks_, begin + chunk), worker);
@@ -329,6 +339,10 @@ FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, i
   finish.step = members_[slice.member].attributes.channels_out;
   finish.addends = output.addends;
   finish.addend_count = output.addend_count;
+  finish.stored_after = output.stored_after;
+  finish.channel = channel;
+  finish.byte_sum = output.byte_sum;
+  finish.sign_below = output.sign_below;
   if (output.bits) {
     finish.bits = output.bits + channel / 32;
     finish.first_bit = static_cast<int>(channel % 32);

@@ -21,19 +21,22 @@ struct ConvConstants {
   const float* multiplier = nullptr;  // float and int8 outputs
   const float* bias = nullptr;
   const int32_t* threshold = nullptr;  // packed outputs
-  bool packs_signs = false;            // signs of a float output are wanted too
+  bool packs_signs = false;            // signs of the output are wanted too
 };
 
 // Whether two convolutions over one input can run as one: same windows, float outputs.
 bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b);
 
-// Where a member of a convolution writes: float values or bytes, packed signs of the values, or both.
+// Where a member of a convolution writes, see FinishTask: values or bytes, packed signs of them, or both.
 struct ConvOutput {
   float* values = nullptr;
   uint32_t* bits = nullptr;
   int8_t* bytes = nullptr;  // int8 outputs
   const Addend* addends = nullptr;
   int addend_count = 0;
+  int stored_after = 0;  // values are stored after so many addends
+  const ByteSum* byte_sum = nullptr;
+  int32_t sign_below = 0;
 };
 
 class Convolution {
@@ -45,7 +48,7 @@ class Convolution {
   int64_t out_height() const { return rows_.output; }
   int64_t out_width() const { return columns_.output; }
   // `outputs` has one entry per member.
-  void Run(const uint32_t* input, const ConvOutput* outputs, ThreadPool* pool);
+  void Run(const uint32_t* input, const ConvOutput* outputs, Team* team);
 
  private:
   // Lanes [lane, lane + count) are channels [channel, channel + count) of one member. Convolutions that read the same

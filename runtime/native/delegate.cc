@@ -9,7 +9,6 @@
 #include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,6 @@ struct Engine {
   bool fuse = true;
   bool profile = false;
   int num_threads = 0;  // 0: as the interpreter recommends
-  std::mutex running;   // one partition at a time uses the pool
   ThreadPool pool;
   FloatOps float_ops() const { return {fuse, fuse && kernels->image_lanes > 0}; }
 };
@@ -96,9 +94,9 @@ TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
     if (!partition) return "out of memory";
     if (!partition->error.empty()) return partition->error;
     Engine* engine = partition->engine.get();
-    std::lock_guard<std::mutex> lock(engine->running);
-    engine->pool.Resize(engine->num_threads ? engine->num_threads : context->recommended_num_threads);
-    partition->threads = engine->pool.threads();
+    const int wanted = engine->num_threads ? engine->num_threads : context->recommended_num_threads;
+    partition->threads = engine->pool.Limit(wanted);
+    const Team team(&engine->pool, partition->threads);  // starts the threads: loading may take longer
     return partition->graph.Prepare(context, partition->threads);
   });
 }
@@ -108,18 +106,36 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
     Partition* partition = static_cast<Partition*>(node->user_data);
     if (!partition || !partition->error.empty()) return "a partition was not prepared";
     Engine* engine = partition->engine.get();
-    std::lock_guard<std::mutex> lock(engine->running);
-    // Another interpreter on the same delegate may have asked for more threads since.
-    engine->pool.Resize(partition->threads);
-    return partition->graph.Run(context, &engine->pool, engine->profile);
+    Team team(&engine->pool, partition->threads);
+    return partition->graph.Run(context, &team, engine->profile);
   });
+}
+
+// Whether the structs are laid out as tfl_abi.h says, as far as values can tell: another layout would show
+// pointers and sizes where small numbers belong. An empty string, or what is wrong.
+std::string CheckLayout(const TfLiteContext& context) {
+  constexpr size_t kMaxTensors = size_t{1} << 24;
+  constexpr int kMaxType = 63, kMaxAllocation = 15, kMaxQuantization = 7, kMaxRank = 64;
+  const std::string reason = "this interpreter's structs are not laid out as expected; use another version of it";
+  if (context.tensors_size > kMaxTensors || (context.tensors_size && !context.tensors)) return reason;
+  for (size_t i = 0; i < context.tensors_size; ++i) {
+    const TfLiteTensor& tensor = context.tensors[i];
+    const bool enums = tensor.type >= 0 && tensor.type <= kMaxType && tensor.allocation_type >= 0 &&
+                       tensor.allocation_type <= kMaxAllocation && tensor.quantization.type >= 0 &&
+                       tensor.quantization.type <= kMaxQuantization;
+    if (!enums || reinterpret_cast<uintptr_t>(tensor.dims) % alignof(int) != 0) return reason;
+    if (tensor.dims && (tensor.dims->size < 0 || tensor.dims->size > kMaxRank)) return reason;
+  }
+  return "";
 }
 
 // Claims nodes. LCE nodes that cannot be run are left, with a message: the interpreter then fails, naming the op.
 std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
   const Engine& engine = *static_cast<Delegate*>(interface->data_)->engine;
+  const std::string layout = CheckLayout(*context);
+  if (!layout.empty()) return layout;
   TfLiteIntArray* plan = nullptr;
-  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk || !plan) return "no execution plan";
+  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk || !plan || plan->size < 0) return "no execution plan";
   // The plan is copied: looking at nodes may reuse its memory.
   const std::vector<int> nodes(plan->data, plan->data + plan->size);
 
@@ -190,6 +206,8 @@ std::string ReadOptions(const char* const* keys, const char* const* values, size
       return "option " + key + " = " + values[i] + " is unknown; there are fuse (0, 1), profile (0, 1), num_threads (1 or more)";
     }
   }
+  const char* eager = std::getenv("LARQ_IGP_RUNTIME_EAGER");
+  if (eager && std::strcmp(eager, "1") == 0) engine->pool.set_eager();
   const char* error = nullptr;
   engine->kernels = SelectKernels(std::getenv("LARQ_IGP_RUNTIME_ISA"), &error);
   return engine->kernels ? "" : error;

@@ -12,8 +12,24 @@ bool IsFloatConvolution(const Step& step) {
   return !step.done && step.op.kind == OpKind::kConvolution && step.op.output_type == kTfLiteFloat32;
 }
 
-bool IsFloatQuantize(const Step& step) {
-  return !step.done && step.op.kind == OpKind::kQuantize && step.op.input_type == kTfLiteFloat32;
+bool IsByteConvolution(const Step& step) {
+  return !step.done && step.op.kind == OpKind::kConvolution && step.op.output_type == kTfLiteInt8;
+}
+
+bool IsQuantize(const Step& step, int type) {
+  return !step.done && step.op.kind == OpKind::kQuantize && step.op.input_type == type;
+}
+
+bool IsFloatQuantize(const Step& step) { return IsQuantize(step, kTfLiteFloat32); }
+
+// What an operation with one constant per channel becomes inside a convolution; false for others.
+bool ChannelAddend(const Op& op, Member::AddendTensor* addend) {
+  switch (op.kind) {
+    case OpKind::kChannelScale: return *addend = {op.other, 1.0f, Addend::kChannelScale}, true;
+    case OpKind::kChannelShift: return *addend = {op.other, 1.0f, Addend::kChannelShift}, true;
+    case OpKind::kChannelSlope: return *addend = {op.other, 1.0f, Addend::kChannelSlope}, true;
+    default: return false;
+  }
 }
 
 }  // namespace
@@ -25,21 +41,23 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
   };
   const bool binary = std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.kind == OpKind::kConvolution; });
   std::vector<bool> chosen(ops.size(), false);
-  std::set<int> from_convolution;  // float tensors, through additions and scalings
+  std::set<int> from_convolution;  // float and int8 tensors, through additions and scalings
   std::map<int, size_t> producer;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
     producer[op.output] = i;
     switch (op.kind) {
       case OpKind::kAdd:
+      case OpKind::kAddBytes:
         chosen[i] = from_convolution.count(op.input) || from_convolution.count(op.other);
         break;
       case OpKind::kScale:
-        chosen[i] = from_convolution.count(op.input) != 0;
-        break;
       case OpKind::kChannelScale:
       case OpKind::kChannelShift:
-        break;  // chosen below, with the quantisation they feed
+      case OpKind::kChannelSlope:
+        // Those per channel may be chosen below, too, with the quantisation they feed.
+        chosen[i] = from_convolution.count(op.input) != 0;
+        break;
       case OpKind::kImageConvolution:
         chosen[i] = binary;  // other models are none of our business
         break;
@@ -51,17 +69,27 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
       default:
         chosen[i] = true;
     }
-    const bool carries_float = op.kind == OpKind::kAdd || op.kind == OpKind::kScale ||
-                               (op.kind == OpKind::kConvolution && op.output_type == kTfLiteFloat32);
-    if (chosen[i] && carries_float) from_convolution.insert(op.output);
+    bool carries = false;
+    switch (op.kind) {
+      case OpKind::kAdd:
+      case OpKind::kAddBytes:
+      case OpKind::kScale:
+      case OpKind::kChannelScale:
+      case OpKind::kChannelShift:
+      case OpKind::kChannelSlope: carries = true; break;
+      case OpKind::kConvolution: carries = op.output_type != kTfLiteInt32; break;
+      default: break;
+    }
+    if (chosen[i] && carries) from_convolution.insert(op.output);
     if (op.kind != OpKind::kQuantize || op.input_type != kTfLiteFloat32) continue;
 
     const auto shift = producer.find(op.input);
     if (shift == producer.end() || ops[shift->second].kind != OpKind::kChannelShift || !used_once(op.input)) continue;
+    chosen[shift->second] = true;
     const int scaled = ops[shift->second].input;
     const auto scale = producer.find(scaled);
     if (scale == producer.end() || ops[scale->second].kind != OpKind::kChannelScale || !used_once(scaled)) continue;
-    chosen[shift->second] = chosen[scale->second] = true;
+    chosen[scale->second] = true;
   }
   return chosen;
 }
@@ -105,7 +133,7 @@ void Graph::AbsorbFloatOps() {
     int longest = 0;
     for (int tensor : steps_[i].Inputs()) longest = std::max(longest, level[tensor]);
     for (int tensor : steps_[i].Outputs()) level[tensor] = longest + 1;
-    if (IsFloatConvolution(steps_[i])) convolutions.push_back({longest, i});
+    if (IsFloatConvolution(steps_[i]) || IsByteConvolution(steps_[i])) convolutions.push_back({longest, i});
   }
   std::sort(convolutions.rbegin(), convolutions.rend());
   for (const auto& entry : convolutions) {
@@ -116,10 +144,19 @@ void Graph::AbsorbFloatOps() {
       const int reader = ReaderAfter(at, member.values);
       if (reader < 0) break;
       const Op next = steps_[reader].op;
-      if (next.kind == OpKind::kAdd) {
+      Member::AddendTensor addend;
+      if (next.kind == OpKind::kAddBytes) {
+        if (member.byte_addend >= 0) break;  // there is room for one
+        member.byte_addend = next.input == member.values ? next.other : next.input;
+        member.sum = next.sum;
+        if (next.input != member.values) std::swap(member.sum.own, member.sum.other);
+      } else if (ChannelAddend(next, &addend)) {
+        member.addends.push_back(addend);
+      } else if (next.kind == OpKind::kAdd) {
         member.addends.push_back({next.input == member.values ? next.other : next.input, 1.0f});
       } else if (next.kind == OpKind::kScale) {
-        if (!member.addends.empty() && member.addends.back().scale == 1.0f) {
+        const bool after_tensor = !member.addends.empty() && member.addends.back().kind == Addend::kTensor;
+        if (after_tensor && member.addends.back().scale == 1.0f) {
           member.addends.back().scale = next.scale;
         } else {
           member.addends.push_back({-1, next.scale});
@@ -135,15 +172,32 @@ void Graph::AbsorbFloatOps() {
   }
 }
 
-// The quantisation of a convolution's result: its signs are at hand. Values that nobody else reads are not stored.
+// The quantisation of a convolution's result: its signs are at hand. So are those after a batch normalisation or shift
+// per channel that only serves the quantisation. Values that nobody else reads are not stored.
 void Graph::AbsorbQuantize() {
   for (size_t i = 0; i < steps_.size(); ++i) {
-    if (!IsFloatConvolution(steps_[i])) continue;
+    const bool bytes = IsByteConvolution(steps_[i]);
+    if (!bytes && !IsFloatConvolution(steps_[i])) continue;
     Member& member = steps_[i].members[0];
     for (size_t j = i + 1; j < steps_.size(); ++j) {
-      if (!IsFloatQuantize(steps_[j]) || steps_[j].op.input != member.values) continue;
-      member.bits = steps_[j].op.output;
-      steps_[j].done = true;
+      if (steps_[j].done || steps_[j].op.input != member.values) continue;
+      std::vector<Member::AddendTensor> before_sign;
+      std::vector<size_t> chain;
+      Member::AddendTensor addend;
+      int at = static_cast<int>(j);
+      while (at >= 0 && !bytes && ChannelAddend(steps_[at].op, &addend) && UsesOf(steps_[at].op.output) == 1) {
+        before_sign.push_back(addend);
+        chain.push_back(static_cast<size_t>(at));
+        at = ReaderAfter(static_cast<size_t>(at), steps_[at].op.output);
+      }
+      if (at < 0 || !IsQuantize(steps_[at], bytes ? kTfLiteInt8 : kTfLiteFloat32)) continue;
+      if (!chain.empty() && steps_[at].op.input != steps_[chain.back()].op.output) continue;
+      member.stored_after = static_cast<int>(member.addends.size());
+      member.addends.insert(member.addends.end(), before_sign.begin(), before_sign.end());
+      member.bits = steps_[at].op.output;
+      member.sign_below = steps_[at].op.zero_point;
+      steps_[at].done = true;
+      for (size_t step : chain) steps_[step].done = true;
       if (UsesOf(member.values) == 0) member.values = -1;
       break;
     }
@@ -164,6 +218,17 @@ void Graph::FuseAffineQuantize() {
     op.other = steps_[i].op.other;
     op.shift = steps_[shift].op.shift;
     steps_[i].done = steps_[shift].done = true;
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {  // without a multiplication
+    if (steps_[i].done || steps_[i].op.kind != OpKind::kChannelShift || UsesOf(steps_[i].op.output) != 1) continue;
+    const int quantize = ReaderAfter(i, steps_[i].op.output);
+    if (quantize < 0 || !IsFloatQuantize(steps_[quantize])) continue;
+    Op& op = steps_[quantize].op;
+    op.kind = OpKind::kAffineQuantize;
+    op.input = steps_[i].op.input;
+    op.other = -1;
+    op.shift = steps_[i].op.shift;
+    steps_[i].done = true;
   }
 }
 

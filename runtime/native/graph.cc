@@ -23,11 +23,12 @@ bool ByteSize(const std::vector<int64_t>& shape, int type, size_t* bytes) {
 
 std::vector<int> Step::Inputs() const {
   std::vector<int> inputs = {op.input};
-  if (op.kind == OpKind::kAdd) inputs.push_back(op.other);
+  if (op.kind == OpKind::kAdd || op.kind == OpKind::kAddBytes) inputs.push_back(op.other);
   for (const Member& member : members) {
     for (const Member::AddendTensor& addend : member.addends) {
-      if (addend.tensor >= 0) inputs.push_back(addend.tensor);
+      if (addend.tensor >= 0 && addend.kind == Addend::kTensor) inputs.push_back(addend.tensor);
     }
+    if (member.byte_addend >= 0) inputs.push_back(member.byte_addend);
   }
   return inputs;
 }
@@ -89,11 +90,12 @@ std::string Graph::SetupConvolution(TfLiteContext* context, Step* step) {
     one.multiplier = static_cast<const float*>(data(member.attributes.multiplier));
     one.bias = static_cast<const float*>(data(member.attributes.bias));
     one.threshold = static_cast<const int32_t*>(data(member.attributes.threshold));
-    one.packs_signs = mode == ConvMode::kFloat && member.bits >= 0;
+    one.packs_signs = mode != ConvMode::kThreshold && member.bits >= 0;
     constants.push_back(one);
   }
   step->outputs.resize(step->members.size());
   step->addends.resize(step->members.size());
+  step->sums.resize(step->members.size());
   // Kept only once it is whole: after a failure the interpreter may prepare again.
   std::unique_ptr<Convolution> convolution(new Convolution);
   if (!convolution->Setup(constants, mode, *kernels_)) return "out of memory for filters";
@@ -129,13 +131,17 @@ std::string Graph::InferShapes(TfLiteContext* context, Step* step, int threads) 
       return SetShape(context, op.output, kTfLiteInt32, shape);
     case OpKind::kAffineQuantize:
     case OpKind::kChannelScale:
-    case OpKind::kChannelShift: {
+    case OpKind::kChannelShift:
+    case OpKind::kChannelSlope: {
       // Read with the model's own shapes; after a resize the constants must still fit.
       const int constants[] = {op.other, op.shift};
       for (int index : constants) {
         if (index >= 0 && static_cast<size_t>(shape.back()) * sizeof(float) > context->tensors[index].bytes) return "channels do not match the constants";
       }
       if (op.kind != OpKind::kAffineQuantize) return SetShape(context, op.output, kTfLiteFloat32, shape);
+      if (op.other < 0 && ones_.size() < static_cast<size_t>(shape.back())) {
+        ones_.assign(static_cast<size_t>(shape.back()), 1.0f);
+      }
       shape.back() = (shape.back() + 31) / 32;
       return SetShape(context, op.output, kTfLiteInt32, shape);
     }
@@ -150,6 +156,9 @@ std::string Graph::InferShapes(TfLiteContext* context, Step* step, int threads) 
     case OpKind::kAdd:
       if (shape != ShapeAt(op.other)) return "shapes differ: " + ShapeText(shape) + " and " + ShapeText(ShapeAt(op.other));
       return SetShape(context, op.output, kTfLiteFloat32, shape);
+    case OpKind::kAddBytes:
+      if (shape != ShapeAt(op.other)) return "shapes differ: " + ShapeText(shape) + " and " + ShapeText(ShapeAt(op.other));
+      return SetShape(context, op.output, kTfLiteInt8, shape);
     case OpKind::kScale:
       return SetShape(context, op.output, kTfLiteFloat32, shape);
     case OpKind::kMaxPool: {
@@ -190,7 +199,15 @@ std::string Graph::InferShapes(TfLiteContext* context, Step* step, int threads) 
         std::vector<int64_t> packed = out;
         packed[3] = (channels + 31) / 32;
         for (const Member::AddendTensor& addend : member.addends) {
+          if (addend.kind != Addend::kTensor) {
+            const size_t needed = static_cast<size_t>(channels) * sizeof(float);
+            if (context->tensors[addend.tensor].bytes < needed) return "channels do not match the constants";
+            continue;
+          }
           if (addend.tensor >= 0 && ShapeAt(addend.tensor) != out) return "shapes differ: " + ShapeText(out) + " and " + ShapeText(ShapeAt(addend.tensor));
+        }
+        if (member.byte_addend >= 0 && ShapeAt(member.byte_addend) != out) {
+          return "shapes differ: " + ShapeText(out) + " and " + ShapeText(ShapeAt(member.byte_addend));
         }
         if (member.values >= 0) error = SetShape(context, member.values, op.output_type, out);
         if (error.empty() && member.bits >= 0) error = SetShape(context, member.bits, kTfLiteInt32, packed);

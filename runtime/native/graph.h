@@ -21,13 +21,18 @@ namespace larq_igp {
 // A convolution of a step, with all that was fused into it.
 struct Member {
   struct AddendTensor {
-    int tensor;  // -1: no tensor, only the scale
+    int tensor;  // -1: no tensor, only the scale; of values per channel a constant
     float scale;
+    Addend::Kind kind = Addend::kTensor;
   };
   ConvAttributes attributes;
   int values = -1;  // float or int8 output tensor, -1 if nobody reads it
   int bits = -1;    // packed output tensor
   std::vector<AddendTensor> addends;
+  int stored_after = -1;  // values are those after so many addends; -1: after all
+  int byte_addend = -1;   // int8 tensor that is added by `sum`
+  ByteSum sum = {};
+  int32_t sign_below = 0;  // of int8 values
 };
 
 struct Step {
@@ -38,6 +43,7 @@ struct Step {
   std::unique_ptr<ImageConvolution> image_convolution;
   std::vector<ConvOutput> outputs;            // filled before every run
   std::vector<std::vector<Addend>> addends;   // likewise
+  std::vector<ByteSum> sums;                  // likewise
   double milliseconds = 0;  // the fastest of `runs`
   int64_t runs = 0;
 
@@ -52,7 +58,7 @@ class Graph {
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
   // In run.cc.
-  std::string Run(TfLiteContext* context, ThreadPool* pool, bool profile);
+  std::string Run(TfLiteContext* context, Team* team, bool profile);
   // One line per step: what it is, and its fastest time. In run.cc.
   std::string Profile() const;
 
@@ -84,7 +90,7 @@ class Graph {
 
   // run.cc
   std::string CollectPointers(TfLiteContext* context);
-  void RunStep(Step* step, ThreadPool* pool);
+  void RunStep(Step* step, Team* team);
 
   template <class T>
   T* Data(int tensor) {
@@ -98,6 +104,7 @@ class Graph {
   std::map<int, Tensor> tensors_;
   std::map<int, void*> pointers_;  // of one run
   Buffer<char> arena_;
+  std::vector<float> ones_;  // multipliers of a kAffineQuantize without
 };
 
 // Which of the candidate ops, in execution order, the engine should claim: float operations only where they meet

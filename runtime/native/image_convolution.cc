@@ -7,6 +7,8 @@ namespace larq_igp {
 namespace {
 
 constexpr int64_t kGroupRegisters = 3;
+// At the least, with AVX-512: by these, loops are shared out.
+constexpr double kNanosecondsPerCopy = 0.5, kNanosecondsPerProduct = 0.015;
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -82,10 +84,12 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
   return "";
 }
 
-void ImageConvolution::Run(const float* image, float* out, ThreadPool* pool) {
+void ImageConvolution::Run(const float* image, float* out, Team* team) {
   constexpr int64_t kRowsPerTask = 8;
   const int64_t copy_tasks = CeilDivide(rows_.input, kRowsPerTask);
-  pool->For(static_cast<size_t>(batch_ * copy_tasks), [&](size_t task, int) {
+  const double copied = static_cast<double>(batch_ * rows_.input * columns_.input * layout_.words);
+  const int copiers = team->Width(copied * kNanosecondsPerCopy);
+  team->For(static_cast<size_t>(batch_ * copy_tasks), copiers, [&](size_t task, int) {
     const int64_t n = static_cast<int64_t>(task) / copy_tasks, y = static_cast<int64_t>(task) % copy_tasks * kRowsPerTask;
     CopyToPlanes(reinterpret_cast<const uint32_t*>(image) + n * rows_.input * columns_.input * layout_.words, rows_, columns_, y,
                  std::min(rows_.input, y + kRowsPerTask), layout_, planes_.data() + n * layout_.image_step());
@@ -93,8 +97,11 @@ void ImageConvolution::Run(const float* image, float* out, ThreadPool* pool) {
 
   // A task is a band of rows. With pooling the rows that two bands share are computed twice, so bands are few.
   const int64_t height = out_height(), row_step = out_width() * attributes_.channels_out;
-  const int64_t bands = std::min<int64_t>(height, pool->threads() == 1 ? 1 : 4 * pool->threads());
-  pool->For(static_cast<size_t>(batch_ * bands), [&](size_t task, int worker) {
+  const double products = static_cast<double>(batch_ * rows_.output * columns_.output) *
+                          static_cast<double>(attributes_.channels_out * attributes_.depth());
+  const int width = team->Width(products * kNanosecondsPerProduct);
+  const int64_t bands = std::min<int64_t>(height, width == 1 ? 1 : 4 * width);
+  team->For(static_cast<size_t>(batch_ * bands), width, [&](size_t task, int worker) {
     const int64_t n = static_cast<int64_t>(task) / bands, band = static_cast<int64_t>(task) % bands;
     const int64_t begin = height * band / bands, end = height * (band + 1) / bands;
     float* result = out + (n * height + begin) * row_step;

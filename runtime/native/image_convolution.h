@@ -24,7 +24,7 @@ class ImageConvolution {
   std::string Resize(int64_t batch, int64_t height, int64_t width, int threads);
   int64_t out_height() const { return pools_ ? pool_rows_.output : rows_.output; }
   int64_t out_width() const { return pools_ ? pool_columns_.output : columns_.output; }
-  void Run(const float* image, float* out, ThreadPool* pool);
+  void Run(const float* image, float* out, Team* team);
 
  private:
   // Channels whose sums stay in registers together.

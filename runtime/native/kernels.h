@@ -23,11 +23,26 @@ namespace larq_igp {
 
 constexpr int kBlockChannels = 16;
 
-// y = (y + values) * scale, element by element: a residual (scale 1), the join of two branches (scale 0.5), or,
-// without values, a multiplication alone.
+// One operation on a convolution's result, element by element.
 struct Addend {
-  const float* values;  // may be null
+  enum Kind {
+    kTensor,        // y = (y + values) * scale: a residual (scale 1), the join of two branches (0.5)
+    kChannelScale,  // the others have one value per channel: y * value
+    kChannelShift,  // y + value
+    kChannelSlope,  // y < 0 ? y * value : y
+  };
+  const float* values;  // null: only the multiplication
   float scale;
+  Kind kind = kTensor;
+};
+
+// The sum of two quantised tensors in whole numbers, as XNNPACK computes it:
+// q = (q * own + values * other + bias) >> shift, plus `zero`.
+struct ByteSum {
+  const int8_t* values;
+  int32_t own, other, bias;
+  int shift;
+  int32_t zero;
 };
 
 enum class ConvMode {
@@ -83,6 +98,10 @@ struct FinishTask {
   ptrdiff_t step = 0;
   const Addend* addends = nullptr;
   int addend_count = 0;
+  int stored_after = 0;    // values are stored after so many addends; signs are those after all
+  ptrdiff_t channel = 0;   // the first channel's place among values per channel
+  const ByteSum* byte_sum = nullptr;  // of bytes
+  int32_t sign_below = 0;  // signs of bytes: whether they are less than this
   // Signs: the first channel is bit `first_bit` of bits[0]. Lower bits are kept, bits behind the last are cleared.
   uint32_t* bits = nullptr;
   ptrdiff_t word_step = 0;
@@ -145,6 +164,9 @@ struct Kernels {
   // Signs of (value * multiplier + bias), the constants indexed by channel.
   void (*affine_quantize)(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias,
                           uint32_t* bits);
+  // Packs whether bytes, each xor `flip`, are less than `limit`, as signed numbers.
+  void (*quantize_bytes)(const int8_t* values, size_t rows, size_t channels, uint8_t flip, int8_t limit,
+                         uint32_t* bits);
   // Lanes of a register, or 0: then the interpreter has the better kernels for images.
   int image_lanes;
   void (*image_row)(const ImageTask&);

@@ -17,6 +17,8 @@
 
 #include <immintrin.h>
 
+#include <cstring>
+
 // Everything below is compiled for the instruction set; nothing above may be, or the linker could choose, for all
 // files, a copy of an inline function that not every CPU can run.
 #if defined(__clang__)
@@ -26,6 +28,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 
+#include "byte_signs.h"
 #include "finish.h"
 #include "gather.h"
 #include "image.h"
@@ -234,9 +237,23 @@ struct Vector {
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm256_cvtepi32_ps(Sums(sums)); }
-  static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
-    const __m256i twice = _mm256_slli_epi32(Sums(sums), 1);
-    return _mm256_cvtepi32_ps(_mm256_max_epi32(_mm256_min_epi32(twice, _mm256_set1_epi32(high)), _mm256_set1_epi32(low)));
+  using Int = __m256i;
+  static inline Int LoadInt(const int32_t* from) { return Sums(from); }
+  static inline Int BroadcastInt(int32_t x) { return _mm256_set1_epi32(x); }
+  static inline Int AddInt(Int a, Int b) { return _mm256_add_epi32(a, b); }
+  static inline Int MultiplyInt(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
+  static inline Int MaxInt(Int a, Int b) { return _mm256_max_epi32(a, b); }
+  static inline Int MinInt(Int a, Int b) { return _mm256_min_epi32(a, b); }
+  static inline Int ShiftRight(Int x, int count) { return _mm256_sra_epi32(x, _mm_cvtsi32_si128(count)); }
+  static inline Float ToFloat(Int x) { return _mm256_cvtepi32_ps(x); }
+  static inline Int Round(Float y) {
+    // A NaN becomes the second operand. The constant is just below a half, so that only true halves reach 1.
+    y = _mm256_min_ps(_mm256_max_ps(y, _mm256_set1_ps(-128)), _mm256_set1_ps(127));
+    const __m256 sign = _mm256_and_ps(y, _mm256_set1_ps(-0.0f));
+    return _mm256_cvttps_epi32(_mm256_add_ps(y, _mm256_or_ps(sign, _mm256_set1_ps(0x1.fffffep-2f))));
+  }
+  static inline Float Negative(Float if_so, Float otherwise, Float x) {
+    return _mm256_blendv_ps(otherwise, if_so, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ));
   }
   static inline Float Add(Float a, Float b) { return _mm256_add_ps(a, b); }
   static inline Float MultiplyAdd(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
@@ -246,10 +263,28 @@ struct Vector {
   struct Whole {
     inline Float Load(const float* from) const { return _mm256_loadu_ps(from); }
     inline void Store(float* to, Float y) const { _mm256_storeu_ps(to, y); }
+    inline Int LoadBytes(const int8_t* from) const {
+      return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    }
+    inline void StoreBytes(int8_t* to, Int q) const {
+      const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(words, words));
+    }
   };
   struct Some {
     __m256i mask;
-    explicit Some(int count) : mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))) {}
+    size_t bytes;
+    explicit Some(int count) : mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))), bytes(static_cast<size_t>(count)) {}
+    inline Int LoadBytes(const int8_t* from) const {
+      int8_t lanes[8] = {};
+      std::memcpy(lanes, from, bytes);
+      return Whole().LoadBytes(lanes);
+    }
+    inline void StoreBytes(int8_t* to, Int q) const {
+      int8_t lanes[8];
+      Whole().StoreBytes(lanes, q);
+      std::memcpy(to, lanes, bytes);
+    }
     inline Float Load(const float* from) const { return _mm256_maskload_ps(from, mask); }
     inline void Store(float* to, Float y) const { _mm256_maskstore_ps(to, mask, y); }
   };
@@ -258,6 +293,9 @@ struct Vector {
     inline void Set(Float y, int first_bit) {
       word_ |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ))) << first_bit;
     }
+    inline void SetGreater(Int a, Int b, int first_bit) {
+      word_ |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)))) << first_bit;
+    }
     inline uint32_t Word() const { return word_; }
 
    private:
@@ -265,10 +303,16 @@ struct Vector {
   };
 };
 
-void Finish(const FinishTask& task) {
-  if (task.mode != ConvMode::kFloat || task.first_bit || task.shift) return FinishPortable(task);
-  FinishFloat<Vector>(task);
-}
+void Finish(const FinishTask& task) { FinishAny<Vector>(task); }
+
+struct Bytes {
+  const __m256i flip, limit;
+  Bytes(uint8_t flipped, int8_t below) : flip(_mm256_set1_epi8(static_cast<char>(flipped))), limit(_mm256_set1_epi8(below)) {}
+  inline uint32_t Less(const int8_t* values) const {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
+    return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpgt_epi8(limit, _mm256_xor_si256(bytes, flip))));
+  }
+};
 
 struct PlainValues {
   const float* values;
@@ -317,7 +361,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize, kHalf, ImageRow<Vector>, MaxPoolRow<Vector>};
+const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kHalf, ImageRow<Vector>, MaxPoolRow<Vector>};
 
 }  // namespace larq_igp
 

@@ -36,6 +36,7 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")
 #endif
 
+#include "byte_signs.h"
 #include "finish.h"
 #include "gather.h"
 #include "image.h"
@@ -196,9 +197,23 @@ struct Vector {
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }
-  static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
-    const __m512i twice = _mm512_slli_epi32(_mm512_loadu_si512(sums), 1);
-    return _mm512_cvtepi32_ps(_mm512_max_epi32(_mm512_min_epi32(twice, _mm512_set1_epi32(high)), _mm512_set1_epi32(low)));
+  using Int = __m512i;
+  static inline Int LoadInt(const int32_t* from) { return _mm512_loadu_si512(from); }
+  static inline Int BroadcastInt(int32_t x) { return _mm512_set1_epi32(x); }
+  static inline Int AddInt(Int a, Int b) { return _mm512_add_epi32(a, b); }
+  static inline Int MultiplyInt(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
+  static inline Int MaxInt(Int a, Int b) { return _mm512_max_epi32(a, b); }
+  static inline Int MinInt(Int a, Int b) { return _mm512_min_epi32(a, b); }
+  static inline Int ShiftRight(Int x, int count) { return _mm512_sra_epi32(x, _mm_cvtsi32_si128(count)); }
+  static inline Float ToFloat(Int x) { return _mm512_cvtepi32_ps(x); }
+  static inline Int Round(Float y) {
+    // A NaN becomes the second operand. The constant is just below a half, so that only true halves reach 1.
+    y = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(-128)), _mm512_set1_ps(127));
+    const __m512 sign = _mm512_and_ps(y, _mm512_set1_ps(-0.0f));
+    return _mm512_cvttps_epi32(_mm512_add_ps(y, _mm512_or_ps(sign, _mm512_set1_ps(0x1.fffffep-2f))));
+  }
+  static inline Float Negative(Float if_so, Float otherwise, Float x) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), otherwise, if_so);
   }
   static inline Float Add(Float a, Float b) { return _mm512_add_ps(a, b); }
   static inline Float MultiplyAdd(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
@@ -208,17 +223,28 @@ struct Vector {
   struct Whole {
     inline Float Load(const float* from) const { return _mm512_loadu_ps(from); }
     inline void Store(float* to, Float y) const { _mm512_storeu_ps(to, y); }
+    inline Int LoadBytes(const int8_t* from) const {
+      return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    }
+    inline void StoreBytes(int8_t* to, Int q) const {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(q));
+    }
   };
   struct Some {
     __mmask16 mask;
     explicit Some(int count) : mask(FirstLanes(count)) {}
     inline Float Load(const float* from) const { return _mm512_maskz_loadu_ps(mask, from); }
     inline void Store(float* to, Float y) const { _mm512_mask_storeu_ps(to, mask, y); }
+    inline Int LoadBytes(const int8_t* from) const { return _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, from)); }
+    inline void StoreBytes(int8_t* to, Int q) const { _mm512_mask_cvtepi32_storeu_epi8(to, mask, q); }
   };
   class Signs {
    public:
     inline void Set(Float y, int first_bit) {
       word_ |= static_cast<uint32_t>(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ)) << first_bit;
+    }
+    inline void SetGreater(Int a, Int b, int first_bit) {
+      word_ |= static_cast<uint32_t>(_mm512_cmpgt_epi32_mask(a, b)) << first_bit;
     }
     inline uint32_t Word() const { return word_; }
 
@@ -227,23 +253,16 @@ struct Vector {
   };
 };
 
-void FinishThreshold(const FinishTask& task) {
-  for (int p = 0; p < task.pixels; ++p) {
-    const int32_t* sums = task.sums + p * task.sums_step;
-    uint32_t* bits = task.bits + p * task.word_step;
-    const auto signs = [&](ptrdiff_t c) -> uint32_t {
-      return _mm512_mask_cmpgt_epi32_mask(FirstLanes(task.channels - c), _mm512_loadu_si512(sums + c), _mm512_loadu_si512(task.threshold + c));
-    };
-    for (ptrdiff_t c = 0; c < task.channels; c += 32) *bits++ = signs(c) | signs(c + 16) << 16;
-  }
-}
+void Finish(const FinishTask& task) { FinishAny<Vector>(task); }
 
-void Finish(const FinishTask& task) {
-  if (task.first_bit || task.shift) return FinishPortable(task);
-  if (task.mode == ConvMode::kThreshold) return FinishThreshold(task);
-  if (task.mode == ConvMode::kInt8) return FinishPortable(task);
-  FinishFloat<Vector>(task);
-}
+struct Bytes {
+  const __m256i flip, limit;
+  Bytes(uint8_t flipped, int8_t below) : flip(_mm256_set1_epi8(static_cast<char>(flipped))), limit(_mm256_set1_epi8(below)) {}
+  inline uint32_t Less(const int8_t* values) const {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
+    return _mm256_cmpgt_epi8_mask(limit, _mm256_xor_si256(bytes, flip));
+  }
+};
 
 // Counts of shifts are loaded as broadcasts, which leaves the ports of the vector units alone.
 constexpr uint32_t kShifts[33] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
@@ -313,8 +332,8 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count<CarrySave>, Finish, Gather, Quantize, AffineQuantize, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
-const Kernels kAvx512PlainKernels = {"avx512_plain", kPanelPixels, nullptr, Count<Plain>, Finish, Gather, Quantize, AffineQuantize, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
+const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count<CarrySave>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
+const Kernels kAvx512PlainKernels = {"avx512_plain", kPanelPixels, nullptr, Count<Plain>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
 
 }  // namespace larq_igp
 

@@ -13,6 +13,9 @@
 
 #include <arm_neon.h>
 
+#include <cstring>
+
+#include "byte_signs.h"
 #include "finish.h"
 
 namespace larq_igp {
@@ -34,8 +37,20 @@ struct Vector {
   static constexpr bool kManyRegisters = false;
   static inline Float Broadcast(float x) { return vdupq_n_f32(x); }
   static inline Float Convert(const int32_t* sums) { return vcvtq_f32_s32(vld1q_s32(sums)); }
-  static inline Float ConvertClamped(const int32_t* sums, int32_t low, int32_t high) {
-    return vcvtq_f32_s32(vmaxq_s32(vminq_s32(vshlq_n_s32(vld1q_s32(sums), 1), vdupq_n_s32(high)), vdupq_n_s32(low)));
+  using Int = int32x4_t;
+  static inline Int LoadInt(const int32_t* from) { return vld1q_s32(from); }
+  static inline Int BroadcastInt(int32_t x) { return vdupq_n_s32(x); }
+  static inline Int AddInt(Int a, Int b) { return vaddq_s32(a, b); }
+  static inline Int MultiplyInt(Int a, Int b) { return vmulq_s32(a, b); }
+  static inline Int MaxInt(Int a, Int b) { return vmaxq_s32(a, b); }
+  static inline Int MinInt(Int a, Int b) { return vminq_s32(a, b); }
+  static inline Int ShiftRight(Int x, int count) { return vshlq_s32(x, vdupq_n_s32(-count)); }
+  static inline Float ToFloat(Int x) { return vcvtq_f32_s32(x); }
+  static inline Int Round(Float y) {  // of a NaN and a number, the number
+    return vcvtaq_s32_f32(vminq_f32(vmaxnmq_f32(y, vdupq_n_f32(-128)), vdupq_n_f32(127)));
+  }
+  static inline Float Negative(Float if_so, Float otherwise, Float x) {
+    return vbslq_f32(vcltzq_f32(x), if_so, otherwise);
   }
   // Not fused: a multiplication and an addition, each rounded, as on every other CPU.
   static inline Float Add(Float a, Float b) { return vaddq_f32(a, b); }
@@ -43,6 +58,16 @@ struct Vector {
   struct Whole {
     inline Float Load(const float* from) const { return vld1q_f32(from); }
     inline void Store(float* to, Float y) const { vst1q_f32(to, y); }
+    inline Int LoadBytes(const int8_t* from) const {
+      uint32_t lanes;
+      std::memcpy(&lanes, from, sizeof lanes);
+      return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(lanes)))));
+    }
+    inline void StoreBytes(int8_t* to, Int q) const {
+      const int16x4_t words = vmovn_s32(q);
+      const uint32_t lanes = vget_lane_u32(vreinterpret_u32_s8(vmovn_s16(vcombine_s16(words, words))), 0);
+      std::memcpy(to, &lanes, sizeof lanes);
+    }
   };
   struct Some {
     int count;
@@ -57,10 +82,23 @@ struct Vector {
       vst1q_f32(lanes, y);
       for (int i = 0; i < count; ++i) to[i] = lanes[i];
     }
+    inline Int LoadBytes(const int8_t* from) const {
+      int32_t lanes[4] = {};
+      for (int i = 0; i < count; ++i) lanes[i] = from[i];
+      return vld1q_s32(lanes);
+    }
+    inline void StoreBytes(int8_t* to, Int q) const {
+      int32_t lanes[4];
+      vst1q_s32(lanes, q);
+      for (int i = 0; i < count; ++i) to[i] = static_cast<int8_t>(lanes[i]);
+    }
   };
   class Signs {
    public:
     inline void Set(Float y, int first_bit) { bits_ = vorrq_u32(bits_, vandq_u32(vcltzq_f32(y), vld1q_u32(kBitOfLane + first_bit))); }
+    inline void SetGreater(Int a, Int b, int first_bit) {
+      bits_ = vorrq_u32(bits_, vandq_u32(vcgtq_s32(a, b), vld1q_u32(kBitOfLane + first_bit)));
+    }
     inline uint32_t Word() const { return vaddvq_u32(bits_); }
 
    private:
@@ -128,10 +166,21 @@ void Count(const CountTask& task) {
   }
 }
 
-void Finish(const FinishTask& task) {
-  if (task.mode != ConvMode::kFloat || task.first_bit || task.shift) return FinishPortable(task);
-  FinishFloat<Vector>(task);
-}
+void Finish(const FinishTask& task) { FinishAny<Vector>(task); }
+
+struct Bytes {
+  const uint8x16_t flip;
+  const int8x16_t limit;
+  Bytes(uint8_t flipped, int8_t below) : flip(vdupq_n_u8(flipped)), limit(vdupq_n_s8(below)) {}
+  // The weights of the bits of a byte twice; sums of 8 lanes are bytes of the word.
+  inline uint32_t Half(const int8_t* values) const {
+    static constexpr uint8_t kWeights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t bytes = veorq_u8(vreinterpretq_u8_s8(vld1q_s8(values)), flip);
+    const uint8x16_t bits = vandq_u8(vcltq_s8(vreinterpretq_s8_u8(bytes), limit), vld1q_u8(kWeights));
+    return static_cast<uint32_t>(vaddv_u8(vget_low_u8(bits))) | static_cast<uint32_t>(vaddv_u8(vget_high_u8(bits))) << 8;
+  }
+  inline uint32_t Less(const int8_t* values) const { return Half(values) | Half(values + 16) << 16; }
+};
 
 struct PlainSigns {
   const float* values;
@@ -185,7 +234,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize, 0, nullptr, nullptr};
+const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, 0, nullptr, nullptr};
 
 }  // namespace larq_igp
 

@@ -51,6 +51,17 @@ struct Pieces {
   }
 };
 
+inline float Apply(const Addend& addend, ptrdiff_t at, ptrdiff_t channel, float y) {
+  switch (addend.kind) {
+    case Addend::kChannelScale: return y * addend.values[channel];
+    case Addend::kChannelShift: return y + addend.values[channel];
+    case Addend::kChannelSlope: return y < 0 ? y * addend.values[channel] : y;
+    case Addend::kTensor: break;
+  }
+  if (addend.values) y = y + addend.values[at];
+  return addend.scale != 1.0f ? y * addend.scale : y;
+}
+
 int8_t SaturateToInt8(float y) {
   const float rounded = std::round(y);
   if (!(rounded > -128.0f)) return -128;  // NaN too
@@ -94,15 +105,21 @@ void FinishPortable(const FinishTask& task) {
         if (border) y = y + border[c];
         const ptrdiff_t at = task.offset + p * task.step + c;
         if (task.mode == ConvMode::kInt8) {
-          task.bytes[at] = SaturateToInt8(y);
-          continue;
+          int32_t q = SaturateToInt8(y);
+          if (const ByteSum* sum = task.byte_sum) {
+            q = ((q * sum->own + sum->values[at] * sum->other + sum->bias) >> sum->shift) + sum->zero;
+            q = std::max(-128, std::min(127, q));
+          }
+          if (task.bytes) task.bytes[at] = static_cast<int8_t>(q);
+          negative = q < task.sign_below;
+        } else {
+          for (int a = 0; a < task.addend_count; ++a) {
+            if (a == task.stored_after && task.values) task.values[at] = y;
+            y = Apply(task.addends[a], at, task.channel + c, y);
+          }
+          if (task.stored_after >= task.addend_count && task.values) task.values[at] = y;
+          negative = y < 0;
         }
-        for (int a = 0; a < task.addend_count; ++a) {
-          if (task.addends[a].values) y = y + task.addends[a].values[at];
-          if (task.addends[a].scale != 1.0f) y = y * task.addends[a].scale;
-        }
-        if (task.values) task.values[at] = y;
-        negative = y < 0;
       }
       if (!bits) continue;
       word |= static_cast<uint32_t>(negative) << bit;
@@ -147,6 +164,21 @@ void AffineQuantizePortable(const float* values, size_t rows, size_t channels, c
   }
 }
 
-const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable, 0, nullptr, nullptr};
+void QuantizeBytesPortable(const int8_t* values, size_t rows, size_t channels, uint8_t flip, int8_t limit,
+                           uint32_t* bits) {
+  for (size_t r = 0; r < rows; ++r, values += channels) {
+    for (size_t c = 0; c < channels; c += 32) {
+      const size_t count = std::min<size_t>(32, channels - c);
+      uint32_t word = 0;
+      for (size_t i = 0; i < count; ++i) {
+        const auto value = static_cast<int8_t>(static_cast<uint8_t>(values[c + i]) ^ flip);
+        word |= static_cast<uint32_t>(value < limit) << i;
+      }
+      *bits++ = word;
+    }
+  }
+}
+
+const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable, QuantizeBytesPortable, 0, nullptr, nullptr};
 
 }  // namespace larq_igp

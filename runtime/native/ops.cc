@@ -3,6 +3,7 @@
 
 #include "ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -108,6 +109,7 @@ bool ReadInt8Parameters(NodeReader* reader, const TfLiteTensor& tensor, const ch
   }
   *scale = tensor.params.scale;
   *zero_point = tensor.params.zero_point;
+  if (*zero_point < -128 || *zero_point > 127) return reader->Fail(std::string(what) + " has a zero point that is no int8");
   return true;
 }
 
@@ -239,6 +241,33 @@ bool ReadMaxPool(NodeReader* reader, Op* op) {
          reader->Option(options, "filter_width", 1, kMaxExtent, &pool.filter_width) && reader->PaddingOption(options, &pool.padding);
 }
 
+// int8 ADD, in the numbers of XNNPACK: multipliers of 21 bits and one shift.
+bool ReadByteAdd(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kAddBytes;
+  op->input = reader->input(0);
+  op->other = reader->input(1);
+  const TfLiteTensor *a = reader->Tensor(op->input), *b = reader->Tensor(op->other), *y = reader->Tensor(op->output);
+  const std::vector<int64_t> shape = ShapeOf(*a);
+  if (shape.empty() || shape != ShapeOf(*b) || shape != ShapeOf(*y)) return false;
+  float scales[3];
+  int32_t zeros[3];
+  const TfLiteTensor* tensors[3] = {a, b, y};
+  for (int i = 0; i < 3; ++i) {
+    if (tensors[i]->type != kTfLiteInt8 || tensors[i]->allocation_type == kTfLiteMmapRo) return false;
+    if (!ReadInt8Parameters(reader, *tensors[i], "operand", &scales[i], &zeros[i])) return false;
+  }
+  const float own = scales[0] / scales[2], other = scales[1] / scales[2];
+  const float most = std::max(own, other), least = std::min(own, other);
+  if (!(least >= 0x1p-10f && most < 0x1p+8f)) return false;
+  ByteSum& sum = op->sum;
+  sum.shift = 20 - std::ilogb(most);
+  sum.own = static_cast<int32_t>(std::lrint(std::ldexp(own, sum.shift)));
+  sum.other = static_cast<int32_t>(std::lrint(std::ldexp(other, sum.shift)));
+  sum.bias = (1 << (sum.shift - 1)) - sum.own * zeros[0] - sum.other * zeros[1];
+  sum.zero = zeros[2];
+  return true;
+}
+
 // Float ADD and MUL, in the forms that merge into binary operations. Whatever else they may be is left to others.
 bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
   const TfLiteNode* node = reader->node();
@@ -249,6 +278,7 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
   const TfLiteTensor* operands[2] = {reader->Tensor(reader->input(0)), reader->Tensor(reader->input(1))};
   const TfLiteTensor* output = reader->Tensor(op->output);
   if (!operands[0] || !operands[1] || !output) return false;
+  if (!multiply && operands[0]->type == kTfLiteInt8) return ReadByteAdd(reader, op);
   if (operands[0]->type != kTfLiteFloat32 || operands[1]->type != kTfLiteFloat32 || output->type != kTfLiteFloat32) return false;
 
   const bool constant[2] = {operands[0]->allocation_type == kTfLiteMmapRo, operands[1]->allocation_type == kTfLiteMmapRo};
@@ -286,10 +316,33 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
   return true;
 }
 
-constexpr int64_t kMaxImageChannels = 4;
-constexpr int64_t kMinImageFilters = 4;  // for one filter XNNPACK adds in another order
+// One constant per channel of `shape`.
+bool ReadChannelConstant(NodeReader* reader, int index, const std::vector<int64_t>& shape) {
+  const std::vector<int64_t> constant = ShapeOf(*reader->Tensor(index));
+  if (constant.empty() || constant.size() > shape.size() || constant.back() != shape.back()) return false;
+  for (size_t i = 0; i + 1 < constant.size(); ++i) {
+    if (constant[i] != 1) return false;
+  }
+  return reader->Constant(index, "operand", kTfLiteFloat32, shape.back(), sizeof(float)) != nullptr;
+}
 
 bool IsFloat(const TfLiteTensor* tensor) { return tensor && tensor->type == kTfLiteFloat32; }
+
+bool ReadPrelu(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kChannelSlope;
+  if (!reader->ExpectCounts(2, 1)) return false;
+  op->input = reader->input(0);
+  op->other = reader->input(1);
+  op->output = reader->output(0);
+  const TfLiteTensor *input = reader->Tensor(op->input), *output = reader->Tensor(op->output);
+  if (!IsFloat(input) || !IsFloat(output) || !IsFloat(reader->Tensor(op->other))) return false;
+  const std::vector<int64_t> shape = ShapeOf(*input);
+  if (shape.empty() || shape != ShapeOf(*output) || input->allocation_type == kTfLiteMmapRo) return false;
+  return ReadChannelConstant(reader, op->other, shape);
+}
+
+constexpr int64_t kMaxImageChannels = 4;
+constexpr int64_t kMinImageFilters = 4;  // for one filter XNNPACK adds in another order
 
 bool ReadPadding(int value, Padding* padding) {
   *padding = value == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
@@ -351,6 +404,7 @@ bool ReadFloatMaxPool(NodeReader* reader, Op* op) {
 bool ReadBuiltin(NodeReader* reader, int code, const FloatOps& wanted, Op* op) {
   switch (code) {
     case kTfLiteBuiltinAdd: return wanted.arithmetic && ReadFloatOp(reader, false, op);
+    case kTfLiteBuiltinPrelu: return wanted.arithmetic && ReadPrelu(reader, op);
     case kTfLiteBuiltinMul: return wanted.arithmetic && ReadFloatOp(reader, true, op);
     case kTfLiteBuiltinConv2d: return wanted.images && ReadImageConvolution(reader, op);
     case kTfLiteBuiltinMaxPool2d: return wanted.images && ReadFloatMaxPool(reader, op);
@@ -412,6 +466,8 @@ const char* KindName(OpKind kind) {
     case OpKind::kScale: return "MUL";
     case OpKind::kChannelScale: return "MUL per channel";
     case OpKind::kChannelShift: return "ADD per channel";
+    case OpKind::kChannelSlope: return "PRELU";
+    case OpKind::kAddBytes: return "ADD of int8";
     case OpKind::kAffineQuantize: return "MUL+ADD+LceQuantize";
     case OpKind::kImageConvolution: return "CONV_2D";
     case OpKind::kFloatMaxPool: return "MAX_POOL_2D";

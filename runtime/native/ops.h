@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "geometry.h"
+#include "kernels.h"
 #include "tfl_abi.h"
 
 namespace larq_igp {
@@ -19,7 +20,9 @@ enum class OpKind {
   kScale,           // a tensor times one constant
   kChannelScale,    // a tensor times a constant per channel
   kChannelShift,    // a tensor plus a constant per channel
-  kAffineQuantize,  // only from fusion: kChannelScale, kChannelShift, kQuantize
+  kChannelSlope,    // PRELU: negative values times a constant per channel
+  kAddBytes,        // two int8 tensors of one shape
+  kAffineQuantize,  // only from fusion: kChannelScale or none, kChannelShift, kQuantize
   kImageConvolution,  // float, over an image of few channels; with a kFloatMaxPool that was fused into it
   kFloatMaxPool,
 };
@@ -62,12 +65,13 @@ struct PoolAttributes {
 struct Op {
   OpKind kind = OpKind::kQuantize;
   int input = -1;
-  int other = -1;     // second operand of kAdd; constant of kScale, kChannelScale; multiplier of kAffineQuantize
+  int other = -1;     // second operand of kAdd, kAddBytes; constant of kScale, kChannel...; multiplier of kAffineQuantize
   int shift = -1;     // constant of kChannelShift, kAffineQuantize
   int output = -1;
   int input_type = 0, output_type = 0;
   float scale = 1.0f;      // kScale; quantisation of an int8 output of kDequantize
   int32_t zero_point = 0;  // of the int8 input of kQuantize or int8 output of kDequantize
+  ByteSum sum = {};        // kAddBytes: own is for `input`
   ConvAttributes conv;
   PoolAttributes pool;
   bool pools = false;  // kImageConvolution

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "graph.h"
 
@@ -16,34 +17,39 @@ size_t ElementCount(const std::vector<int64_t>& shape) {
   return count;
 }
 
-// Splits `count` items among the threads, in pieces large enough to be worth it.
+// Splits `count` items, which take `nanoseconds` each, among the threads.
 template <class Body>
-void ForRanges(ThreadPool* pool, size_t count, size_t least, const Body& body) {
-  const size_t pieces = std::max<size_t>(1, std::min<size_t>(count / std::max<size_t>(least, 1), 4 * pool->threads()));
-  pool->For(pool->threads() == 1 ? 1 : pieces, [&](size_t piece, int) {
-    const size_t all = pool->threads() == 1 ? 1 : pieces;
-    body(count * piece / all, count * (piece + 1) / all);
-  });
+void ForRanges(Team* team, size_t count, double nanoseconds, const Body& body) {
+  const int width = team->Width(static_cast<double>(count) * nanoseconds);
+  const size_t pieces = width == 1 ? 1 : std::min<size_t>(count, 4 * static_cast<size_t>(width));
+  team->For(pieces, width, [&](size_t piece, int) { body(count * piece / pieces, count * (piece + 1) / pieces); });
 }
 
-template <class T, class IsNegative>
-void QuantizeRows(const T* values, size_t rows, size_t channels, uint32_t* bits, const IsNegative& is_negative) {
-  for (size_t r = 0; r < rows; ++r, values += channels) {
-    for (size_t c = 0; c < channels; c += 32) {
-      uint32_t word = 0;
-      for (size_t i = c; i < std::min(channels, c + 32); ++i) word |= static_cast<uint32_t>(is_negative(values[i])) << (i - c);
-      *bits++ = word;
+// Values of bits, four at a time from a table.
+template <class T>
+class Dequantizer {
+ public:
+  Dequantizer(T plus, T minus) {
+    for (int bits = 0; bits < 16; ++bits) {
+      for (int i = 0; i < 4; ++i) table_[bits][i] = bits >> i & 1 ? minus : plus;
     }
   }
-}
-
-template <class T>
-void DequantizeRows(const uint32_t* bits, size_t rows, size_t channels, T plus, T minus, T* values) {
-  const size_t words = (channels + 31) / 32;
-  for (size_t r = 0; r < rows; ++r, bits += words) {
-    for (size_t c = 0; c < channels; ++c) *values++ = bits[c / 32] >> (c % 32) & 1 ? minus : plus;
+  void Rows(const uint32_t* bits, size_t rows, size_t channels, T* values) const {
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t left = channels; left > 0; ++bits) {
+        uint32_t word = *bits;
+        const size_t count = std::min<size_t>(left, 32);
+        left -= count;
+        size_t i = 0;
+        for (; i + 4 <= count; i += 4, word >>= 4, values += 4) std::memcpy(values, table_[word & 15], 4 * sizeof(T));
+        for (; i < count; ++i, word >>= 1) *values++ = table_[word & 1][0];
+      }
+    }
   }
-}
+
+ private:
+  T table_[16][4];
+};
 
 // The maximum of +-1 is -1 only where all are -1: the AND over the window.
 void MaxPoolRow(const uint32_t* image, const WindowAxis& rows, const WindowAxis& columns, size_t words, int64_t y, uint32_t* out) {
@@ -75,38 +81,44 @@ std::string Graph::CollectPointers(TfLiteContext* context) {
     pointers_[entry.first] = tensor.data;
   }
   for (const Step& step : steps_) {
-    for (int index : {step.op.other, step.op.shift}) {
+    const auto constant = [&](int index) {
       if (index >= 0 && !tensors_.count(index)) pointers_[index] = context->tensors[index].data;
+    };
+    constant(step.op.other);
+    constant(step.op.shift);
+    for (const Member& member : step.members) {
+      for (const Member::AddendTensor& addend : member.addends) constant(addend.tensor);
     }
   }
   return "";
 }
 
-std::string Graph::Run(TfLiteContext* context, ThreadPool* pool, bool profile) {
+std::string Graph::Run(TfLiteContext* context, Team* team, bool profile) {
   const std::string error = CollectPointers(context);
   if (!error.empty()) return error;
   for (Step& step : steps_) {
     if (!profile) {
-      RunStep(&step, pool);
+      RunStep(&step, team);
       continue;
     }
     const auto start = std::chrono::steady_clock::now();
-    RunStep(&step, pool);
+    RunStep(&step, team);
     const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
   }
   return "";
 }
 
-void Graph::RunStep(Step* step, ThreadPool* pool) {
+void Graph::RunStep(Step* step, Team* team) {
   const Op& op = step->op;
   const std::vector<int64_t>& shape = ShapeAt(op.input);
   const size_t count = ElementCount(shape);
   if (count == 0) return;
   const size_t channels = static_cast<size_t>(shape.back());
   const size_t rows = count / channels;
-  constexpr size_t kLeastValues = 8192;  // per thread
-  const size_t least_rows = kLeastValues / channels + 1;
+  // Rough figures, by which loops are shared out.
+  constexpr double kNanosecondsPerValue = 0.1, kNanosecondsPerWord = 0.5;
+  const double per_row = kNanosecondsPerValue * static_cast<double>(channels);
 
   switch (op.kind) {
     case OpKind::kQuantize: {
@@ -114,22 +126,28 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       uint32_t* bits = Data<uint32_t>(op.output);
       if (op.input_type == kTfLiteFloat32) {
         const float* values = Data<float>(op.input);
-        ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
+        ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
           kernels_->quantize(values + begin * channels, end - begin, channels, bits + begin * words);
         });
-      } else if (op.input_type == kTfLiteInt8) {
-        const int32_t zero = op.zero_point;
-        QuantizeRows(Data<int8_t>(op.input), rows, channels, bits, [zero](int8_t q) { return q < zero; });
       } else {
-        QuantizeRows(Data<uint8_t>(op.input), rows, channels, bits, [](uint8_t b) { return b == 0; });
+        // A bool is negative if it is 0, the least of unsigned bytes: flipped, the least of signed ones.
+        const bool is_bool = op.input_type != kTfLiteInt8;
+        const uint8_t flip = is_bool ? 0x80 : 0;
+        const auto limit = static_cast<int8_t>(is_bool ? -127 : op.zero_point);
+        const int8_t* values = Data<int8_t>(op.input);
+        ForRanges(team, rows, per_row / sizeof(float), [&](size_t begin, size_t end) {
+          const int8_t* from = values + begin * channels;
+          kernels_->quantize_bytes(from, end - begin, channels, flip, limit, bits + begin * words);
+        });
       }
       return;
     }
     case OpKind::kAffineQuantize: {
       const size_t words = (channels + 31) / 32;
-      const float *values = Data<float>(op.input), *multiplier = Data<float>(op.other), *bias = Data<float>(op.shift);
+      const float *values = Data<float>(op.input), *bias = Data<float>(op.shift);
+      const float* multiplier = op.other >= 0 ? Data<float>(op.other) : ones_.data();
       uint32_t* bits = Data<uint32_t>(op.output);
-      ForRanges(pool, rows, least_rows, [&](size_t begin, size_t end) {
+      ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
         kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier, bias, bits + begin * words);
       });
       return;
@@ -137,14 +155,21 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
     case OpKind::kDequantize: {
       const size_t out_channels = static_cast<size_t>(ShapeAt(op.output).back());
       const uint32_t* bits = Data<uint32_t>(op.input);
+      const auto write = [&](const auto& dequantizer, auto* values) {
+        const double out_row = kNanosecondsPerValue * static_cast<double>(out_channels);
+        ForRanges(team, rows, out_row, [&](size_t begin, size_t end) {
+          dequantizer.Rows(bits + begin * channels, end - begin, out_channels, values + begin * out_channels);
+        });
+      };
       if (op.output_type == kTfLiteFloat32) {
-        DequantizeRows(bits, rows, out_channels, 1.0f, -1.0f, Data<float>(op.output));
+        write(Dequantizer<float>(1.0f, -1.0f), Data<float>(op.output));
       } else if (op.output_type == kTfLiteInt8) {
         const double one = std::min(std::round(1.0 / op.scale), 1024.0);
         const auto clip = [](double q) { return static_cast<int8_t>(std::max(-128.0, std::min(127.0, q))); };
-        DequantizeRows(bits, rows, out_channels, clip(op.zero_point + one), clip(op.zero_point - one), Data<int8_t>(op.output));
+        const Dequantizer<int8_t> bytes(clip(op.zero_point + one), clip(op.zero_point - one));
+        write(bytes, Data<int8_t>(op.output));
       } else {
-        DequantizeRows(bits, rows, out_channels, uint8_t{1}, uint8_t{0}, Data<uint8_t>(op.output));
+        write(Dequantizer<uint8_t>(1, 0), Data<uint8_t>(op.output));
       }
       return;
     }
@@ -153,7 +178,9 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       op.pool.Resolve(shape[1], shape[2], &y_axis, &x_axis);
       const uint32_t* in = Data<uint32_t>(op.input);
       uint32_t* out = Data<uint32_t>(op.output);
-      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output * op.pool.filter_height * op.pool.filter_width);
+      const int width = team->Width(read * static_cast<double>(channels) * kNanosecondsPerWord);
+      team->For(static_cast<size_t>(shape[0] * y_axis.output), width, [&](size_t task, int) {
         const int64_t image = static_cast<int64_t>(task) / y_axis.output, y = static_cast<int64_t>(task) % y_axis.output;
         MaxPoolRow(in + image * y_axis.input * x_axis.input * channels, y_axis, x_axis, channels, y, out + task * x_axis.output * channels);
       });
@@ -165,7 +192,9 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       const float* in = Data<float>(op.input);
       float* out = Data<float>(op.output);
       const int64_t step = static_cast<int64_t>(channels), row_step = x_axis.input * step;
-      pool->For(static_cast<size_t>(shape[0] * y_axis.output), [&](size_t task, int) {
+      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output * op.pool.filter_height * op.pool.filter_width);
+      const int width = team->Width(read * static_cast<double>(channels) * kNanosecondsPerValue);
+      team->For(static_cast<size_t>(shape[0] * y_axis.output), width, [&](size_t task, int) {
         const int64_t image = static_cast<int64_t>(task) / y_axis.output, top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride - y_axis.before;
         const int64_t begin = std::max<int64_t>(0, top), end = std::min(y_axis.input, top + y_axis.kernel);
         kernels_->max_pool_row({in + image * y_axis.input * row_step, y_axis.input, row_step, begin, end, &x_axis, step, step,
@@ -174,11 +203,11 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
       return;
     }
     case OpKind::kImageConvolution:
-      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), pool);
+      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), team);
     case OpKind::kAdd: {
       const float *a = Data<float>(op.input), *b = Data<float>(op.other);
       float* out = Data<float>(op.output);
-      ForRanges(pool, count, kLeastValues, [&](size_t begin, size_t end) {
+      ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
         for (size_t i = begin; i < end; ++i) out[i] = a[i] + b[i];
       });
       return;
@@ -186,15 +215,36 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
     case OpKind::kScale: {
       const float* in = Data<float>(op.input);
       float* out = Data<float>(op.output);
-      for (size_t i = 0; i < count; ++i) out[i] = in[i] * op.scale;
+      ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) out[i] = in[i] * op.scale;
+      });
       return;
     }
     case OpKind::kChannelScale:
-    case OpKind::kChannelShift: {
+    case OpKind::kChannelShift:
+    case OpKind::kChannelSlope: {
       const float *in = Data<float>(op.input), *constant = Data<float>(op.other);
       float* out = Data<float>(op.output);
-      const bool multiply = op.kind == OpKind::kChannelScale;
-      for (size_t i = 0; i < count; ++i) out[i] = multiply ? in[i] * constant[i % channels] : in[i] + constant[i % channels];
+      const auto run = [&](const auto& apply) {
+        ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
+          for (size_t i = begin * channels; i < end * channels; i += channels) {
+            for (size_t c = 0; c < channels; ++c) out[i + c] = apply(in[i + c], constant[c]);
+          }
+        });
+      };
+      if (op.kind == OpKind::kChannelScale) return run([](float x, float k) { return x * k; });
+      if (op.kind == OpKind::kChannelShift) return run([](float x, float k) { return x + k; });
+      return run([](float x, float k) { return x < 0 ? x * k : x; });
+    }
+    case OpKind::kAddBytes: {
+      const int8_t *a = Data<int8_t>(op.input), *b = Data<int8_t>(op.other);
+      int8_t* out = Data<int8_t>(op.output);
+      ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) {
+          const int32_t q = ((a[i] * op.sum.own + b[i] * op.sum.other + op.sum.bias) >> op.sum.shift) + op.sum.zero;
+          out[i] = static_cast<int8_t>(std::max(-128, std::min(127, q)));
+        }
+      });
       return;
     }
     case OpKind::kConvolution: {
@@ -203,7 +253,7 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
         std::vector<Addend>& addends = step->addends[m];
         addends.clear();
         for (const Member::AddendTensor& addend : member.addends) {
-          addends.push_back({addend.tensor < 0 ? nullptr : Data<float>(addend.tensor), addend.scale});
+          addends.push_back({addend.tensor < 0 ? nullptr : Data<float>(addend.tensor), addend.scale, addend.kind});
         }
         ConvOutput& output = step->outputs[m];
         output = ConvOutput();
@@ -211,9 +261,16 @@ void Graph::RunStep(Step* step, ThreadPool* pool) {
         if (member.values >= 0 && op.output_type == kTfLiteFloat32) output.values = Data<float>(member.values);
         if (member.bits >= 0) output.bits = Data<uint32_t>(member.bits);
         output.addends = addends.data();
-        output.addend_count = static_cast<int>(addends.size());
+        output.addend_count = output.stored_after = static_cast<int>(addends.size());
+        if (member.stored_after >= 0) output.stored_after = member.stored_after;
+        output.sign_below = member.sign_below;
+        if (member.byte_addend >= 0) {
+          step->sums[m] = member.sum;
+          step->sums[m].values = Data<int8_t>(member.byte_addend);
+          output.byte_sum = &step->sums[m];
+        }
       }
-      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), pool);
+      step->convolution->Run(Data<uint32_t>(op.input), step->outputs.data(), team);
       return;
     }
   }
@@ -227,7 +284,15 @@ std::string Graph::Profile() const {
     std::string fused;
     for (const Member& member : step.members) {
       fused += " [" + std::to_string(member.attributes.channels_out);
-      for (const Member::AddendTensor& addend : member.addends) fused += addend.tensor >= 0 ? (addend.scale == 1.0f ? "+add" : "+add*mul") : "+mul";
+      for (const Member::AddendTensor& addend : member.addends) {
+        if (addend.kind == Addend::kTensor) {
+          fused += addend.tensor >= 0 ? (addend.scale == 1.0f ? "+add" : "+add*mul") : "+mul";
+        } else {
+          const bool slope = addend.kind == Addend::kChannelSlope;
+          fused += slope ? "+prelu" : addend.kind == Addend::kChannelScale ? "+mul per channel" : "+add per channel";
+        }
+      }
+      if (member.byte_addend >= 0) fused += "+add";
       fused += member.bits >= 0 ? (member.values >= 0 ? "+sign" : " sign only") : "";
       fused += "]";
     }

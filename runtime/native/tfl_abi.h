@@ -20,6 +20,7 @@ enum TfLiteBuiltin {
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinMul = 18,
+kTfLiteBuiltinPrelu = 54,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinDelegate = 51
 };

@@ -12,7 +12,8 @@ from binary_conv import Case, Conv
 from conftest import RUNTIME, need, need_module, need_tool
 from test_bconv2d import draw
 from test_examples import best_five, build_cpp, write_classifier
-from test_fusion import SHAPES, Drawing
+from test_fusion import BYTES, SHAPES, Bytes, Drawing
+from test_pack_and_pool import quantize_file
 
 from larq_igp_runtime import Interpreter
 
@@ -59,10 +60,21 @@ def test_small_models(emulator, tmp_path, isa):
             joined = d.add(d.conv(packed, seed=block), d.conv(packed, seed=9 + block))
             x = d.add(d.mul(joined, d.constant(0.5)), x)
         save(tmp_path, f"blocks{i}", d.graph.file([x]), d.x)
+        d = Drawing(shape, seed=i, exact=False)
+        x = d.input
+        for block in range(2):
+            y = d.add(d.conv(d.quantize(d.add(x, d.per_channel())), seed=block), x)
+            x = d.add(d.prelu(d.add(y, d.per_channel())), d.per_channel())
+        save(tmp_path, f"shifts{i}", d.graph.file([x]), d.x)
+        for name, values in BYTES.items():
+            chain = Bytes(shape, *values, pad_values=i % 2)
+            save(tmp_path, f"bytes{i}-{name}", chain.graph.file([chain.output]), chain.x)
+        bools = np.random.default_rng(i).integers(0, 2, shape).astype(bool)
+        save(tmp_path, f"bools{i}", quantize_file(shape, "bool"), bools)
     report = json.loads(
         emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path, LARQ_IGP_RUNTIME_ISA=isa).stdout
     )
-    assert report["cases"] == len(convs) + len(SHAPES)
+    assert report["cases"] == len(convs) + (3 + len(BYTES)) * len(SHAPES)
     assert report["wrong"] == [] and report["integers"] > 50
     assert report["largest"] <= 1e-6, report["worst"]
 

@@ -13,7 +13,8 @@ import pytest
 from binary_conv import Case, Conv
 from tflite_file import Graph
 
-from larq_igp_runtime import Interpreter
+from larq_igp_runtime import Interpreter, delegate_path
+from larq_igp_runtime.host import find_host
 
 
 class Drawing:
@@ -55,6 +56,14 @@ class Drawing:
     def mul(self, a: int, b: int) -> int:
         y = self.graph.mul(a, b)
         self.floats[y] = self.floats[a] * self.floats[b]
+        return y
+
+    def prelu(self, x: int) -> int:
+        """PRELU with a slope per channel."""
+        slope = self.rng.choice(np.float32([0.25, 0.5, 2, -1, 0]), (1, 1, self.shape[3]))
+        y = self.graph.node("PRELU", [x, self.graph.constant(slope)], self.graph.tensor(self.shape))
+        values = self.floats[x]
+        self.floats[y] = np.where(values < 0, values * slope, values)
         return y
 
     def constant(self, value) -> int:
@@ -187,6 +196,124 @@ def test_a_sum_that_broadcasts(isa):
     d.check([a])
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("pad_values", [0, 1])
+@pytest.mark.parametrize("exact", [True, False])
+def test_reactnet_blocks(isa, shape, pad_values, exact):
+    """A shift before the sign; the residual, a shift, PRELU and a shift behind the convolution."""
+    d = Drawing(shape, exact=exact)
+    x = d.input
+    for block in range(3):
+        y = d.conv(d.quantize(d.add(x, d.per_channel())), seed=block, pad_values=pad_values)
+        y = d.add(y, x) if block != 1 else y
+        x = d.add(d.prelu(d.add(y, d.per_channel())), d.per_channel())
+    d.check([x])
+    assert partitions(d.graph.file([x])) == 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("exact", [True, False])
+def test_prelu_of_a_convolution(isa, shape, exact):
+    d = Drawing(shape, exact=exact)
+    a = d.prelu(d.conv(d.quantize(d.input)))
+    b = d.prelu(d.add(d.conv(d.quantize(a), seed=1), a))
+    c = d.add(d.prelu(d.conv(d.quantize(b), seed=2, activation=3)), b)
+    d.check([c, d.quantize(c)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("only_signs", [True, False])
+def test_batchnorm_of_a_convolution_before_sign(isa, shape, residual, only_signs):
+    """Values go on as they are, signs are taken after MUL and ADD, in the convolution itself."""
+    d = Drawing(shape)
+    x = d.conv(d.quantize(d.input))
+    x = d.add(x, d.input) if residual else x
+    y = d.quantize(d.add(d.mul(x, d.per_channel()), d.per_channel()))
+    z = d.quantize(d.add(d.conv(y, seed=1), d.per_channel()))
+    d.check([z] if only_signs else [z, x])
+    assert partitions(d.graph.file([z])) == 1
+
+
+def partitions(content: bytes) -> int:
+    """How many pieces the engine runs a file in; all of its operators must be in them."""
+    host = find_host()
+    delegate = host.load_delegate(delegate_path(), {})
+    model = host.interpreter(model_content=content, experimental_delegates=[delegate])
+    model.allocate_tensors()
+    if not hasattr(model, "_get_ops_details"):
+        return 1
+    # Replaced operators stay in the list; delegates come last.
+    return [op["op_name"] for op in model._get_ops_details()].count("DELEGATE")
+
+
+class Bytes:
+    """A chain of int8 residual blocks in NumPy: the numbers that XNNPACK's sum and ours agree on."""
+
+    def __init__(self, shape, scales, zeros, seed=0, **attributes):
+        rng = np.random.default_rng(seed)
+        self.graph, n = Graph(), shape[0]
+        self.x = rng.integers(-128, 128, shape).astype(np.int8)
+        q, x = self.x, self.graph.input(shape, "int8", scale=scales[0], zero_point=zeros[0])
+        words = (*shape[:3], -(-shape[3] // 32))
+        for block, (scale, zero) in enumerate(zip(scales[1:], zeros[1:], strict=True)):
+            conv = Conv(shape[1:3], shape[3], shape[3], batch=n, seed=block, output="int8", **attributes)
+            case = Case(conv)
+            case.x = oracle.quantize(q, zeros[block])
+            bits = self.graph.node("LceQuantize", [x], self.graph.tensor(words, "int32"))
+            y = case.append_to(self.graph, bits)
+            self.graph.tensors[y].scale, self.graph.tensors[y].zero_point = 0.5, 2
+            real = oracle.real_output(case.values, case.multiplier, case.bias, conv.activation)
+            real = real.astype(np.float64) / 0.5 + 2
+            first = np.clip(np.trunc(real + np.copysign(0.5, real)), -128, 127).astype(np.int64)
+            total = self.graph.tensor(shape, "int8", scale=scale, zero_point=zero)
+            operands = [(y, first, 0.5, 2), (x, q.astype(np.int64), scales[block], zeros[block])]
+            if block % 2:
+                operands.reverse()
+            self.graph.node("ADD", [operand[0] for operand in operands], total)
+            factors = [np.float32(operand[2]) / np.float32(scale) for operand in operands]
+            shift = 20 - int(np.floor(np.log2(max(factors))))
+            whole = [int(np.rint(factor * 2.0**shift)) for factor in factors]
+            value = sum(w * (o[1] - o[3]) for w, o in zip(whole, operands, strict=True))
+            q = np.clip((value + (1 << (shift - 1)) >> shift) + zero, -128, 127).astype(np.int8)
+            x = total
+        self.output, self.q = x, q
+
+
+BYTES = {
+    "same scales": ((0.5, 0.5, 0.5, 0.5), (2, 2, 2, 2)),
+    "other scales": ((0.37, 1.25, 0.8, 2.1), (-3, 17, -128, 5)),
+    "zero points at the ends": ((0.5, 3.0, 0.9, 1.7), (127, -128, 127, 0)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", BYTES)
+@pytest.mark.parametrize("pad_values", [0, 1])
+def test_int8_residual_blocks(isa, shape, name, pad_values):
+    chain = Bytes(shape, *BYTES[name], pad_values=pad_values, activation=pad_values)
+    file = chain.graph.file([chain.output])
+    for threads in (1, 2):
+        got = Interpreter(file, threads).predict(chain.x)
+        np.testing.assert_array_equal(got, chain.q)
+    assert partitions(file) == 1
+    unfused = Interpreter(file, fuse=False).predict(chain.x)
+    if find_host().name == "ai_edge_litert":
+        np.testing.assert_array_equal(unfused, chain.q)
+
+
+def test_int8_values_that_are_read_elsewhere(isa):
+    """Sums, signs and values that are outputs of the model too."""
+    chain = Bytes((1, 5, 6, 41), *BYTES["other scales"])
+    produced = [op.outputs[0] for op in chain.graph.operators]
+    content = chain.graph.file(produced)
+    fused, plain = (Interpreter(content, fuse=fuse).predict(chain.x) for fuse in (True, False))
+    for f, p in zip(fused, plain, strict=True):
+        if find_host().name == "ai_edge_litert":
+            np.testing.assert_array_equal(f, p)
+    np.testing.assert_array_equal(fused[-1], chain.q)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs(isa, seed):
     """Whatever order, sharing and reuse a graph has."""
@@ -195,7 +322,7 @@ def test_random_graphs(isa, seed):
     activations = [d.input]
     for step in range(int(rng.integers(3, 14))):
         pick = lambda: int(rng.choice(activations[-4:]))  # noqa: E731
-        match int(rng.integers(7)):
+        match int(rng.integers(9)):
             case 0 | 1 if d.packed:
                 source = int(rng.choice(list(d.packed)[-2:]))
                 kind = rng.choice(["float32", "float32", "packed"])
@@ -211,6 +338,10 @@ def test_random_graphs(isa, seed):
                 y = d.mul(pick(), d.constant(rng.choice([0.5, 0.25, -2.0, 0.3])))
             case 5:
                 y = d.add(d.mul(pick(), d.per_channel()), d.per_channel())
+            case 6:
+                y = d.add(pick(), d.per_channel())
+            case 7:
+                y = d.prelu(pick())
             case _:
                 y = d.quantize(pick())
         if y in d.floats:

@@ -63,6 +63,26 @@ def test_any_batch(case, path):
         np.testing.assert_array_equal(many, np.repeat(one, n, axis=0))
 
 
+def test_arrays_of_any_layout(case, path):
+    """Steps, order and a subclass of ndarray: predict takes the values, wherever they lie."""
+    interpreter, x = Interpreter(path), floats(case)
+    wide = np.zeros((*x.shape[:3], 2 * x.shape[3]), np.float32)
+    wide[..., ::2] = x
+    for same in (wide[..., ::2], np.asfortranarray(x), x[:, ::-1][:, ::-1], x.view(np.ma.MaskedArray)):
+        case.check(interpreter.predict(same))
+    case.check(interpreter.predict([x]))
+
+
+def test_predict_asks_for_no_details(case, path, monkeypatch):
+    """What the interpreter says of its tensors takes longer than a small model: it is asked once."""
+    interpreter, x = Interpreter(path), floats(case)
+    assert interpreter.predict(np.repeat(x, 2, axis=0)).shape[0] == 2
+    interpreter.predict(x)
+    for name in ("get_input_details", "get_output_details"):
+        monkeypatch.setattr(interpreter._interpreter, name, lambda: pytest.fail("asked again"))
+    case.check(interpreter.predict(x))
+
+
 def test_a_batch_fixed_inside_the_file():
     """A constant reshape to one batch: the batch is then run in pieces."""
     graph = Graph()

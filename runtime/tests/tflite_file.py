@@ -29,6 +29,7 @@ BUILTINS = {
     "CONV_2D": (3, 1),
     "MAX_POOL_2D": (17, 5),
     "SUB": (41, 28),
+    "PRELU": (54, 0),
 }
 # The options tables that hold more than an activation, in the order of their fields.
 OPTIONS = {

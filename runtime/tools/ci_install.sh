@@ -3,5 +3,5 @@
 set -eu
 apt-get -qq update
 DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
-    g++ make binutils qemu-user ca-certificates libasan8 libubsan1
+    g++ make binutils qemu-user ca-certificates libasan8 libubsan1 libtsan2
 command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends npm

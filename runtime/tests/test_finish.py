@@ -1,0 +1,18 @@
+"""What becomes of sums, in every instruction set: the bits of the portable code, for random tasks."""
+
+import subprocess
+
+import pytest
+from conftest import isas_of_this_machine
+from test_threads import build
+
+
+@pytest.fixture(scope="module")
+def finish(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("finish"), "tests/native", "finish")
+
+
+@pytest.mark.parametrize("isa", isas_of_this_machine())
+def test_same_as_portable(finish, isa):
+    result = subprocess.run([finish, isa, "20000"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
