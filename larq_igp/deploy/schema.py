@@ -21,7 +21,7 @@ DTYPES: dict[str, np.dtype] = {
 
 def schema():
     """Return the classes that TensorFlow generates from its schema."""
-    from larq_igp import keras2  # noqa: F401  says what to do where TensorFlow is missing
+    import larq_igp.keras2  # noqa: F401  says what to do where TensorFlow is missing
 
     # isort: split
     from tensorflow.lite.python import schema_py_generated
