@@ -98,5 +98,6 @@ def _verification_text(check, dataset: str) -> str:
     return (
         f"  verified by {check.engine} {check.version}: {check.reason}\n"
         f"    on {check.examples} test images of {dataset}: same answer as Keras on "
-        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}"
+        f"{check.top1_agreement:.2%}, largest difference {check.max_abs_diff:.1e}; signs within "
+        "rounding of 0 may flip on the way"
     )

@@ -177,7 +177,7 @@ def _verify(
         engine=engine,
         version=ENGINES[engine].version(),
         passed=fault is None,
-        reason=fault or _praise(binary, results, walk.farthest),
+        reason=fault or _agreement(binary, results, walk.farthest),
         binary_convolutions=binary,
         results=results,
         largest_rounding=round(walk.farthest, 2),
@@ -219,9 +219,9 @@ def _require_same(whole: np.ndarray, kept: np.ndarray) -> None:
         raise Fault("the engine computes something else where it does not keep all results.")
 
 
-def _praise(binary: int, results: int, farthest: float) -> str:
-    exactly = f"{binary} binary convolutions agree bit for bit, and " if binary else ""
+def _agreement(binary: int, results: int, farthest: float) -> str:
+    exactly = f"{binary} binary convolutions agree bit for bit and " if binary else ""
     return (
-        f"from the same inputs, {exactly}{results} results agree within {farthest:.1f} units in "
-        f"the last place of {UNITS:g} that rounding may take"
+        f"from the same inputs, {exactly}{results} other results to {farthest:.1f} units in the "
+        f"last place, where rounding may take {UNITS:g}."
     )
