@@ -103,12 +103,14 @@ def test_its_transcript_is_of_the_demo(tmp_path):
 
 def test_what_it_and_the_docs_name_exists():
     """Files by their paths, and modules and names of the package by their dots."""
+    found = 0
     for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         text = file.read_text()
         for path in re.findall(
             r"(?<![\w/.-])((?:larq_igp|tests|docs|runtime|benchmarks)/[\w./-]*\w)", text
         ):
             assert (ROOT / path).exists(), (file.name, path)
+            found += 1
         for name in set(re.findall(r"\blarq_igp(?:\.[A-Za-z_]\w*)+", text)):
             module, attributes = importlib.import_module("larq_igp"), name.split(".")[1:]
             for place, attribute in enumerate(attributes, start=1):
@@ -116,3 +118,5 @@ def test_what_it_and_the_docs_name_exists():
                 if not hasattr(module, attribute):
                     importlib.import_module(inner)
                 module = getattr(module, attribute)
+            found += 1
+    assert found > 50

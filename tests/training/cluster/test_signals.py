@@ -11,9 +11,12 @@ import termios
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from larq_igp.cli.output import Group
 from larq_igp.training.run.checkpoint import list_checkpoints, read_checkpoint
 from larq_igp.training.run.directory import open_run
 from tests.conftest import HANGS_SECONDS
@@ -192,3 +195,35 @@ def test_a_run_outlasts_the_reader_of_its_output(tmp_path):
     )
     assert (run / "metrics.json").is_file(), finished.stderr
     assert read_checkpoint(list_checkpoints(run / "checkpoints")[0]).state["step"] == 24
+
+
+def test_ctrl_c_ends_any_other_command_with_130():
+    @click.command()
+    def wait() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = CliRunner().invoke(Group(commands={"wait": wait}), ["wait"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (result.exit_code, result.output) == (128 + signal.SIGINT, "")
+
+
+IN_THE_BACKGROUND = """
+import signal, sys
+from larq_igp.training.fit.signals import StopRequest
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+with StopRequest() as stop:
+    signal.raise_signal(signal.SIGHUP)
+    assert stop.signal is None
+    signal.raise_signal(signal.SIGTERM)
+    assert stop.signal == signal.SIGTERM
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+"""
+
+
+def test_under_nohup_a_closed_terminal_stops_nothing():
+    finished = subprocess.run([sys.executable, "-c", IN_THE_BACKGROUND], check=False)
+    assert finished.returncode == 0
