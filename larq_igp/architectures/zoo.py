@@ -161,9 +161,8 @@ def replace_parameters(spec: Spec, **parameters) -> Spec:
     known = [field.name for field in dataclasses.fields(spec)]
     for parameter in parameters:
         if parameter not in known:
-            raise SpecError(
-                f"{parameter} is not a parameter of {spec.family}; it has {', '.join(known)}."
-            )
+            others = ", ".join(name for name in known if name != "family")
+            raise SpecError(f"{parameter} is not a parameter of {spec.family}; it has {others}.")
     if not isinstance(spec, DenseNetSpec):
         return dataclasses.replace(spec, **parameters)
     widths = {name: parameters.pop(name, None) for name in WIDTHS}

@@ -138,7 +138,8 @@ def typed(options: dict[str, Any]) -> dict[str, Any]:
 
 def option_names(names: Any) -> str:
     """Return names of arguments as they are typed: ``--batch-size, --bits``."""
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+    typed_as = {"settings": "set"}
+    return ", ".join(f"--{typed_as.get(name, name).replace('_', '-')}" for name in names)
 
 
 network_options = stack(

@@ -147,9 +147,7 @@ def read_tflite(source: str | Path | bytes) -> TFLiteFile:
     except TFLiteFileError as error:
         raise TFLiteFileError(f"{where} cannot be used: {error}.") from error
     except Exception as error:  # the reader follows offsets of a damaged file into anything
-        raise TFLiteFileError(
-            f"{where} is damaged: its structure cannot be followed ({type(error).__name__})."
-        ) from error
+        raise TFLiteFileError(f"{where} is damaged: its structure cannot be followed.") from error
 
 
 def _require(condition: bool, complaint: str) -> None:

@@ -36,7 +36,8 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         return preprocessing(_decode(path.read_bytes(), preprocessing.input_shape[-1])).numpy()
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise ImageError(
-            f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take."
+            f"{path} is damaged, or is not a PNG, JPEG, GIF or BMP image that this network can "
+            "take."
         ) from error
 
 
@@ -62,7 +63,7 @@ def check_there(paths: Iterable[str | Path]) -> None:
 
 def predict(
     source: str | Path | Subject,
-    images: Iterable[str | Path],
+    images: str | Path | Iterable[str | Path],
     *,
     top: int = 3,
     weights: str | None = None,
@@ -73,7 +74,7 @@ def predict(
 
     Args:
         source: what ``open_subject`` opens, or has opened.
-        images: their paths.
+        images: their paths, or the path of one.
         top: how many classes to name for each.
         weights: ``best`` or ``last``, of a run.
         engine: that runs a ``.tflite``; None takes the fastest that is installed.
@@ -94,7 +95,8 @@ def predict(
         if subject.kind == "tflite":
             raise UserError(f"{subject.source} has no card that says how images are fed to it.")
         preprocessing = subject.preprocessing_of(subject.load_data())
-    names, paths = subject.class_names, iter(images)
+    names = subject.class_names
+    paths = iter([images] if isinstance(images, str | Path) else images)
     while batch := list(islice(paths, BATCH_SIZE)):
         inputs = np.stack([read_image(path, preprocessing) for path in batch])
         for path, probabilities in zip(batch, finite(predictor.predict(inputs)), strict=True):

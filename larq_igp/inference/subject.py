@@ -150,7 +150,7 @@ class Subject:
         name = dataset or own
         if name is None:
             raise UserError(
-                f"{self.source} was not trained on any data set: name one with --dataset."
+                f"{self.source} names no data set that it was trained on: name one with --dataset."
             )
         data_dir = data_dir or (place if name == own else None)
         loaded = load_dataset(name, data_dir=data_dir, download=download)

@@ -168,7 +168,9 @@ def test_a_card_that_is_missing_or_of_another_file(refused, igp, tmp_path):
         20,
     )
     assert igp("convert", "resnet_tiny", "-o", path, *small).exit_code == 0
-    assert "was not trained on any data set: name one with --dataset" in refused("evaluate", path)
+    assert "names no data set that it was trained on: name one with --dataset" in refused(
+        "evaluate", path
+    )
     message = refused("evaluate", path, "--dataset", "digits")
     assert f"digits has 10 classes, but {path} has 5 outputs" in message
     card = path.with_suffix(".json")

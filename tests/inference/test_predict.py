@@ -60,3 +60,10 @@ def test_the_command_streams_rows_and_refuses_missing_images_first(run_dir, igp,
     assert result.stdout.count("good.png: ") == BATCH_SIZE
     assert "bad.png is not a PNG" in result.stderr
     assert "bad.png is not a PNG" in refused("predict", run_dir, *many, bad, "--json")
+
+
+def test_the_path_of_one_image_is_taken_as_it_is(run_dir, tmp_path):
+    path = tmp_path / "one image.png"
+    Image.new("L", (8, 8), 120).save(path)
+    (row,) = predict(run_dir, str(path), top=1)
+    assert row == next(predict(run_dir, [path], top=1))

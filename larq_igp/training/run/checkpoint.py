@@ -184,7 +184,8 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
         try:
             return read_checkpoint(path)
         except TornCheckpointError as error:
-            print(f"Warning: {error} The one before it is used.", file=sys.stderr)
+            rest = "" if path == paths[-1] else " The one before it is used."
+            print(f"Warning: {error}{rest}", file=sys.stderr)
     if paths:
         raise CheckpointError(
             f"none of the {len(paths)} checkpoints in {folder} is whole: remove the folder to "

@@ -181,7 +181,8 @@ def open_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
-        raise RunError(f"{folder} is not a run directory: it holds no {CONFIG}.")
+        why = f"it holds no {CONFIG}" if folder.exists() else "it does not exist"
+        raise RunError(f"{folder} is not a run directory: {why}.")
     config = read_json(folder / CONFIG)
     try:
         check_format(config.get("format", 1), folder / CONFIG)
@@ -193,10 +194,17 @@ def open_run(folder: str | Path) -> Run:
     except NewerRecipeError as error:
         raise RunError(f"{folder / CONFIG}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
-        raise RunError(
-            f"{folder / CONFIG} is damaged: it does not describe a run ({error})."
-        ) from error
+        raise RunError(f"{folder / CONFIG} is damaged: {_damage(error)}.") from error
     return run
+
+
+def _damage(error: Exception) -> str:
+    """Say what is wrong with a configuration that cannot be read."""
+    if isinstance(error, UserError):
+        return f"it does not describe a run ({str(error).rstrip('.')})"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return "it does not describe a run"
 
 
 def _read_identity(

@@ -245,12 +245,13 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(
     )
 
 
-def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(stopped, tmp_path):
+def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(stopped, tmp_path, capsys):
     run = copy(stopped[0], tmp_path / "run")
     for path in list_checkpoints(run / "checkpoints"):
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match=r"none of the 2 checkpoints in .* is whole"):
         resume(run, verbose=0)
+    assert capsys.readouterr().err.count("The one before it is used.") == 1
 
 
 def test_a_run_of_before_there_were_checkpoints_is_read_and_not_overwritten(run_dir, tmp_path, igp):
@@ -322,6 +323,8 @@ def test_another_recipe_is_refused_with_the_difference(stopped, igp):
     result = igp("train", "--resume", stopped[0], "--epochs", 3)
     assert result.exit_code == 2
     assert "leave out --epochs, or name the network too" in result.stderr
+    result = igp("train", "--resume", stopped[0], "--set", "epochs=3")
+    assert "leave out --set, or name the network too" in result.stderr
     result = igp("train", "--resume")
     assert (result.exit_code, "--resume needs a run directory" in result.stderr) == (2, True)
     result = igp("train", "resnet_tiny", "--run-dir", stopped[0])
