@@ -36,8 +36,8 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         return preprocessing(_decode(path.read_bytes(), preprocessing.input_shape[-1])).numpy()
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise ImageError(
-            f"{path} is damaged, or is not a PNG, JPEG, GIF or BMP image that this network can "
-            "take."
+            f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take, or it is "
+            "damaged."
         ) from error
 
 
