@@ -15,15 +15,18 @@ WITHOUT_RUNTIME := echo "larq-igp-runtime is left out, as it needs a C++ compile
 OLDEST_PYTHON ?= $(shell for p in python3 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo test runtime oldest lint hooks golden docs clean
+.PHONY: help demo test test-all runtime oldest lint hooks golden docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/installed ## train, convert, verify and time a small IGP-ResNet on real images
 	$(VENV)/bin/python experiments/demo.py
 
-test: $(VENV)/installed-test lint ## run the whole test suite
+test: $(VENV)/installed-test lint ## run the tests, but the slow ones
+	$(VENV)/bin/python -m pytest $(PARALLEL) -m "not slow"
+
+test-all: $(VENV)/installed-test lint ## run every test
 	$(VENV)/bin/python -m pytest $(PARALLEL)
 
 runtime: $(VENV)/installed-test ## run the tests of the edge runtime, aarch64 under qemu included

@@ -139,7 +139,7 @@ def test_a_killed_run_continues_and_is_never_repeated(few_images, tmp_path, monk
     assert process.returncode == 0, output
     (found,) = read_rows(tmp_path / "rows.csv")
     assert (found["run"], found["epochs"], found["processes"]) == (run.name, "2", "2")
-    assert "going on at step 2 of 4" in (tmp_path / "runs" / f"{run.name}.log").read_text()
+    assert "resuming at step 2 of 4" in (tmp_path / "runs" / f"{run.name}.log").read_text()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["examples"] == TEST_IMAGES
     assert float(found["test_top1"]) == metrics["top1"]
