@@ -50,9 +50,9 @@ def compile_model(
     """
     refuse_random_layers(model)
     if recipe.initial_weights:
-        load_initial_weights(model, recipe)
+        load_initial_weights(recipe.initial_weights, model, recipe)
     if recipe.teacher:
-        teacher = load_teacher(recipe, model)
+        teacher = load_teacher(recipe.teacher, model)
         model = Distilled.of(
             model, teacher, weight=recipe.distillation_weight, temperature=recipe.temperature
         )

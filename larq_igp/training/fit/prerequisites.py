@@ -16,7 +16,7 @@ from larq_igp.data.identity import FILES, INPUTS_AND_CLASSES
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
-from larq_igp.models.weights import load_weights
+from larq_igp.models.build import load_weights
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import Run, open_run
 from larq_igp.training.run.layout import CONFIG, METRICS, TEACHER, weights_path
@@ -35,18 +35,18 @@ def check_sources(run: Run, *, teacher: bool = True, initial_weights: bool = Tru
         UserError: naming them.
     """
     recipe = run.recipe
-    teacher = teacher and recipe.teacher not in (None, TWIN)
-    initial = initial_weights and recipe.initial_weights is not None
-    if not (recipe.is_larq_zoo or teacher or initial):
+    source = recipe.teacher if teacher and recipe.teacher != TWIN else None
+    initial = recipe.initial_weights if initial_weights else None
+    if not (recipe.is_larq_zoo or source or initial):
         return  # the recipe itself was checked when it was made
     model = run.build_model()
-    if teacher and recipe.teacher:
-        _check_teacher_data(run, open_run(recipe.teacher))
-        load_teacher(recipe, model)
-    if initial and recipe.initial_weights:
-        load_initial_weights(model, recipe)
-        if Path(recipe.initial_weights).is_dir():
-            _check_initial_data(run, open_run(recipe.initial_weights))
+    if source:
+        _check_teacher_data(run, open_run(source))
+        load_teacher(source, model)
+    if initial:
+        load_initial_weights(initial, model, recipe)
+        if Path(initial).is_dir():
+            _check_initial_data(run, open_run(initial))
 
 
 def _check_teacher_data(run: Run, teacher: Run) -> None:
@@ -116,38 +116,36 @@ def _copy(source: Path, to: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def load_teacher(recipe: Recipe, student: "tf.keras.Model") -> "tf.keras.Model":
-    """Return the teacher that a recipe names, with its best weights, frozen.
+def load_teacher(folder: str, student: "tf.keras.Model") -> "tf.keras.Model":
+    """Return the network of a run with its best weights, frozen, to teach a student.
 
     Raises:
         UserError: if it is not a run with weights, or takes other images or tells other classes
             than the student.
     """
-    teacher = open_run(str(recipe.teacher)).load_model("best")
+    teacher = open_run(folder).load_model("best")
     for what, of_teacher, of_student in (
         ("takes images of", teacher.input_shape[1:], student.input_shape[1:]),
         ("tells apart classes:", teacher.output_shape[1:], student.output_shape[1:]),
     ):
         if of_teacher != of_student:
             sizes = ["x".join(map(str, shape)) for shape in (of_teacher, of_student)]
-            raise UserError(
-                f"teacher {recipe.teacher} {what} {sizes[0]}, and the student {sizes[1]}."
-            )
+            raise UserError(f"teacher {folder} {what} {sizes[0]}, and the student {sizes[1]}.")
     teacher.trainable = False
     return teacher
 
 
-def load_initial_weights(model: "tf.keras.Model", recipe: Recipe) -> None:
-    """Load the weights that a recipe starts from, strictly: every layer must find its own.
+def load_initial_weights(source: str, model: "tf.keras.Model", recipe: Recipe) -> None:
+    """Load the weights that a run starts from, strictly: every layer must find its own.
 
     Args:
+        source: a weights file, or a run directory, whose best weights are taken.
         model: that gets them.
-        recipe: names a weights file, or a run directory, whose best weights are taken.
+        recipe: of the run.
 
     Raises:
         UserError: if there are none, or they do not fit, or the run is one of another network.
     """
-    source = str(recipe.initial_weights)
     # Only a run says what network it is of: the file of another may hold arrays of the same shapes.
     if Path(source).is_dir():
         donor = open_run(source).recipe
