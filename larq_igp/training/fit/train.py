@@ -83,21 +83,13 @@ def train(recipe: Recipe, run_dir: str | Path, **options) -> dict[str, Any]:
         return _Training(settings, devices, stop).train(recipe, Path(run_dir))
 
 
-def resume(run_dir: str | Path, *, data_dir: str | None = None, **options) -> dict[str, Any]:
+def resume(run_dir: str | Path, **options) -> dict[str, Any]:
     """Resume a run by the recipe it was started with; arguments and results as for ``train``.
-
-    Args:
-        run_dir: of the run, which may have been moved.
-        data_dir: where its data lie now; None, if they were not moved.
-        **options: fields of ``TrainingOptions``.
 
     Raises:
         UserError: if the folder holds no run, its files are damaged, or the data are others.
     """
-    recipe = open_run(run_dir).recipe
-    if data_dir is not None:
-        recipe = dataclasses.replace(recipe, data_dir=data_dir)
-    return train(recipe, run_dir, **{**options, "resume": True})
+    return train(open_run(run_dir).recipe, run_dir, **{**options, "resume": True})
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import larq_igp
 from larq_igp.data import DATASETS, load_dataset
 from larq_igp.data.identity import OtherDataError
 from larq_igp.training.fit.signals import StoppedError
@@ -181,4 +182,4 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     with pytest.raises(OtherDataError, match="class 1 is 'bee', not 'cat'"):
         resume(run, verbose=0)
     with pytest.raises(OtherDataError, match="class 1 is 'cat', not 'bee'"):
-        resume(run, verbose=0, data_dir=str(swapped))
+        larq_igp.train(None, run, resume=True, verbose=0, data_dir=str(swapped))
