@@ -16,7 +16,7 @@ from larq_igp.data.identity import FILES, INPUTS_AND_CLASSES
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
-from larq_igp.models.build import load_weights
+from larq_igp.models.weights import load_weights
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import Run, open_run
 from larq_igp.training.run.layout import CONFIG, METRICS, TEACHER, weights_path
