@@ -13,7 +13,7 @@ TINY = [name for name in ZOO if name.endswith("_tiny")]
 SUFFIXES = {"conv", "binconv", "bn", "add", "mean", "concat", "pool", "relu", "dense", "softmax"}
 TWINS = [
     *((name, {}) for name in TINY),
-    ("igp_resnet_tiny", {"columns": 5}),
+    ("igp_resnet_tiny", {"columns": 4, "blocks": (1, 1)}),
     ("igp_densenet_tiny", {"columns": 3, "blocks": (2, 1)}),
 ]
 
