@@ -11,6 +11,7 @@ import larq_igp
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.cli import main
+from larq_igp.deploy.engines import engines_for
 from larq_igp.keras2 import tf
 
 
@@ -186,7 +187,10 @@ def test_convert_audits_verifies_and_writes_a_card(run_dir, converted):
     path, fields = converted
     assert fields["audit"]["lce_bconv2d"] == fields["audit"]["binary_convolutions"] == 9
     assert fields["audit"]["lce_dequantize"] == 0
-    for check in fields["verifications"]:
+    installed = engines_for(path)
+    ran = [check for check in fields["verifications"] if check["engine"] in installed]
+    assert ran
+    for check in ran:
         assert (check["passed"], check["examples"]) == (True, 60)
         assert check["binary_convolutions"] == 9
     assert fields["bytes"] == path.stat().st_size
