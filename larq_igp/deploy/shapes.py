@@ -168,10 +168,13 @@ def _reshape(call: Call) -> bool:
 
 
 def _mean(call: Call) -> bool:
-    source = call.inputs[0]
-    if not source or not call.output:
+    source, result = call.inputs[0], call.output
+    if source is None:
         return False
-    return source[0] == call.output[0] and source[-1] == call.output[-1]
+    if len(source) == len(result):
+        return all(after in (1, before) for before, after in zip(source, result, strict=True))
+    sides = iter(source)  # some are left out, and the order of the others is kept
+    return all(side in sides for side in result)
 
 
 def _pad(call: Call) -> bool:

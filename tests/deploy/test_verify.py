@@ -58,15 +58,14 @@ def test_right_files_of_every_family_pass(family, pad_values, statistics, digits
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "side", "pad_values"),
+    ("name", "side", "pad_values", "statistics"),
     [
-        ("igp_resnet37_41", 96, 1),
-        ("igp_resnet37_41", 96, 0),
-        ("bireal_resnet18_64", 64, 0),
-        ("binary_densenet28_64", 64, 1),
+        ("igp_resnet37_41", 96, 1, "initial"),
+        ("igp_resnet37_41", 96, 0, "random"),
+        ("bireal_resnet18_64", 64, 0, "random"),
+        ("binary_densenet28_64", 64, 1, "random"),
     ],
 )
-@pytest.mark.parametrize("statistics", ["initial", "random"])
 def test_right_files_of_deep_networks_pass(name, side, pad_values, statistics):
     tf.keras.utils.set_random_seed(3)
     model = larq_igp.build(name, input_shape=(side, side, 3), num_classes=10, pad_values=pad_values)

@@ -5,7 +5,7 @@ padding). What follows it, multiplier and bias or a threshold, is a function of 
 channel, and is compared for all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,6 +22,8 @@ SAME = 0
 """TensorFlow Lite's number of this padding."""
 ACTIVATIONS = {0: (-np.inf, np.inf), 1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}
 """TensorFlow Lite's numbers of fused activations, and where these clip."""
+MOST_ELEMENTS = 2**22
+"""Sums that are put through Keras' layers at once."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ class BinaryOperator:
             return f"the file pads with {options['pad_values']} and Keras with {layer.pad_values:g}"
         return None
 
-    def possible_sums(self, shape: Sequence[int]) -> np.ndarray:
-        """Return all sums that may occur, in maps of a shape: ``(N, H, W, O)``.
+    def possible_sums(self, shape: Sequence[int]) -> Iterator[np.ndarray]:
+        """Yield all sums that may occur, in maps of a shape: arrays ``(N, H, W, O)``.
 
         Where zeros are padded, some products are missing.
 
@@ -125,7 +127,10 @@ class BinaryOperator:
         pads_zeros = options["padding"] == SAME and not options["pad_values"]
         sums = np.arange(-self.products, self.products + 1, 1 if pads_zeros else 2)
         maps = np.resize(sums, (-(-len(sums) // int(np.prod(shape))), *shape, 1))
-        return np.broadcast_to(maps, (*maps.shape[:3], len(self.filters)))
+        at_once = max(1, MOST_ELEMENTS // (int(np.prod(shape)) * len(self.filters)))
+        for start in range(0, len(maps), at_once):
+            part = maps[start : start + at_once]
+            yield np.broadcast_to(part, (*part.shape[:3], len(self.filters)))
 
     def has_written(self, found: np.ndarray, sums: np.ndarray) -> bool:
         """Tell whether these are its results for sums of Keras' products ``(N, H, W, O)``.

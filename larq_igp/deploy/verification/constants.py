@@ -1,6 +1,7 @@
 """Compare what follows the sums of a binary convolution, for every sum that may occur."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,35 +12,69 @@ from larq_igp.deploy.verification.rounding import Terms
 Step = tuple[int, np.ndarray, Terms]
 
 
-def require_same_function(what: str, operator: BinaryOperator, steps: Iterable[Step]) -> int:
-    """Return the tensor of Keras that is the same function of the sums as what an operator writes.
+@dataclass
+class Comparison:
+    """How one result of Keras differs from what an operator writes.
+
+    Attributes:
+        channels: those that differ for any sum so far, ``(O,)``.
+        example: a sum for which they do, what the file gives and what Keras gives.
+    """
+
+    channels: np.ndarray
+    example: tuple[int, float, float] | None = None
+
+
+def require_same_function(
+    what: str,
+    operator: BinaryOperator,
+    steps_after: Callable[[np.ndarray], Iterable[Step]],
+    shape: Sequence[int],
+) -> int:
+    """Return the result of Keras that is the same function of the sums as what an operator writes;
+    the first, if there are several.
 
     Args:
         what: the layer and the operator, for messages.
-        operator: whose possible sums all were put in.
-        steps: number, value and terms of the layers' results after them, one layer after another.
+        operator: of the file.
+        steps_after: puts sums ``(N, H, W, O)`` through the layers that follow, and yields number,
+            value and terms of the result of each.
+        shape: height and width of the maps.
 
     Raises:
         Fault: if there is none; it names channels and the nearest result.
     """
-    best: tuple | None = None
-    for tensor, value, terms in steps:
-        sums = operator.possible_sums(value.shape[1:3])
-        if operator.writes_signs:
-            found = operator.signs(sums)
-            differs = (found != (value < 0)) & ~terms.may_be_zero(value)
-        else:
-            found = operator.floats(sums)
-            differs = ~terms.agree(found, value)
-        channels = np.flatnonzero(differs.any(axis=(0, 1, 2)))
-        if not len(channels):
-            return tensor
-        if best is None or len(channels) <= len(best[0]):
-            place = tuple(np.argwhere(differs)[0])
-            best = channels, sums[place], found[place], value[place]
-    channels, total, found, value = best or ((), 0, 0.0, 0.0)
+    compared: dict[int, Comparison] = {}
+    for sums in operator.possible_sums(shape):
+        for number, value, terms in steps_after(sums):
+            comparison = compared.setdefault(number, Comparison(np.zeros(sums.shape[-1], bool)))
+            _compare(comparison, operator, sums, value, terms)
+    number, nearest = min(compared.items(), key=lambda item: item[1].channels.sum())
+    if nearest.example is None:
+        return number
+    total, found, wanted = nearest.example
     gives = ("-1" if found else "+1") if operator.writes_signs else f"{found:.7g}"
     raise Fault(
-        f"{what}: channels {some(channels)} differ in what follows the popcount, such as the first "
-        f"of them for a sum of {total}: the file gives {gives}, Keras {value:.7g}."
+        f"{what}: channels {some(np.flatnonzero(nearest.channels))} differ in what follows the "
+        f"popcount, such as for a sum of {total}: the file gives {gives}, Keras {wanted:.7g}."
     )
+
+
+def _compare(
+    comparison: Comparison,
+    operator: BinaryOperator,
+    sums: np.ndarray,
+    value: np.ndarray,
+    terms: Terms,
+) -> None:
+    """Add to a comparison what some sums show."""
+    if operator.writes_signs:
+        found = operator.signs(sums)
+        differs = (found != (value < 0)) & ~terms.may_be_zero(value)
+    else:
+        found = operator.floats(sums)
+        differs = ~terms.agree(found, value)
+    if differs.any():
+        comparison.channels |= differs.any(axis=(0, 1, 2))
+        place = np.unravel_index(np.argmax(differs), differs.shape)
+        comparison.example = int(sums[place]), float(found[place]), float(value[place])

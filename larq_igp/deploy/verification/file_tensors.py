@@ -53,6 +53,17 @@ class FileTensors:
         tensors = self.file.tensors
         return [each for each in operator.inputs if each != ABSENT and tensors[each].value is None]
 
+    @cached_property
+    def of_images(self) -> frozenset[int]:
+        """Tensors that depend on the images; others are constants that the converter left to be
+        computed.
+        """
+        found = set(self.file.inputs)
+        for operator in self.file.operators:
+            if found & set(operator.inputs):
+                found |= set(operator.outputs)
+        return frozenset(found)
+
     def computed_from(self, sources: frozenset[int]) -> list[int]:
         """List the tensors that are computed from all of these and nothing else, in the order of
         execution; a tensor that is the only source stands first.

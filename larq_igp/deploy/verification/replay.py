@@ -65,7 +65,9 @@ class Replay:
             (index,) = readers
             call = self.graph.calls[index]
             is_plain = len(call.inputs) == 1 and call.layer is not None and not call.kernels
-            if not is_plain or output_quantizer(call.layer) is not None:
+            # A layer of several outputs is read by one call without a layer for each.
+            is_split = any(self.graph.calls[each].layer is None for each in self.readers(index))
+            if not is_plain or is_split or output_quantizer(call.layer) is not None:
                 return
             yield index
 

@@ -34,7 +34,7 @@ def first_unexplained(replay: Replay) -> Operator | None:
             readers.setdefault(tensor, []).append(operator)
     for operator in file.file.operators:
         (tensor,) = operator.outputs[:1]
-        if tensor in explained:
+        if tensor in explained or tensor not in file.of_images:
             continue
         if operator.name in WHOLE and not _is_moved(tensor, readers, explained):
             return operator

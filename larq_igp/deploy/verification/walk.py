@@ -103,9 +103,10 @@ class Walk(Replay):
         option = operator.other_option(call.layer)
         if option:
             raise Fault(f"{what}: {option}.")
-        possible = operator.possible_sums(self.file.values[operator.writes].shape[1:3])
-        steps = self._after_sums(index, keras, possible)
-        end = require_same_function(what, operator, steps)
+        shape = self.file.values[operator.writes].shape[1:3]
+        end = require_same_function(
+            what, operator, lambda each: self._after_sums(index, keras, each), shape
+        )
         sums = keras.sums(keras.signs_of(source.value))
         if not operator.has_written(self.file.values[operator.writes], sums):
             raise Fault(f"{what}: the engine makes other sums than Keras from the same signs.")
