@@ -11,6 +11,8 @@ from larq_igp.deploy.convert import convert
 from larq_igp.keras2 import tf
 
 SIDE = 28
+FEW = 3
+"""Images on which layers are compared: each gives thousands of values."""
 STAGES = {
     "igp_resnet_tiny": {"blocks": (1, 1)},
     "bireal_resnet_tiny": {"blocks": (1, 1)},
@@ -54,6 +56,21 @@ def calibrate(model: tf.keras.Model, images: np.ndarray) -> None:
         )
         norm.momentum = 0.0  # the statistics of one batch
     model(images, training=True)
+
+
+def random_norms(model: tf.keras.Model, seed: int) -> None:
+    """Give BatchNorm any statistics and factors: negative ones, zeros, and large offsets."""
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            channels = layer.gamma.shape[0]
+            gamma = generator.uniform(0.2, 2, channels) * generator.choice([1, 1, -1, 0], channels)
+            beta, mean = generator.standard_normal((2, channels)) * [[1], [3]]
+            layer.set_weights([gamma, beta, mean, generator.uniform(0.1, 30, channels)])
+
+
+def random_images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(7).standard_normal((FEW, *shape)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
