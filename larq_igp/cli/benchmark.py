@@ -69,11 +69,11 @@ def benchmark(
     with progress_on_stderr(as_json):
         from larq_igp.inference.conversion import timed
 
-        rows = [
-            row
-            for source in sources
-            for row in timed(
-                open_typed(source, options),
+        rows: list[dict] = []
+        for source in sources:
+            subject = open_typed(source, options)
+            rows += timed(
+                subject,
                 engines=engines,
                 twin=twin,
                 operators=operators,
@@ -81,7 +81,9 @@ def benchmark(
                 runs=runs,
                 warmup=warmup,
             )
-        ]
+            if twin and subject.spec is None:
+                note = f"{source} has no 32-bit twin beside it: its topology is not described here"
+                click.echo(note, err=True)
     emit(as_json, rows, _benchmark_text(rows))
 
 

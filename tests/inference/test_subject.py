@@ -168,6 +168,7 @@ def test_a_run_of_larq_zoo_is_converted_timed_and_reported(zoo_run, igp, tmp_pat
     assert larq_igp.evaluate(path)["examples"] == 360
     timed = igp("benchmark", zoo_run, path, "--runs", 1, "--warmup", 0, "--json")
     assert {row["role"] for row in json.loads(timed.stdout)} == {"converted"}
+    assert f"{path} has no 32-bit twin beside it" in timed.stderr
     (tmp_path / "latency.json").write_text(timed.stdout)
     page = tmp_path / "page.html"
     result = igp("report", zoo_run, path, "-o", page, "--latency", tmp_path / "latency.json")
