@@ -44,6 +44,6 @@ def test_parameters_replace_fields():
 def test_unknown_parameter_is_refused():
     with pytest.raises(
         SpecError,
-        match="growth_rate is not a parameter of igp_resnet; it has family, filters, blocks",
+        match="growth_rate is not a parameter of igp_resnet; it has filters, blocks, columns",
     ):
         get_spec("igp_resnet41_48", growth_rate=3)
