@@ -14,7 +14,7 @@ from typing import Any
 from larq_igp.architectures import DenseNetSpec, Spec, get_spec
 from larq_igp.architectures.accounting import Counts, closed_form
 
-INPUT_SHAPE, CLASSES, STEM = (28, 28, 1), 10, "strided"
+DATASET, INPUT_SHAPE, CLASSES, STEM = "fashion_mnist", (28, 28, 1), 10, "strided"
 TOLERANCE = 0.02
 """The largest relative difference in storage or FLOPs from the first network of the group."""
 

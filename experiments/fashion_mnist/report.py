@@ -16,12 +16,12 @@ from experiments.fashion_mnist.plan import (
 from experiments.fashion_mnist.statistics import (
     Correlation,
     Row,
-    Sample,
     errors,
     paired,
     rank_correlation,
     sample,
 )
+from larq_igp.paper.results import Sample
 
 COMPARISONS = (
     ("bireal", "resnet", "a shortcut around every layer"),
@@ -40,10 +40,7 @@ COMPARISONS = (
 
 def percent(one: Sample | None) -> str:
     """Return mean and standard deviation of an error for a table."""
-    if one is None:
-        return "-"
-    spread = "" if one.deviation is None else f" ± {one.deviation:.2f}"
-    return f"{one.mean:.2f}{spread}"
+    return "-" if one is None else str(one)
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], texts: int = 1) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 from larq_igp.files import write_atomically
 
 COLUMNS = [
-    "run", "network", "family", "base", "parameters", "bits", "seed", "epochs", "batch_size",
-    "learning_rate", "storage_bits", "flops", "block_n_1st", "block_n_2nd", "block_n_3rd",
-    "network_n_1st", "network_n_2nd", "network_n_3rd", "train_top1", "train_loss",
+    "run", "network", "family", "base", "parameters", "dataset", "bits", "seed", "epochs",
+    "batch_size", "learning_rate", "storage_bits", "flops", "block_n_1st", "block_n_2nd",
+    "block_n_3rd", "network_n_1st", "network_n_2nd", "network_n_3rd", "train_top1", "train_loss",
     "last_validation_top1", "best_epoch", "validation_top1", "test_top1", "test_loss",
     "train_seconds", "images_per_second", "cpu_seconds", "processes", "threads", "larq_igp",
     "tensorflow", "python", "cpu", "cores",

@@ -1,53 +1,14 @@
 """Means, paired differences and rank correlations of the errors in the CSV."""
 
-import math
-import statistics
 from dataclasses import dataclass
 from typing import Any
 
 from scipy.stats import spearmanr
-from scipy.stats import t as student
 
 from experiments.fashion_mnist.plan import Run
-
-CONFIDENCE = 0.95
+from larq_igp.paper.results import Sample
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A mean over seeds.
-
-    Attributes:
-        values: one for each seed.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def n(self) -> int:
-        """How many values there are."""
-        return len(self.values)
-
-    @property
-    def mean(self) -> float:
-        """The arithmetic mean."""
-        return statistics.mean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """The sample standard deviation; None of a single value."""
-        return statistics.stdev(self.values) if self.n > 1 else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % confidence interval of the mean by Student's t; None of a single value."""
-        if self.deviation is None:
-            return None
-        quantile = student.ppf((1 + CONFIDENCE) / 2, self.n - 1)
-        half = float(quantile) * self.deviation / math.sqrt(self.n)
-        return self.mean - half, self.mean + half
 
 
 def errors(rows: list[Row], like: Run, split: str = "test") -> dict[int, float]:

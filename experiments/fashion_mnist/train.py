@@ -12,7 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from experiments.fashion_mnist.networks import NETWORKS, STEM, block_path_costs, network_path_costs
+from experiments.fashion_mnist.networks import (
+    DATASET,
+    NETWORKS,
+    STEM,
+    block_path_costs,
+    network_path_costs,
+)
 from experiments.fashion_mnist.plan import BATCH_SIZE, EPOCHS, Run, runs_in_order
 from experiments.fashion_mnist.rows import add_row, read_rows
 from larq_igp.deploy.host import describe_host
@@ -29,7 +35,7 @@ def command_line(run: Run, folder: Path, data_dir: Path | None) -> list[str]:
     options: dict[str, Any] = {
         "--bits": run.bits,
         "--stem": STEM,
-        "--dataset": "fashion_mnist",
+        "--dataset": DATASET,
         "--epochs": run.epochs,
         "--batch-size": BATCH_SIZE,
         "--learning-rate": run.learning_rate,
@@ -72,6 +78,7 @@ def row_of(run: Run, folder: Path) -> dict[str, Any]:
         "family": network.spec.family,
         "base": network.base,
         "parameters": json.dumps(network.parameters),
+        "dataset": DATASET,
         "bits": run.bits,
         "seed": run.seed,
         "epochs": run.epochs,

@@ -177,6 +177,15 @@ engine_options = stack(
     click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]"),
 )
 
+results_option = click.option(
+    "--runs",
+    "results",
+    metavar="CSV",
+    multiple=True,
+    type=click.Path(),
+    help="The CSV of an experiment, like experiments/results/fashion_mnist.csv; may be repeated.",
+)
+
 
 def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str) -> list:
     """Complete a network's name in the shell, or a file's."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from larq_igp.cli.options import SOURCE, complete_source
+from larq_igp.cli.options import SOURCE, complete_source, results_option
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
 from larq_igp.packages import require
 
@@ -20,12 +20,13 @@ from larq_igp.packages import require
     type=click.Path(),
     help="What `larq-igp benchmark --json` printed, to show it.",
 )
+@results_option
 @click.option(
     "--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder."
 )
 @click.option("--title", default="larq-igp report", show_default=True, help="Of the page.")
 @json_option
-def report(sources, output: str, latencies, png_dir, title: str, as_json: bool) -> None:
+def report(sources, output: str, latencies, results, png_dir, title: str, as_json: bool) -> None:
     """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and
     mistakes of each SOURCE.
 
@@ -39,7 +40,7 @@ def report(sources, output: str, latencies, png_dir, title: str, as_json: bool) 
 
         require("plotly", *["matplotlib"] * bool(png_dir))
         check_writable(output)
-        sections = collect(sources, latencies=latencies)
+        sections = collect(sources, latencies=latencies, results=results)
         content = render(title, sections).encode()
         charts = [chart for section in sections for chart in section.charts]
         if png_dir:

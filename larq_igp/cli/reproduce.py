@@ -5,6 +5,7 @@ from importlib import import_module
 
 import click
 
+from larq_igp.cli.options import results_option
 from larq_igp.cli.output import emit, json_option, markdown_table, progress_on_stderr, table
 from larq_igp.errors import UserError
 
@@ -16,6 +17,7 @@ FORMATS = ("text", "markdown", "csv", "json")
     "which", metavar="TABLE", type=click.Choice(["table1", "table2", "table3", "table4"])
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=click.Path())
+@results_option
 @click.option(
     "--format",
     "form",
@@ -25,18 +27,20 @@ FORMATS = ("text", "markdown", "csv", "json")
     help="Of the table.",
 )
 @json_option
-def reproduce(which: str, runs: tuple[str, ...], form: str, as_json: bool) -> None:
+def reproduce(
+    which: str, runs: tuple[str, ...], results: tuple[str, ...], form: str, as_json: bool
+) -> None:
     """Print TABLE (table1 to table4): structure and costs computed now, the paper's figures beside
     them.
 
-    Accuracies are the paper's and marked so; give run directories to have theirs in a column of its
-    own.
+    Accuracies are the paper's and marked so; run directories and the CSV of an experiment
+    (`--runs`) have theirs in a column of its own.
     """
     if as_json and form in ("markdown", "csv"):
         raise UserError(f"--json and --format {form} contradict each other: give one of them.")
     as_json = as_json or form == "json"
     with progress_on_stderr(True):
-        result = import_module(f"larq_igp.paper.{which}").compute(runs)
+        result = import_module(f"larq_igp.paper.{which}").compute(runs, results)
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     elif form == "csv":

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from larq_igp.paper.results import closest, read_results
+
 NOTHING = "-"
 PAPER_ERRORS = ("top-1 error, % (paper)", "top-5 error, % (paper)")
 OUR_ERRORS = "top-1 / top-5 error, % (ours)"
@@ -46,24 +48,31 @@ class Table:
 
 
 class Measured:
-    """Accuracies of run directories, by network and width in bits."""
+    """Errors that were measured here, by network and width in bits.
 
-    def __init__(self, runs: Sequence[str | Path]):
+    Args:
+        runs: run directories.
+        results: CSV files of experiments. Their networks are smaller than the paper's; each is
+            shown where the paper has the network that it is made from.
+    """
+
+    def __init__(self, runs: Sequence[str | Path] = (), results: Sequence[str | Path] = ()):
         from larq_igp.training.run.directory import open_run  # the tables' data need no TensorFlow
 
         self._cells: dict[tuple[str, int], list[str]] = {}
         for folder in runs:
             run = open_run(folder)
             metrics = run.metrics()
-            if (
-                metrics is None or run.recipe.parameters
-            ):  # unfinished, or not the network of its name
-                continue
+            if metrics is None or run.recipe.parameters:
+                continue  # unfinished, or not the network of its name
             errors = (
                 f"{100 * (1 - metrics['top1']):.2f} / {100 * (1 - metrics['top5']):.2f} "
                 f"({run.recipe.dataset})"
             )
             self._cells.setdefault((run.recipe.network, run.recipe.bits), []).append(errors)
+        for path in results:
+            for key, result in closest(read_results(path)).items():
+                self._cells.setdefault(key, []).append(result.cell)
 
     def cell(self, network: str | None, bits: int = 1) -> str:
         """Return the errors measured for a network, or that there are none."""

@@ -57,9 +57,9 @@ TABLE1: tuple[Table1Row, ...] = (
 STRUCTURE = ("depth", "depth (paper)", "shortcuts", "shortcuts (paper)")
 
 
-def compute(runs: Sequence[str | Path] = ()) -> Table:
+def compute(runs: Sequence[str | Path] = (), results: Sequence[str | Path] = ()) -> Table:
     """Return Table 1: depths and shortcuts read from graphs built at CIFAR-100's size."""
-    measured = Measured(runs)
+    measured = Measured(runs, results)
     networks = {row.network for row in TABLE1}
     structure = {network: _depth_and_shortcuts(network) for network in networks}
     rows = []

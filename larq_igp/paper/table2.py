@@ -100,13 +100,13 @@ def symbolic(path: PathClass, graph: Graph, symbol: str) -> str:
     )
 
 
-def compute(runs: Sequence[str | Path] = ()) -> Table:
+def compute(runs: Sequence[str | Path] = (), results: Sequence[str | Path] = ()) -> Table:
     """Return Table 2: gradient paths of blocks of depth two, built and measured.
 
     Raises:
         UserError: if runs are given, as the table has no accuracies.
     """
-    if runs:
+    if runs or results:
         raise UserError("Table 2 holds no accuracies: leave the runs out.")
     header = ["block", "built as", "convolutions"]
     for place in ("1st", "2nd", "3rd"):

@@ -53,9 +53,9 @@ TABLE3 = {network: Published(title, *figures.split()) for network, title, figure
 COSTS = ("storage, Mbit", "FLOPs, 1e8", "memory, MB")
 
 
-def compute(runs: Sequence[str | Path] = ()) -> Table:
+def compute(runs: Sequence[str | Path] = (), results: Sequence[str | Path] = ()) -> Table:
     """Return Table 3: costs from the parameters of each network, errors of the paper."""
-    measured, rows = Measured(runs), []
+    measured, rows = Measured(runs, results), []
     for network, paper in TABLE3.items():
         counts = closed_form(ZOO[network])
         costs = (

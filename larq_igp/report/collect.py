@@ -7,6 +7,7 @@ from pathlib import Path
 from larq_igp.inference.subject import open_subject
 from larq_igp.report.accuracy import error_section
 from larq_igp.report.charts import Chart, Series
+from larq_igp.report.experiments import experiment_section
 from larq_igp.report.facts import COSTS, CURVES, Facts, read_facts
 from larq_igp.report.latencies import read_latencies
 from larq_igp.report.layers import blocks_section, layers_section
@@ -72,19 +73,26 @@ def _row(facts: Facts) -> tuple:
     )
 
 
-def collect(sources: Sequence[str | Path], *, latencies: str | Path | None = None) -> list[Section]:
+def collect(
+    sources: Sequence[str | Path],
+    *,
+    latencies: str | Path | None = None,
+    results: Sequence[str | Path] = (),
+) -> list[Section]:
     """Return the sections of the page.
 
     Args:
         sources: what ``open_subject`` opens, or none.
         latencies: a file that ``larq-igp benchmark --json`` wrote.
+        results: CSV files of experiments.
 
     Raises:
         UserError: if a source or the file cannot be read.
     """
     facts = [read_facts(open_subject(source), name) for source, name in named(sources).items()]
     timed = read_latencies(latencies) if latencies else {}
-    sections = [subjects_section(facts), error_section(facts, timed)]
+    experiments = [experiment_section(path) for path in results]
+    sections = [subjects_section(facts), *experiments, error_section(facts, timed)]
     if any(each.history for each in facts):
         sections.append(curves_section(facts))
     sections.append(blocks_section())

@@ -10,7 +10,8 @@ from experiments.fashion_mnist.charts import write_charts
 from experiments.fashion_mnist.networks import NETWORKS, block_path_costs
 from experiments.fashion_mnist.plan import Run, runs_in_order
 from experiments.fashion_mnist.report import correlations, report_text
-from experiments.fashion_mnist.statistics import Sample, errors, paired, rank_correlation, sample
+from experiments.fashion_mnist.statistics import errors, paired, rank_correlation, sample
+from larq_igp.paper.results import Sample
 
 
 def row(run: Run, test_error: float, validation_error: float | None = None) -> dict[str, str]:

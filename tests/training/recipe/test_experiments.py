@@ -52,3 +52,13 @@ def test_what_is_compared_shares_one_recipe(table, dataset):
     for field in fields(Recipe):
         if field.name not in ("network", "bits", "parameters"):
             assert len({getattr(recipe, field.name) for recipe in recipes}) == 1, field.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_each_file_says_what_to_expect_and_what_came_out(path):
+    comments = " ".join(
+        line.removeprefix("# ") for line in path.read_text().splitlines() if line.startswith("#")
+    )
+    assert "The paper's error: top-1" in comments
+    assert "Expected: within two points of that" in comments
+    assert ("Not run here." in comments) != ("Came out: top-1" in comments)
