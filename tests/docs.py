@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from click.testing import CliRunner
+from tabulate import tabulate
 
 from larq_igp.cli import main
+from larq_igp.deploy.card import read_card
 from larq_igp.training.recipe.table import fields_table
 
 ROOT = Path(__file__).parent.parent
@@ -19,9 +21,28 @@ def networks_table() -> str:
     return CliRunner().invoke(main, ["list", "--table3"]).stdout.rstrip("\n")
 
 
+def files_table() -> str:
+    """Return the index of the converted networks, from their cards."""
+    header = (
+        "file", "network", "kB", "test accuracy", "of images", "seed", "SHA-256 begins",
+    )  # fmt: skip
+    rows = []
+    for path in sorted((ROOT / "tflite_models").glob("*.tflite")):
+        if path.stem == "demo":
+            continue  # what `make demo` leaves
+        card = read_card(path)
+        top1 = {f"{each.top1:.2%}" for each in card.measurements}
+        rows.append((
+            f"`{path.name}`", f"`{card.variant}`", f"{card.file_bytes / 1e3:.1f}",
+            " / ".join(sorted(top1)), card.measurements[0].examples, card.seed, card.sha256[:12],
+        ))  # fmt: skip
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+
+
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "table3"): networks_table,
     ("docs/recipes.md", "fields"): fields_table,
+    ("tflite_models/README.md", "files"): files_table,
 }
 """File and marker -> what stands between ``<!-- marker -->`` and ``<!-- /marker -->``."""
 

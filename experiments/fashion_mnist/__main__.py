@@ -12,12 +12,21 @@ from larq_igp.files import write_atomically
 
 RESULTS = Path(__file__).parents[1] / "results" / "fashion_mnist.csv"
 RUNS = Path("runs") / "fashion_mnist"
+FILES = Path(__file__).parents[2] / "tflite_models"
 
 results_option = click.option(
     "--results",
     type=click.Path(path_type=Path, dir_okay=False),
     default=RESULTS,
     help="The CSV with a row for each finished run.  [default: experiments/results/...]",
+)
+
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=RUNS,
+    show_default=True,
+    help="The folder of the run directories.",
 )
 
 
@@ -28,13 +37,7 @@ def main() -> None:
 
 @main.command()
 @results_option
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=RUNS,
-    show_default=True,
-    help="The folder of the run directories.",
-)
+@runs_option
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -85,6 +88,24 @@ def report(results: Path, output: Path | None) -> None:
     text = folder / f"{results.stem}.md"
     write_atomically(text, report_text(rows).encode())
     for path in (text, *write_charts(rows, folder, results.stem)):
+        click.echo(path)
+
+
+@main.command()
+@results_option
+@runs_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=FILES,
+    help="The folder to write to.  [default: tflite_models]",
+)
+def files(results: Path, runs: Path, output: Path) -> None:
+    """Convert the best run of each family to a .tflite, and measure it on all test images."""
+    from experiments.fashion_mnist.files import write_files
+
+    for path in write_files(read_rows(results), runs, output):
         click.echo(path)
 
 

@@ -39,6 +39,11 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
 @click.option(
     "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="To verify with."
 )
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Run the file on all test images too, and write the accuracy on its card.",
+)
 @network_options
 @classes_option
 @seed_option
@@ -50,6 +55,7 @@ def convert(
     data_dir: str | None,
     images: int | None,
     threads: int,
+    measure: bool,
     as_json: bool,
     **options,
 ) -> None:
@@ -68,6 +74,7 @@ def convert(
             float_model=float_model,
             images=images,
             threads=threads,
+            measure=measure,
         )
     emit(as_json, result.to_dict(), _export_text(result))
 

@@ -3,7 +3,8 @@ feed it.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,23 @@ their name.
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What a file answers on the test images.
+
+    Attributes:
+        engine: that ran it.
+        version: of the package that the engine comes in; None if that is not known.
+        top1: share of right answers, from 0 to 1.
+        examples: number of test images.
+    """
+
+    engine: str
+    version: str | None = None
+    top1: float
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What is known of a converted network.
 
@@ -37,7 +55,11 @@ class Card:
         class_names: in the order of the outputs; empty if unknown.
         dataset: that it was trained on; None if untrained.
         data: identity of that data set, see ``larq_igp.data.Identity``; None if unknown.
-        accuracy: top-1 on that data set's test images, from 0 to 1; None if not measured.
+        command: that trains it; None if untrained or not known.
+        seed: of that training.
+        accuracy: top-1 of the Keras model on that data set's test images, from 0 to 1; None if not
+            measured.
+        measurements: of the file itself, on the test images.
         audit: the findings of ``audit``.
         verified: whether any engine computes what Keras does.
         verifications: what each engine says; one that was not installed says so.
@@ -55,7 +77,10 @@ class Card:
     class_names: tuple[str, ...] = ()
     dataset: str | None = None
     data: dict[str, Any] | None = None
+    command: str | None = None
+    seed: int | None = None
     accuracy: float | None = None
+    measurements: tuple[Measurement, ...] = ()
     audit: dict[str, Any] | None = None
     verified: bool = False
     verifications: tuple[Verification, ...] = ()
@@ -100,6 +125,8 @@ def write_card(
         class_names=about.class_names,
         dataset=about.dataset,
         data=about.data,
+        command=about.command,
+        seed=about.seed,
         accuracy=about.accuracy,
         audit=audit.to_dict() if audit else None,
         verified=any(each.passed for each in verifications),
@@ -110,6 +137,18 @@ def write_card(
     )
     write_json(path, asdict(card))
     return path
+
+
+def add_measurements(tflite_path: str | Path, measurements: Sequence[Measurement]) -> Card:
+    """Write into a card how well its file does; what stood there of this kind is replaced.
+
+    Raises:
+        CardError: if the card is missing or damaged, or was written for another content.
+        UserError: if the card cannot be written.
+    """
+    card = replace(read_card(tflite_path), measurements=tuple(measurements))
+    write_json(card_path(tflite_path), asdict(card))
+    return card
 
 
 def read_card(tflite_path: str | Path) -> Card:

@@ -8,13 +8,18 @@ import numpy as np
 
 from larq_igp.data import Dataset, Preprocessing, eval_arrays, load_dataset
 from larq_igp.deploy.about import About
+from larq_igp.deploy.card import Measurement, add_measurements
 from larq_igp.deploy.compare import compare
 from larq_igp.deploy.convert import convert
+from larq_igp.deploy.engines import ENGINES, engines_for
 from larq_igp.deploy.export import Export, check_output
 from larq_igp.deploy.export import export as export_model
+from larq_igp.deploy.flatbuffer import read_tflite
+from larq_igp.deploy.verify import JUDGES
 from larq_igp.errors import UserError
-from larq_igp.inference.evaluate import opened
-from larq_igp.inference.subject import Subject
+from larq_igp.inference.evaluate import evaluate, opened
+from larq_igp.inference.subject import Subject, open_subject
+from larq_igp.training.recipe.command import command_of
 
 FEW_IMAGES, MANY_IMAGES = 24, 256
 SMALL_SIDE = 64
@@ -56,6 +61,8 @@ def _about(subject: Subject, preprocessing: Preprocessing) -> About:
         dataset=subject.data.dataset if subject.data else None,
         accuracy=subject.accuracy,
         data=subject.data.to_json() if subject.data else None,
+        command=command_of(subject.recipe) if subject.is_trained and subject.recipe else None,
+        seed=subject.recipe.seed if subject.is_trained and subject.recipe else None,
     )
 
 
@@ -68,6 +75,7 @@ def export(
     float_model: bool = False,
     images: int | None = None,
     threads: int = 1,
+    measure: bool = False,
 ) -> Export:
     """Convert a network, audit and verify the result, and write it with its card.
 
@@ -79,6 +87,8 @@ def export(
         float_model: convert with TensorFlow Lite whatever the quantizers are.
         images: how many to verify on; None is 256 up to 64 px, else 24.
         threads: to verify with.
+        measure: also run the file on all test images with each engine that verifies it, and write
+            the accuracies on its card.
 
     Raises:
         ConversionError: if the network cannot be converted, the converter degraded it, or the file
@@ -89,10 +99,15 @@ def export(
     subject = opened(source, weights)
     if subject.kind == "tflite":
         raise UserError(f"{subject.source} is a .tflite file already: there is nothing to convert.")
+    if measure and not subject.is_trained:
+        raise UserError(
+            f"leave out --measure: the weights of {subject.source} are random, so no accuracy is "
+            "known of it."
+        )
     model = subject.model()
     data = _verified_on(subject, data_dir)
     preprocessing = subject.preprocessing_of(data)
-    return export_model(
+    exported = export_model(
         model,
         path,
         about=_about(subject, preprocessing),
@@ -101,6 +116,40 @@ def export(
         float_model=float_model,
         threads=threads,
     )
+    if measure:
+        add_measurements(path, measurements(path, data_dir=data_dir, threads=threads))
+    return exported
+
+
+def measurements(
+    path: str | Path, *, data_dir: str | None = None, threads: int = 1
+) -> list[Measurement]:
+    """Return how many test images a ``.tflite`` classifies right, with each engine that verifies.
+
+    Args:
+        path: of the file, which has a card.
+        data_dir: folder of the data set, if it is not in its usual place.
+        threads: of the engines.
+
+    Raises:
+        UserError: if the file, its card or its data cannot be read, or no engine can run it.
+    """
+    subject = open_subject(path)
+    installed = engines_for(path)
+    found = []
+    for engine in JUDGES[read_tflite(path).is_binary]:
+        if engine in installed:
+            metrics = evaluate(subject, data_dir=data_dir, engine=engine, threads=threads)
+            version = ENGINES[engine].version()
+            found.append(
+                Measurement(
+                    engine=engine,
+                    version=version,
+                    top1=metrics["top1"],
+                    examples=metrics["examples"],
+                )
+            )
+    return found
 
 
 def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any]]:

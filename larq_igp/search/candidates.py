@@ -1,6 +1,7 @@
 """What is told about a network that fits: its costs, its gradient paths, and how to ask for it."""
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from larq_igp.architectures import ZOO, DenseNetSpec, Spec, get_spec
 from larq_igp.architectures.accounting import Counts, binary_conv_shapes, closed_form
 from larq_igp.architectures.transitions import WIDTHS
 from larq_igp.search.widths import base_name, width_of
+from larq_igp.training.recipe.command import text_of
 
 WORD_CHANNELS = 32
 """Channels in a word of Larq Compute Engine; channels short of a word cost as much as a full one.
@@ -53,13 +55,10 @@ class Candidate:
     def arguments(self) -> str:
         """What follows ``larq-igp train`` or ``larq-igp summary``."""
         options = [
-            f"--{key.replace('_', '-')} {_text(value)}" for key, value in self.parameters.items()
+            f"--{key.replace('_', '-')} {shlex.quote(text_of(value))}"
+            for key, value in self.parameters.items()
         ]
         return " ".join([self.network, *options])
-
-
-def _text(value: Any) -> str:
-    return (",".join(map(str, value)) or "''") if isinstance(value, tuple) else str(value)
 
 
 def title_of(spec: Spec) -> str:

@@ -1,0 +1,56 @@
+"""Every committed file does on the real test images what its card says."""
+
+import pytest
+
+from larq_igp.deploy.card import read_card
+from larq_igp.inference.conversion import measurements
+from larq_igp.inference.evaluate import evaluate
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "tflite_models"
+FILES = sorted(path for path in FOLDER.glob("*.tflite") if path.stem != "demo")
+MOST_BYTES = 4_000_000
+ROUNDING = 5e-4
+"""Another processor rounds otherwise, so that the sign of a rare value flips."""
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+def test_each_file_has_a_card_and_each_card_a_file():
+    assert FILES
+    assert {path.stem for path in FILES} == {
+        path.stem for path in FOLDER.glob("*.json") if path.stem != "demo"
+    }
+    assert sum(path.stat().st_size for path in FILES) < MOST_BYTES
+
+
+@each_file
+def test_the_card_tells_all_that_is_promised(path):
+    card = read_card(path)  # compares the sha256
+    assert card.verified
+    assert card.class_names
+    assert card.command.startswith(f"larq-igp train {card.variant} ")
+    assert card.seed is not None
+    assert {each.engine for each in card.measurements} == {"larq_igp_runtime", "lce"}
+    assert len({each.top1 for each in card.measurements}) == 1
+    assert card.measurements[0].examples == {"fashion_mnist": 10_000, "digits": 360}[card.dataset]
+
+
+@each_file
+def test_its_accuracy_is_reproduced_by_the_runtime(path, fashion_folder):
+    (measured,) = [m for m in read_card(path).measurements if m.engine == "larq_igp_runtime"]
+    found = evaluate(path, engine="larq_igp_runtime")
+    assert found["examples"] == measured.examples
+    assert found["top1"] == pytest.approx(measured.top1, abs=ROUNDING)
+
+
+@pytest.mark.slow
+@each_file
+def test_its_accuracy_is_reproduced_by_every_engine(path, fashion_folder):
+    found = measurements(path)
+    card = read_card(path)
+    assert [(m.engine, m.examples) for m in found] == [
+        (m.engine, m.examples) for m in card.measurements
+    ]
+    for mine, theirs in zip(found, card.measurements, strict=True):
+        assert mine.top1 == pytest.approx(theirs.top1, abs=ROUNDING)
