@@ -48,6 +48,7 @@ golden: $(VENV)/installed-test ## write tests/golden again; review the differenc
 	$(VENV)/bin/python -m tests.golden
 
 docs: $(VENV)/installed-test ## write the tables of README and docs again; review the difference
+	$(VENV)/bin/python -m experiments.fashion_mnist report
 	$(VENV)/bin/python -m tests.docs
 
 clean: ## remove what the targets made

@@ -9,6 +9,9 @@ from pathlib import Path
 from click.testing import CliRunner
 from tabulate import tabulate
 
+from experiments.fashion_mnist import report
+from experiments.fashion_mnist.__main__ import RESULTS
+from experiments.fashion_mnist.rows import read_rows
 from larq_igp.cli import main
 from larq_igp.deploy.card import read_card
 from larq_igp.training.recipe.table import fields_table
@@ -39,9 +42,19 @@ def files_table() -> str:
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 
 
+def evidence(make: Callable[[list], str]) -> Callable[[], str]:
+    """Return what makes a table from the runs of the experiment."""
+    return lambda: make(read_rows(RESULTS))
+
+
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "table3"): networks_table,
     ("docs/recipes.md", "fields"): fields_table,
+    ("docs/evidence.md", "networks"): evidence(report.networks_table),
+    ("docs/evidence.md", "pairs"): evidence(report.differences_table),
+    ("docs/evidence.md", "correlations"): evidence(report.correlations_table),
+    ("docs/evidence.md", "variants"): evidence(report.variants_table),
+    ("docs/evidence.md", "compute"): evidence(report.compute_text),
     ("tflite_models/README.md", "files"): files_table,
 }
 """File and marker -> what stands between ``<!-- marker -->`` and ``<!-- /marker -->``."""

@@ -1,5 +1,7 @@
 """The charts of the outcome, from the CSV alone."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +121,22 @@ def bits_figure(rows: list[Row]) -> Any:
 FIGURES = {"errors": errors_figure, "paths": paths_figure, "bits": bits_figure}
 
 
+def source_text(rows: list[Row]) -> str:
+    """Return what a chart says of the rows that it is drawn from: how many, and their SHA-256."""
+    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    return f"{len(rows)} runs, SHA-256 {digest}"
+
+
 def write_charts(rows: list[Row], folder: Path, stem: str) -> list[Path]:
-    """Write every chart as ``STEM_NAME.svg``; the same rows give the same bytes."""
-    written = []
+    """Write every chart as ``STEM_NAME.svg``; the same rows give the same bytes.
+
+    Each has ``source_text`` in its metadata.
+    """
+    written, metadata = [], {"Date": None, "Source": source_text(rows)}
     with matplotlib.rc_context(STYLE):
         for name, draw in FIGURES.items():
             path = folder / f"{stem}_{name}.svg"
             with atomic_path(path) as temporary:
-                draw(rows).savefig(temporary, format="svg", metadata={"Date": None})
+                draw(rows).savefig(temporary, format="svg", metadata=metadata)
             written.append(path)
     return written

@@ -171,13 +171,22 @@ def missing_text(rows: list[Row]) -> str:
     return text
 
 
-def report_text(rows: list[Row]) -> str:
-    """Return the whole report."""
+def compute_text(rows: list[Row]) -> str:
+    """Say what the runs took, on what."""
     versions = sorted(
         {f"TensorFlow {r['tensorflow']}, {r['cpu']}, {r['threads']} thread" for r in rows}
     )
     cpu = sum(float(row["cpu_seconds"]) for row in rows) / 3600
     wall = sum(float(row["train_seconds"]) for row in rows) / 3600
+    return (
+        f"{len(rows)} runs, {cpu:.1f} CPU hours, {wall:.1f} hours in training steps. "
+        + "; ".join(versions)
+        + "."
+    )
+
+
+def report_text(rows: list[Row]) -> str:
+    """Return the whole report."""
     best = chosen_igp(rows)
     return "\n\n".join(
         (
@@ -204,8 +213,7 @@ def report_text(rows: list[Row]) -> str:
             variants_table(rows),
             "![Error against storage](fashion_mnist_bits.svg)",
             "## What it took",
-            f"{len(rows)} runs, {cpu:.1f} CPU hours, {wall:.1f} hours in training steps. "
-            + "; ".join(versions) + ".",
+            compute_text(rows),
             missing_text(rows),
         )
     ) + "\n"  # fmt: skip
