@@ -8,6 +8,7 @@ from larq_igp.cli.options import (
     complete_source,
     network_options,
     open_typed,
+    unknown_operators_option,
     weights_option,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
@@ -46,6 +47,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
     help="Also time the network at 32 bits in TensorFlow Lite with XNNPACK.",
 )
 @click.option("--operators", is_flag=True, help="Also time every operator.")
+@unknown_operators_option
 @weights_option
 @network_options
 @classes_option
@@ -58,6 +60,7 @@ def benchmark(
     warmup: int,
     twin: bool,
     operators: bool,
+    unknown_operators: bool,
     as_json: bool,
     **options,
 ) -> None:
@@ -80,6 +83,7 @@ def benchmark(
                 threads=threads,
                 runs=runs,
                 warmup=warmup,
+                unknown_operators=unknown_operators,
             )
             if twin and subject.spec is None:
                 note = f"{source} has no 32-bit twin beside it: its topology is not described here"

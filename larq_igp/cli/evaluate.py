@@ -37,7 +37,16 @@ def metrics_text(metrics: dict) -> str:
 @engine_options
 @json_option
 def evaluate(
-    source: str, dataset, data_dir, download, split, weights, engine, threads, as_json: bool
+    source: str,
+    dataset,
+    data_dir,
+    download,
+    split,
+    weights,
+    engine,
+    threads,
+    unknown_operators,
+    as_json: bool,
 ) -> None:
     """Measure the accuracy of SOURCE by the input pipeline that it was trained with."""
     with progress_on_stderr(as_json):
@@ -53,6 +62,7 @@ def evaluate(
             split=split,
             engine=engine,
             threads=threads,
+            unknown_operators=unknown_operators,
         )
         warn_of_random_weights(subject)
     emit(as_json, {"source": source, **metrics}, f"{source}: {metrics_text(metrics)}")

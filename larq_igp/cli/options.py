@@ -170,11 +170,17 @@ dataset_option = field_option(
 weights_option = click.option(
     "--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]"
 )
+unknown_operators_option = click.option(
+    "--unknown-operators",
+    is_flag=True,
+    help="Also run a .tflite with operators that the check of files does not know.",
+)
 engine_options = stack(
     click.option(
         "--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]"
     ),
     click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]"),
+    unknown_operators_option,
 )
 
 results_option = click.option(

@@ -18,7 +18,14 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_r
 @engine_options
 @json_option
 def predict(
-    source: str, images: tuple[str, ...], top: int, weights, engine, threads, as_json: bool
+    source: str,
+    images: tuple[str, ...],
+    top: int,
+    weights,
+    engine,
+    threads,
+    unknown_operators: bool,
+    as_json: bool,
 ) -> None:
     """Name what is on each IMAGE (PNG, JPEG, GIF, BMP), one line after the other."""
     with progress_on_stderr(as_json):
@@ -27,7 +34,14 @@ def predict(
 
         subject = open_typed(source, {"weights": weights}, for_images=True)
         check_there(images)
-        rows = predicted(subject, images, top=top, engine=engine, threads=threads)
+        rows = predicted(
+            subject,
+            images,
+            top=top,
+            engine=engine,
+            threads=threads,
+            unknown_operators=unknown_operators,
+        )
         warn_of_random_weights(subject)
         document = list(rows) if as_json else []
     if as_json:

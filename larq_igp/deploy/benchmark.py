@@ -1,22 +1,19 @@
 """Time a ``.tflite`` on this machine: the whole file, and every operator of it."""
 
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from larq_igp.deploy.engines import load_engine, open_engine
-from larq_igp.deploy.errors import EngineError
+from larq_igp.deploy.engines import Child, load_engine, open_engine
 from larq_igp.deploy.flatbuffer import read_bytes, read_tflite
 from larq_igp.deploy.host import Host, describe_host
 from larq_igp.deploy.operators import cut_operator
 from larq_igp.deploy.schema import parse
+from larq_igp.deploy.timing import time_calls
 
 NS_PER_MS = 1e6
-
-Clock = Callable[[], int]
 
 
 @dataclass(frozen=True)
@@ -122,28 +119,6 @@ class Breakdown:
         return asdict(self) | sums
 
 
-def time_calls(
-    call: Callable[[], object], *, runs: int, warmup: int, clock: Clock = time.perf_counter_ns
-) -> list[int]:
-    """Call something ``warmup + runs`` times and return the nanoseconds of the last ``runs`` calls.
-
-    Raises:
-        EngineError: if ``runs`` is below 1 or ``warmup`` below 0.
-    """
-    if runs < 1 or warmup < 0:
-        raise EngineError(
-            f"runs must be at least 1 and warmup at least 0; got {runs} and {warmup}."
-        )
-    for _ in range(warmup):
-        call()
-    times_ns = []
-    for _ in range(runs):
-        start_ns = clock()
-        call()
-        times_ns.append(clock() - start_ns)
-    return times_ns
-
-
 def median_ms_in_turns(
     calls: Sequence[Callable[[], object]], *, runs: int, warmup: int = 3, rounds: int = 5
 ) -> list[float]:
@@ -181,7 +156,8 @@ def benchmark(
     threads: int = 1,
     runs: int = 50,
     warmup: int = 10,
-    clock: Clock = time.perf_counter_ns,
+    child: Child | None = None,
+    unknown_operators: bool = False,
 ) -> Latency:
     """Time a file at batch 1 on this machine.
 
@@ -191,14 +167,17 @@ def benchmark(
         threads: that the engine may use.
         runs: timed invocations.
         warmup: invocations before them, which fill caches and build kernels' tables.
-        clock: returns nanoseconds.
+        child: likewise.
+        unknown_operators: likewise.
 
     Raises:
         TFLiteFileError: if the file is missing or damaged.
         EngineError: if the engine cannot run it, or a count is out of range.
     """
-    opened = open_engine(source, threads=threads, engine=engine)
-    times_ns = time_calls(opened.invoke, runs=runs, warmup=warmup, clock=clock)
+    opened = open_engine(
+        source, threads=threads, engine=engine, child=child, unknown_operators=unknown_operators
+    )
+    times_ns = opened.times_ns(runs=runs, warmup=warmup)
     return Latency(
         file="" if isinstance(source, bytes | bytearray) else str(source),
         engine=opened.name,
@@ -221,20 +200,32 @@ def benchmark_operators(
     threads: int = 1,
     runs: int = 20,
     warmup: int = 3,
+    child: Child | None = None,
+    unknown_operators: bool = False,
 ) -> Breakdown:
     """Time every operator of a file, each cut out into a file of its own with its real weights.
 
     The interpreters' Python bindings have no profiler. Arguments and errors are those of
     ``benchmark``.
     """
+    whole = benchmark(
+        source,
+        engine=engine,
+        threads=threads,
+        runs=runs,
+        warmup=warmup,
+        child=child,
+        unknown_operators=unknown_operators,
+    )
     content, file = read_bytes(source), read_tflite(source)
-    whole = benchmark(source, engine=engine, threads=threads, runs=runs, warmup=warmup)
     model = parse(content)
     latencies = []
     for operator in file.operators:
         cut = cut_operator(model, operator.index)
-        opened = load_engine(cut, read_tflite(cut), threads=threads, engine=whole.engine)
-        times_ns = time_calls(opened.invoke, runs=runs, warmup=warmup)
+        opened = load_engine(
+            cut, read_tflite(cut), threads=threads, engine=whole.engine, child=child
+        )
+        times_ns = opened.times_ns(runs=runs, warmup=warmup)
         tensor = file.tensors[operator.outputs[0]].name
         median_ms = statistics.median(times_ns) / NS_PER_MS
         latencies.append(OperatorLatency(operator.index, operator.name, tensor, median_ms))

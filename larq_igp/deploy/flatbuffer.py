@@ -138,8 +138,14 @@ def read_tflite(source: str | Path | bytes) -> TFLiteFile:
     Raises:
         TFLiteFileError: if it is missing, is no ``.tflite``, or is damaged.
     """
-    content = read_bytes(source)
     where = "the model" if isinstance(source, bytes | bytearray) else str(source)
+    return read_content(read_bytes(source), where)
+
+
+def read_content(content: bytes, where: str) -> TFLiteFile:
+    """Read and check the content of a ``.tflite`` file; ``where`` is what messages call it. See
+    ``read_tflite``.
+    """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
         raise TFLiteFileError(f"{where} is not a .tflite file: it lacks the identifier TFL3.")
     try:

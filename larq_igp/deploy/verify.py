@@ -162,7 +162,8 @@ def _verify(
     engine: str,
     threads: int,
 ) -> Verification:
-    found = open_engine(flatbuffer, threads=threads, engine=engine).predict(images)
+    opened = open_engine(flatbuffer, threads=threads, engine=engine, unknown_operators=True)
+    found = opened.predict(images)
     few = images[: _image_count(read_tflite(flatbuffer))]
     tensors = read_tensors(flatbuffer, few, engine=engine, threads=threads)
     walk = Walk(read_model(model), tensors)

@@ -165,7 +165,12 @@ def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any
     """
     of_twin = (lambda: convert(subject.twin())) if twin and subject.has_twin else None
     return compare(
-        _content(subject), file=subject.source, network=described(subject), twin=of_twin, **options
+        _content(subject),
+        file=subject.source,
+        network=described(subject),
+        twin=of_twin,
+        is_foreign=subject.kind == "tflite",
+        **options,
     )
 
 

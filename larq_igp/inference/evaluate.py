@@ -18,6 +18,7 @@ def evaluate(
     weights: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
+    unknown_operators: bool = False,
 ) -> dict[str, Any]:
     """Measure accuracy on a split of a data set.
 
@@ -30,6 +31,7 @@ def evaluate(
         weights: ``best`` or ``last``, of a run.
         engine: that runs a ``.tflite``; None takes the fastest that is installed.
         threads: of that engine; None is 1.
+        unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Returns:
         ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, how
@@ -41,7 +43,9 @@ def evaluate(
     """
     subject = opened(source, weights)
     images = subject.load_data(dataset, data_dir=data_dir, download=download)
-    predictor = open_predictor(subject, engine=engine, threads=threads)
+    predictor = open_predictor(
+        subject, engine=engine, threads=threads, unknown_operators=unknown_operators
+    )
     metrics = measure(predictor.predict, images, split, subject.preprocessing_of(images))
     return {**metrics, "dataset": images.name, "split": split, "engine": predictor.engine}
 

@@ -69,6 +69,7 @@ def predict(
     weights: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
+    unknown_operators: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Classify image files, one row after the other, in constant memory however many there are.
 
@@ -79,6 +80,7 @@ def predict(
         weights: ``best`` or ``last``, of a run.
         engine: that runs a ``.tflite``; None takes the fastest that is installed.
         threads: of that engine; None is 1.
+        unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Yields:
         for each image its path and its ``classes``, best first, each with ``label``, ``class_name``
@@ -89,7 +91,9 @@ def predict(
         UserError: if the subject cannot be had.
     """
     subject = opened(source, weights)
-    predictor = open_predictor(subject, engine=engine, threads=threads)
+    predictor = open_predictor(
+        subject, engine=engine, threads=threads, unknown_operators=unknown_operators
+    )
     preprocessing = subject.preprocessing
     if preprocessing is None:
         if subject.kind == "tflite":

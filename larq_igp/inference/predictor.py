@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from larq_igp.deploy.engines import open_engine
+from larq_igp.deploy.engines import Child, open_engine
 from larq_igp.errors import UserError
 from larq_igp.inference.subject import Subject
 
@@ -24,7 +24,11 @@ class Predictor:
 
 
 def open_predictor(
-    subject: Subject, *, engine: str | None = None, threads: int | None = None
+    subject: Subject,
+    *,
+    engine: str | None = None,
+    threads: int | None = None,
+    unknown_operators: bool = False,
 ) -> Predictor:
     """Return what classifies images as a subject does.
 
@@ -32,15 +36,23 @@ def open_predictor(
         subject: the network.
         engine: that runs a ``.tflite``; None takes the fastest that is installed.
         threads: of that engine; None is 1.
+        unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Raises:
         UserError: if no engine can run the file, there are no weights, or an engine is named for
             what Keras runs.
     """
     if subject.kind == "tflite":
-        opened = open_engine(subject.source, threads=threads or 1, engine=engine)
+        opened = open_engine(
+            subject.source,
+            threads=threads or 1,
+            engine=engine,
+            child=Child(),
+            unknown_operators=unknown_operators,
+        )
         return Predictor(opened.predict, opened.name)
-    given = [f"--{name}" for name, each in (("engine", engine), ("threads", threads)) if each]
+    options = {"engine": engine, "threads": threads, "unknown-operators": unknown_operators}
+    given = [f"--{name}" for name, each in options.items() if each]
     if given:
         raise UserError(
             f"leave out {', '.join(given)}: Keras runs {subject.source}, which is no .tflite file."

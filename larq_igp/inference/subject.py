@@ -11,7 +11,8 @@ from larq_igp.data import Dataset, Identity, Preprocessing, load_dataset
 from larq_igp.data.geometry import geometry_of
 from larq_igp.data.identity import CLASSES, require_same_data
 from larq_igp.deploy.card import Card, card_path, read_card
-from larq_igp.deploy.flatbuffer import read_tflite
+from larq_igp.deploy.flatbuffer import read_bytes, read_content
+from larq_igp.deploy.structure import check_structure
 from larq_igp.errors import UserError
 from larq_igp.inference.cards import data_of, recipe_of
 from larq_igp.inference.kinds import WORDS, Kind, kind_of, leave_out
@@ -268,7 +269,9 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
 
 
 def _open_tflite(source: str) -> Subject:
-    file = read_tflite(source)
+    content = read_bytes(source)
+    check_structure(content, source, unknown_operators=True)
+    file = read_content(content, source)
     if len(file.inputs) != 1 or len(file.outputs) != 1:
         raise UserError(f"{source} has not one input and one output, and is no classifier.")
     source_shape, result = file.tensors[file.inputs[0]].shape, file.tensors[file.outputs[0]].shape

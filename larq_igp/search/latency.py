@@ -42,7 +42,7 @@ def stopwatch(
 
     def invocation(spec: Spec) -> Callable[[], None]:
         content = convert(build(spec, input_shape=input_shape, num_classes=num_classes))
-        return open_engine(content, threads=threads, engine=engine).invoke
+        return open_engine(content, threads=threads, engine=engine, unknown_operators=True).invoke
 
     reference = invocation(get_spec(like))
     (reference_ms,) = median_ms_in_turns([reference], runs=runs)

@@ -6,11 +6,14 @@ Case N of a file is always the same damage: bytes, numbers of tables (types, ind
 lengths, or a cut. Every damaged file must end as `ModelError` or run. Other exceptions, signals, and
 runs without an end are findings: they are counted, named, and make the exit code 1. `--only N` runs one
 case in this process. `--unchecked` leaves out `larq_igp_runtime.check`, to see what it is good for.
+`--commands` takes the road of larq-igp's commands: what the check lets pass is read by
+`larq_igp.deploy.flatbuffer` and runs in every engine that is installed, `Interpreter` among them.
 Memory and time of every process are bounded.
 """
 
 import argparse
 import collections
+import os
 import random
 import resource
 import select
@@ -20,7 +23,8 @@ import sys
 from pathlib import Path
 
 MEMORY = 6 << 30  # of address space; TensorFlow's own libraries take a part
-SECONDS = 60  # for one case
+SECONDS = 60  # of processor time, for one case
+PATIENCE = 1800  # seconds without any
 GOOD = ("ran", "refused", "failed")
 OPERATIONS = 10**10  # that a damaged file may ask for
 
@@ -111,29 +115,83 @@ def run(content: bytes, unchecked: bool) -> str:
         return f"{type(error).__name__}: {str(error)[:80]}"
 
 
-def serve(file: str, first: int, last: int, unchecked: bool) -> None:
-    """Runs cases and prints a line before and after each."""
+def run_in_all_engines(content: bytes, unchecked: bool) -> str:
+    """Likewise, on the road of larq-igp's commands."""
+    from larq_igp.deploy.engines import ENGINES
+    from larq_igp.deploy.errors import EngineError, TFLiteFileError
+    from larq_igp.deploy.flatbuffer import read_content
+
+    from larq_igp_runtime import Limits, ModelError, check
+
+    try:
+        if not unchecked:
+            check(content, limits=Limits(1 << 30, OPERATIONS))
+        file = read_content(content, "it")
+    except (ModelError, TFLiteFileError):
+        return "refused"
+    except Exception as error:
+        return f"{type(error).__name__} in check: {str(error)[:80]}"
+    if not file.inputs or not file.outputs:
+        return "refused"
+    ran = "failed"
+    for name, kind in ENGINES.items():
+        if kind.refusal(file) is not None:
+            continue
+        try:
+            kind(content, file, 1).invoke()
+            ran = "ran"
+        except (EngineError, RuntimeError):  # the child answers with its text
+            pass
+        except Exception as error:
+            return f"{type(error).__name__} in {name}: {str(error)[:80]}"
+    return ran
+
+
+ROADS = {"interpreter": run, "commands": run_in_all_engines}
+
+
+def serve(file: str, first: int, last: int, unchecked: bool, road: str) -> None:
+    """Runs cases and prints a line after each."""
     content = Path(file).read_bytes()
     places = slots(content)
     tables = [at for at, _ in places]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for case in range(first, last):
-        result = run(damage(content, places, tables, case), unchecked)
+        result = ROADS[road](damage(content, places, tables, case), unchecked)
         print(f"{case} {result}".replace("\n", " "), flush=True)
 
 
-def supervise(file: Path, count: int, first: int, unchecked: bool) -> collections.Counter:
+def answers(child: subprocess.Popen) -> bool:
+    """Waits for a line; false if the process takes too long, whatever else the machine does."""
+    spent, waited = None, 0
+    while not select.select([child.stdout], [], [], 2)[0]:
+        waited += 2
+        try:
+            fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return False
+        now = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+        spent = now if spent is None else spent
+        if now - spent > SECONDS or waited > PATIENCE:
+            return False
+    return True
+
+
+def supervise(
+    file: Path, count: int, first: int, unchecked: bool, road: str = "interpreter"
+) -> collections.Counter:
     """Runs all cases of a file, in as many processes as that takes."""
     results: collections.Counter = collections.Counter()
     case, last = first, first + count
     while case < last:
-        command = [sys.executable, __file__, "--serve", str(file), str(case), str(last), str(int(unchecked))]
+        numbers = [str(case), str(last), str(int(unchecked))]
+        command = [sys.executable, __file__, "--serve", str(file), *numbers, road]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         begun, buffer = case, b""
         while case < last:
             if b"\n" not in buffer:
-                if not select.select([child.stdout], [], [], SECONDS)[0]:
+                if not answers(child):
                     break
                 if not (piece := child.stdout.read1(1 << 16)):
                     break
@@ -175,16 +233,18 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int, help="one case, in this process")
     parser.add_argument("--unchecked", action="store_true")
+    parser.add_argument("--commands", action="store_true")
     args = parser.parse_args()
+    road = "commands" if args.commands else "interpreter"
     findings = 0
     for file in args.files:
         if args.only is not None:
             content = file.read_bytes()
             places = slots(content)
             damaged = damage(content, places, [at for at, _ in places], args.only)
-            print(run(damaged, args.unchecked))
+            print(ROADS[road](damaged, args.unchecked))
             continue
-        results = supervise(file, args.count, args.first, args.unchecked)
+        results = supervise(file, args.count, args.first, args.unchecked, road)
         findings += sum(n for what, n in results.items() if what not in GOOD)
         totals = ", ".join(f"{n} {what}" for what, n in sorted(results.items()))
         print(f"{file.name}: {sum(results.values())} damaged files: {totals}", flush=True)
@@ -193,6 +253,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "1")
+        serve(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "1", sys.argv[6])
     else:
         sys.exit(main())

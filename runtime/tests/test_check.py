@@ -5,6 +5,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import networks
 import numpy as np
 import pytest
 import tflite_file
@@ -299,34 +300,68 @@ def _dies_at_three(command, **options):
     return subprocess.Popen([sys.executable, "-c", code], **options)
 
 
-OWN = ("igp_resnet_tiny", "binary_densenet_tiny", "ebireal_resnet_tiny", "resnet_tiny")
+ZOO = {
+    "literature": (
+        "BinaryAlexNet",
+        "BiRealNet",
+        "BinaryResNetE18",
+        "BinaryDenseNet28",
+        "BinaryDenseNet37",
+        "BinaryDenseNet37Dilated",
+        "BinaryDenseNet45",
+        "DoReFaNet",
+        "MeliusNet22",
+        "RealToBinaryNet",
+        "ResNet18FP",
+        "StrongBaselineNet",
+        "XNORNet",
+    ),
+    "sota": ("QuickNetSmall", "QuickNet", "QuickNetLarge"),
+}
 
 
 @pytest.mark.convert
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OWN)
-def test_own_networks_pass(name):
+def test_the_whole_registry_passes():
     need_module("tensorflow", "larq_igp", "larq_compute_engine")
     import larq_igp
+    import tensorflow as tf
+    from larq_igp.architectures import ZOO as REGISTRY
     from larq_igp.deploy.convert import convert
 
-    check(convert(larq_igp.build(name)))
+    for name in REGISTRY:
+        tf.keras.backend.clear_session()
+        check(convert(larq_igp.build(name, input_shape=(64, 64, 3))))
+        print(name, flush=True)
 
 
 @pytest.mark.convert
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["float", "int8"])
-@pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "MobileNetV3Small"])
-def test_mobilenets_pass(name, kind):
-    need_module("tensorflow")
+@pytest.mark.parametrize(("family", "name"), [(f, name) for f, names in ZOO.items() for name in names])
+def test_larq_zoo_passes(family, name):
+    need_module("tensorflow", "larq_zoo", "larq_compute_engine")
     import tensorflow as tf
 
-    model = getattr(tf.keras.applications, name)(weights=None, input_shape=(64, 64, 3))
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if kind == "int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        image = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
-        converter.representative_dataset = lambda: ([image] for _ in range(4))
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    check(converter.convert())
+    tf.keras.backend.clear_session()
+    build = networks.zoo(family, name, input_shape=(224, 224, 3), num_classes=1000)
+    check(networks.lce(build)())
+
+
+def test_no_model_of_larq_zoo_is_left_out():
+    need_module("larq_zoo")
+    import larq_zoo
+
+    for family, names in ZOO.items():
+        module = getattr(larq_zoo, family)
+        assert {name for name in vars(module) if name[0].isupper() and callable(vars(module)[name])} == set(
+            names
+        )
+
+
+@pytest.mark.convert
+@pytest.mark.slow
+@pytest.mark.parametrize("int8", [False, True], ids=["float", "int8"])
+@pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"])
+def test_mobilenets_pass(name, int8):
+    need_module("tensorflow")
+    check(networks.keras(name, int8=int8, side=64)())

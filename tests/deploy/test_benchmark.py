@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from larq_igp.deploy.benchmark import benchmark, benchmark_operators, percentile, time_calls
+from larq_igp.deploy.benchmark import benchmark, benchmark_operators, percentile
 from larq_igp.deploy.engines import ENGINES, Engine, open_engine
 from larq_igp.deploy.engines.lce import LCEEngine
 from larq_igp.deploy.errors import EngineError
@@ -11,6 +11,7 @@ from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.host import describe_host
 from larq_igp.deploy.operators import cut_operator
 from larq_igp.deploy.schema import parse
+from larq_igp.deploy.timing import time_calls
 
 
 def test_exactly_warmup_plus_runs_calls_and_only_runs_are_timed():
@@ -29,11 +30,12 @@ def test_benchmark_invokes_the_engine_warmup_plus_runs_times(binary, monkeypatch
         def invoke(self) -> None:
             type(self).calls += 1
 
+        def times_ns(self, *, runs: int, warmup: int) -> list[int]:
+            return time_calls(self.invoke, runs=runs, warmup=warmup, clock=lambda: next(ticks))
+
     monkeypatch.setitem(ENGINES, "counting", Counting)
     ticks = itertools.accumulate(itertools.cycle([0, 2_000_000]))  # every call takes 2 ms
-    result = benchmark(
-        binary.content, engine="counting", runs=5, warmup=4, clock=lambda: next(ticks)
-    )
+    result = benchmark(binary.content, engine="counting", runs=5, warmup=4)
     assert Counting.calls == 4 + 5
     assert issubclass(Counting, Engine)
     assert (result.runs, result.warmup, result.engine, result.threads) == (5, 4, "counting", 1)

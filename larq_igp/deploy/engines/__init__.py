@@ -2,19 +2,30 @@
 
 from pathlib import Path
 
-from larq_igp.deploy.engines.engine import Engine
+from larq_igp.deploy.engines.child import Child, ChildEngine
+from larq_igp.deploy.engines.engine import Engine, LocalEngine
 from larq_igp.deploy.engines.lce import LCEEngine, LCEIndirectEngine
 from larq_igp.deploy.engines.runtime import RuntimeEngine
 from larq_igp.deploy.engines.tflite import TFLiteEngine
 from larq_igp.deploy.errors import EngineError
-from larq_igp.deploy.flatbuffer import TFLiteFile, read_bytes, read_tflite
+from larq_igp.deploy.flatbuffer import TFLiteFile, read_bytes, read_content, read_tflite
+from larq_igp.deploy.structure import check_structure
 
-__all__ = ["ENGINES", "MOST_THREADS", "Engine", "engines_for", "load_engine", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "MOST_THREADS",
+    "Child",
+    "Engine",
+    "LocalEngine",
+    "engines_for",
+    "load_engine",
+    "open_engine",
+]
 
 MOST_THREADS = 256
 """More would only exhaust the machine."""
 
-ENGINES: dict[str, type[Engine]] = {
+ENGINES: dict[str, type[LocalEngine]] = {
     engine.name: engine for engine in (TFLiteEngine, RuntimeEngine, LCEIndirectEngine, LCEEngine)
 }
 """Name of an engine -> its class. The first one that can run a file is that file's default."""
@@ -47,7 +58,12 @@ def _engines_for(file: TFLiteFile) -> tuple[str, ...]:
 
 
 def open_engine(
-    source: str | Path | bytes, *, threads: int = 1, engine: str | None = None
+    source: str | Path | bytes,
+    *,
+    threads: int = 1,
+    engine: str | None = None,
+    child: Child | None = None,
+    unknown_operators: bool = False,
 ) -> Engine:
     """Open a ``.tflite`` for inference.
 
@@ -55,20 +71,31 @@ def open_engine(
         source: a path, or the content of the file.
         threads: that the engine may use.
         engine: a name in ``ENGINES``; by default the first of ``engines_for``.
+        child: runs a file of which it is not known where it comes from; by default this process
+            does.
+        unknown_operators: whether operators that the check does not know may run.
 
     Raises:
         TFLiteFileError: if the file is missing or damaged.
         EngineError: if the engine is unknown, not installed, or cannot run the file.
     """
-    content, file = read_bytes(source), read_tflite(source)
+    content = read_bytes(source)
+    where = "the model" if isinstance(source, bytes | bytearray) else str(source)
+    check_structure(content, where, unknown_operators=unknown_operators)
+    file = read_content(content, where)
     if len(file.inputs) != 1 or len(file.outputs) != 1:
         counts = f"{len(file.inputs)} inputs and {len(file.outputs)} outputs"
         raise EngineError(f"the file has {counts}; one of each can be run.")
-    return load_engine(content, file, threads=threads, engine=engine)
+    return load_engine(content, file, threads=threads, engine=engine, child=child)
 
 
 def load_engine(
-    content: bytes, file: TFLiteFile, *, threads: int = 1, engine: str | None = None
+    content: bytes,
+    file: TFLiteFile,
+    *,
+    threads: int = 1,
+    engine: str | None = None,
+    child: Child | None = None,
 ) -> Engine:
     """Load a file that is already read and checked, with any number of inputs and outputs; see
     ``open_engine``.
@@ -78,4 +105,9 @@ def load_engine(
     name = engine or _engines_for(file)[0]
     if name not in ENGINES:
         raise EngineError(f"no engine is named {name!r}; there are {', '.join(ENGINES)}.")
-    return ENGINES[name](content, file, threads)
+    if child is None:
+        return ENGINES[name](content, file, threads)
+    refusal = ENGINES[name].refusal(file)
+    if refusal:
+        raise EngineError(f"engine {name!r} {refusal}")
+    return ChildEngine(name, content, file, threads, child)

@@ -7,6 +7,7 @@ import numpy as np
 
 from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import TFLiteFile
+from larq_igp.deploy.timing import time_calls
 from larq_igp.packages import Package
 from larq_igp.versions import installed_version
 
@@ -16,8 +17,6 @@ class Engine(ABC):
 
     Attributes:
         name: of the interpreter.
-        package: that it comes in.
-        runs_binary: whether it has Larq Compute Engine's 1-bit operators.
         threads: that it may use.
         input_shape: ``(1, H, W, C)``.
         input_dtype: of the input's elements.
@@ -25,6 +24,54 @@ class Engine(ABC):
     """
 
     name: str
+
+    def __init__(self, file: TFLiteFile, threads: int):
+        """Note what the file takes and gives."""
+        self.threads = threads
+        inputs = [file.tensors[index] for index in file.inputs]
+        self.input_shape, self.input_dtype = inputs[0].shape, inputs[0].dtype
+        self.output_shape = file.tensors[file.outputs[0]].shape
+        self._zeros = [np.zeros(tensor.shape, tensor.dtype) for tensor in inputs]
+
+    @abstractmethod
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs, in the order of the file."""
+
+    @abstractmethod
+    def invoke(self) -> None:
+        """Run once on whatever the inputs hold: the call to time."""
+
+    def times_ns(self, *, runs: int, warmup: int) -> list[int]:
+        """Return the nanoseconds of ``runs`` invocations, after ``warmup`` others."""
+        return time_calls(self.invoke, runs=runs, warmup=warmup)
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``, one after the other.
+
+        Raises:
+            ValueError: if the images have another shape or type than the file takes.
+        """
+        batch = np.asarray(batch)
+        if batch.ndim != len(self.input_shape) or batch.shape[1:] != self.input_shape[1:]:
+            expected = ", ".join(str(side) for side in self.input_shape[1:])
+            raise ValueError(f"the file takes a batch of shape (N, {expected}); got {batch.shape}.")
+        if batch.dtype != self.input_dtype:
+            raise ValueError(
+                f"the file takes {self.input_dtype.name} elements; got {batch.dtype.name}."
+            )
+        if not len(batch):
+            return np.empty((0, *self.output_shape[1:]), np.float32)
+        return np.concatenate([self.run([image[np.newaxis]])[0] for image in batch])
+
+
+class LocalEngine(Engine):
+    """An engine in this process.
+
+    Attributes:
+        package: that it comes in.
+        runs_binary: whether it has Larq Compute Engine's 1-bit operators.
+    """
+
     package: Package
     runs_binary = True
 
@@ -37,11 +84,7 @@ class Engine(ABC):
         refusal = self.refusal(file)
         if refusal:
             raise EngineError(f"engine {self.name!r} {refusal}")
-        self.threads = threads
-        inputs = [file.tensors[index] for index in file.inputs]
-        self.input_shape, self.input_dtype = inputs[0].shape, inputs[0].dtype
-        self.output_shape = file.tensors[file.outputs[0]].shape
-        self._zeros = [np.zeros(tensor.shape, tensor.dtype) for tensor in inputs]
+        super().__init__(file, threads)
         try:
             self._load(self.import_package(), content)
         except (RuntimeError, ValueError) as error:  # ModelError of the runtime is a ValueError
@@ -55,14 +98,6 @@ class Engine(ABC):
     @abstractmethod
     def _load(self, interpreter: Any, content: bytes) -> None:
         """Load the file into an interpreter of this class."""
-
-    @abstractmethod
-    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Run once; return copies of all outputs, in the order of the file."""
-
-    @abstractmethod
-    def invoke(self) -> None:
-        """Run once on whatever the inputs hold: the call to time."""
 
     @classmethod
     def version(cls) -> str | None:
@@ -84,21 +119,3 @@ class Engine(ABC):
             state = "" if is_missing else f" in working order ({' '.join(str(error).split())})"
             return f"needs {cls.package.name}{state}: {cls.package.how_to_get}."
         return None
-
-    def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``, one after the other.
-
-        Raises:
-            ValueError: if the images have another shape or type than the file takes.
-        """
-        batch = np.asarray(batch)
-        if batch.ndim != len(self.input_shape) or batch.shape[1:] != self.input_shape[1:]:
-            expected = ", ".join(str(side) for side in self.input_shape[1:])
-            raise ValueError(f"the file takes a batch of shape (N, {expected}); got {batch.shape}.")
-        if batch.dtype != self.input_dtype:
-            raise ValueError(
-                f"the file takes {self.input_dtype.name} elements; got {batch.dtype.name}."
-            )
-        if not len(batch):
-            return np.empty((0, *self.output_shape[1:]), np.float32)
-        return np.concatenate([self.run([image[np.newaxis]])[0] for image in batch])

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.deploy.engines.engine import Engine
+from larq_igp.deploy.engines.engine import LocalEngine
 from larq_igp.packages import BY_MODULE
 
 
-class LCEEngine(Engine):
+class LCEEngine(LocalEngine):
     """Larq Compute Engine's interpreter with its default kernels."""
 
     name = "lce"
@@ -30,13 +30,13 @@ class LCEEngine(Engine):
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Run once; return copies of all outputs."""
-        return self._interpreter.predict([np.ascontiguousarray(value) for value in inputs])
+        return self._interpreter.predict([_plain(value) for value in inputs])
 
     def invoke(self) -> None:
         """Run once on zeros: this interpreter copies its input in with every call, which takes
         microseconds.
         """
-        self._interpreter.predict(self._zeros)
+        self._interpreter.predict([_plain(value) for value in self._zeros])
 
 
 class LCEIndirectEngine(LCEEngine):
@@ -46,3 +46,11 @@ class LCEIndirectEngine(LCEEngine):
 
     name = "lce_indirect"
     indirect_bgemm = xnnpack = True
+
+
+def _plain(value: np.ndarray) -> np.ndarray:
+    """Return an array whose type is NumPy's own object for it.
+
+    The interpreter compares types by identity, and that of an unpickled array is another object.
+    """
+    return np.ascontiguousarray(value).view(value.dtype.type)

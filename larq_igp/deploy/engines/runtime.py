@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.deploy.engines.engine import Engine
+from larq_igp.deploy.engines.engine import LocalEngine
+from larq_igp.deploy.structure import installed_check
 from larq_igp.packages import BY_MODULE
 
 
-class RuntimeEngine(Engine):
+class RuntimeEngine(LocalEngine):
     """The engine of ``runtime/`` for 1-bit operators; float operators go to LiteRT with XNNPACK."""
 
     name = "larq_igp_runtime"
@@ -23,7 +24,9 @@ class RuntimeEngine(Engine):
         return Interpreter
 
     def _load(self, interpreter: Any, content: bytes) -> None:
-        self._interpreter = interpreter(content, num_threads=self.threads)
+        # The file is checked, and whether unknown operators may run was decided there.
+        options = {"unknown_operators": True} if installed_check() else {}
+        self._interpreter = interpreter(content, num_threads=self.threads, **options)
         self.run(self._zeros)  # so that what is timed later has numbers to read
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from larq_igp.deploy.engines.engine import Engine
+from larq_igp.deploy.engines.engine import LocalEngine
 from larq_igp.packages import BY_MODULE
 
 
-class TFLiteEngine(Engine):
+class TFLiteEngine(LocalEngine):
     """TensorFlow's own TensorFlow Lite with XNNPACK; for files without 1-bit operators."""
 
     name = "tflite"
