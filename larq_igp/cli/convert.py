@@ -13,6 +13,12 @@ from larq_igp.cli.options import (
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
 
+CONVERTERS = {
+    "own": "larq-igp's writer",
+    "lce": "Larq Compute Engine",
+    "tensorflow_lite": "TensorFlow Lite",
+}
+
 
 @click.command(short_help="Convert a run or a network to a verified .tflite.", epilog=SOURCE)
 @source_argument
@@ -28,6 +34,13 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
     "float_model",
     is_flag=True,
     help="A float file through TensorFlow Lite, whatever the bits are.",
+)
+@click.option(
+    "--converter",
+    type=click.Choice(["auto", "own", "lce"]),
+    default="auto",
+    show_default=True,
+    help="Own: larq-igp's writer. lce: Larq Compute Engine's. auto: own if it can, else lce.",
 )
 @weights_option
 @click.option("--data-dir", type=click.Path(), help="Folder of the run's data set, if it moved.")
@@ -52,6 +65,7 @@ def convert(
     source: str,
     output: str,
     float_model: bool,
+    converter: str,
     data_dir: str | None,
     images: int | None,
     threads: int,
@@ -72,6 +86,7 @@ def convert(
             output,
             data_dir=data_dir,
             float_model=float_model,
+            converter=converter,
             images=images,
             threads=threads,
             measure=measure,
@@ -94,7 +109,8 @@ def _export_text(result) -> str:
         *[f"  not fused: {number} x {reason}" for reason, number in audit.unfused_counts().items()],
         *[f"  warning: {warning}" for warning in audit.warnings],
         *[_verification_text(check, result.dataset) for check in result.verifications],
-        f"  converted in {result.seconds:.1f} s; card: {result.card}",
+        f"  converted in {result.seconds:.1f} s ({CONVERTERS[result.converter]}); card: "
+        f"{result.card}",
     ]
     return "\n".join(lines)
 

@@ -7,6 +7,10 @@ class ConversionError(UserError):
     """A model cannot be converted, or the converter degraded it."""
 
 
+class UnwritableError(ConversionError):
+    """larq-igp's writer cannot write a layer; another converter may."""
+
+
 class TFLiteFileError(UserError):
     """A file is missing, damaged, or no ``.tflite`` at all."""
 

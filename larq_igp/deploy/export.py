@@ -13,7 +13,7 @@ import numpy as np
 from larq_igp.deploy.about import About
 from larq_igp.deploy.audit import Audit, audit
 from larq_igp.deploy.card import card_path, write_card
-from larq_igp.deploy.convert import convert
+from larq_igp.deploy.convert import Converted, convert_by, lce_is_installed
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.verify import Verification, verify_with_all
 from larq_igp.errors import UserError
@@ -31,6 +31,7 @@ class Export:
     audit: Audit
     verifications: tuple[Verification, ...]
     dataset: str
+    converter: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -38,6 +39,7 @@ class Export:
             "file": str(self.path),
             "card": str(self.card),
             "bytes": self.audit.file_bytes,
+            "converter": self.converter,
             "conversion_seconds": round(self.seconds, 3),
             "verified_on": self.dataset,
             "audit": self.audit.to_dict(),
@@ -71,6 +73,7 @@ def export(
     images: np.ndarray,
     images_of: str,
     float_model: bool = False,
+    converter: str = "auto",
     threads: int = 1,
 ) -> Export:
     """Convert, audit, verify, and only then write the file and its card.
@@ -82,6 +85,8 @@ def export(
         images: inputs to verify on, ``(N, H, W, C)``.
         images_of: name of the data set that they are of.
         float_model: convert with TensorFlow Lite whatever the quantizers are.
+        converter: see ``convert``; ``auto`` takes Larq Compute Engine for a file that is wrong,
+            too.
         threads: to verify with.
 
     Raises:
@@ -90,12 +95,12 @@ def export(
         UserError: if the file cannot be written.
     """
     path = check_output(path)
-    start = time.perf_counter()
-    flatbuffer = convert(model, float_model=float_model)
-    seconds = time.perf_counter() - start
-    findings = audit(model, flatbuffer, float_model=float_model)
-    checks = verify_with_all(model, flatbuffer, images, threads=threads)
-    if not any(check.passed for check in checks):
+    tried = _tried(model, images, converter, float_model=float_model, threads=threads)
+    is_wrong = tried.converted.converter == "own" and not tried.is_right
+    if is_wrong and converter == "auto" and lce_is_installed():
+        tried = _tried(model, images, "lce", float_model=float_model, threads=threads)
+    findings, checks = tried.audit, tried.checks
+    if not tried.is_right:
         reasons = dict.fromkeys(check.reason for check in checks if check.examples)
         raise ConversionError(
             "the converted file does not compute what Keras computes, and was not written: "
@@ -103,7 +108,33 @@ def export(
         )
     card = card_path(path)
     with atomic_path(path) as file:
-        file.write_bytes(flatbuffer)
+        file.write_bytes(tried.converted.content)
         written = write_card(file, about, audit=findings, verifications=checks)
         written.replace(card)
-    return Export(path, card, seconds, findings, checks, images_of)
+    by = tried.converted.converter
+    return Export(path, card, tried.seconds, findings, checks, images_of, by)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A file that is not written yet, and what is known of it."""
+
+    converted: Converted
+    seconds: float
+    audit: Audit
+    checks: tuple[Verification, ...]
+
+    @property
+    def is_right(self) -> bool:
+        return any(check.passed for check in self.checks)
+
+
+def _tried(
+    model: "tf.keras.Model", images: np.ndarray, converter: str, *, float_model: bool, threads: int
+) -> _Tried:
+    start = time.perf_counter()
+    converted = convert_by(model, float_model=float_model, converter=converter)
+    seconds = time.perf_counter() - start
+    findings = audit(model, converted.content, float_model=float_model)
+    checks = verify_with_all(model, converted.content, images, threads=threads)
+    return _Tried(converted, seconds, findings, checks)

@@ -17,6 +17,7 @@ from larq_igp.deploy.schema import (
     DTYPES,
     FILE_IDENTIFIER,
     LCE_PREFIX,
+    SCHEMA_VERSION,
     builtin_operators,
     builtin_options,
     custom_options,
@@ -27,7 +28,6 @@ from larq_igp.deploy.schema import (
 )
 from larq_igp.deploy.shapes import Call, is_sound
 
-SCHEMA_VERSION = 3
 ABSENT = -1
 """Index that stands for an optional input which is left out."""
 

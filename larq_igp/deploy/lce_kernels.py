@@ -3,10 +3,12 @@
 from typing import Any
 
 import larq as lq
+import numpy as np
 
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.graph import Graph, GraphError, Kernel, read_graph
 from larq_igp.graph.bits import FLOAT_BITS, stated_bits
+from larq_igp.keras2 import tf
 
 
 def read_model(model: Any) -> Graph:
@@ -21,10 +23,38 @@ def read_model(model: Any) -> Graph:
         raise ConversionError(str(error)) from error
 
 
+SIGNS: tuple[type, ...] = (lq.quantizers.SteSign, lq.quantizers.ApproxSign, lq.quantizers.SwishSign)
+"""Quantizers of which the sign of each value is left, +1 for 0."""
+TINY = float(np.finfo(np.float32).tiny)
+PROBES = np.outer([TINY, 1e-9, 1e-3, 0.4, 0.6, 1, 3, 9e9, 0], [1, -1]).astype(np.float32).ravel()
+"""Values on which a function that nothing is known of shows whether it takes the sign."""
+
+
+def is_sign(quantizer: Any) -> bool:
+    """Tell whether a quantizer is the sign: +1 where a value is at least 0, else -1."""
+    if isinstance(quantizer, SIGNS):
+        return True
+    if not callable(quantizer) or isinstance(quantizer, tf.keras.layers.Layer):
+        return False
+    try:
+        # Two images, so that what depends on others than its own value is seen.
+        found = np.asarray(quantizer(tf.constant(np.stack([PROBES, 5 * PROBES]))))
+    except Exception:  # it may be any function
+        return False
+    return np.array_equal(found, np.tile(np.where(PROBES < 0, -1, 1), (2, 1)))
+
+
 def is_lce_convolution(kernel: Kernel) -> bool:
     """Tell whether a kernel is that of a 2-D convolution of signs with signs."""
-    is_convolution = isinstance(kernel.owner, lq.layers.QuantConv2D)
-    return kernel.is_binary and is_convolution and not _zeros_and_ones(kernel)
+    return isinstance(kernel.owner, lq.layers.QuantConv2D) and _multiplies_signs(kernel)
+
+
+def _multiplies_signs(kernel: Kernel) -> bool:
+    """Tell whether a kernel's weights and what they are multiplied with are signs, up to scales."""
+    if _zeros_and_ones(kernel):
+        return False
+    reads_signs = kernel.input_bits == 1 or is_sign(kernel.input_quantizer)
+    return reads_signs and (kernel.bits == 1 or is_sign(kernel.quantizer))
 
 
 def _zeros_and_ones(kernel: Kernel) -> str | None:
@@ -45,22 +75,35 @@ def is_quantized(graph: Graph) -> bool:
     return any(kernel.quantizer or kernel.input_quantizer for kernel in graph.kernels().values())
 
 
+def binary_layers(model: "tf.keras.Model") -> list[str]:
+    """Say of each layer with signs for weights which it is, those inside of other layers too."""
+    found = []
+    for layer in model._flatten_layers(include_self=False):
+        for name in ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer"):
+            quantizer = getattr(layer, name, None)
+            if stated_bits(quantizer) == 1 or is_sign(quantizer):
+                found.append(f"layer {layer.name!r} is a binary {type(layer).__name__}")
+                break
+    return found
+
+
 def why_no_kernel(kernel: Kernel) -> str | None:
-    """Say why a quantized kernel cannot run in 1-bit arithmetic; None if it can, or is none."""
-    if is_lce_convolution(kernel) or not (kernel.quantizer or kernel.input_quantizer):
-        return None
+    """Say which quantizer of a kernel no file with 1-bit operators can have; None if all can be.
+
+    Signs that are multiplied with floats, or in a layer that is no 2-D convolution, can be there as
+    floats.
+    """
+    if zeros_and_ones := _zeros_and_ones(kernel):
+        return f"layer {kernel.name!r} quantizes to 0 and 1 ({zeros_and_ones})"
     for operand, quantizer, bits in (
         ("input", kernel.input_quantizer, kernel.input_bits),
         ("kernel", kernel.quantizer, kernel.bits),
     ):
-        if bits == 1:
+        if bits == 1 or is_sign(quantizer) or (quantizer is None and bits == FLOAT_BITS):
             continue
-        width = "full-precision" if bits == FLOAT_BITS else f"{bits}-bit"
         if quantizer is None:
-            return f"layer {kernel.name!r} has a {width} {operand}"
-        width = width if stated_bits(quantizer) else "of unknown width"
-        kind = type(quantizer).__name__
+            return f"layer {kernel.name!r} has a {bits}-bit {operand}"
+        width = f"{bits}-bit" if stated_bits(quantizer) else "of unknown width"
+        kind = getattr(quantizer, "__name__", type(quantizer).__name__)
         return f"layer {kernel.name!r} has a {width} {operand}_quantizer ({kind})"
-    if zeros_and_ones := _zeros_and_ones(kernel):
-        return f"layer {kernel.name!r} quantizes to 0 and 1 ({zeros_and_ones})"
-    return f"layer {kernel.name!r} is a binary {type(kernel.owner).__name__}"
+    return None

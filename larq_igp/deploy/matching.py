@@ -48,10 +48,15 @@ def pack_signs(kernel: np.ndarray) -> np.ndarray:
     Bit ``i % 32`` of word ``i // 32`` is 1 where the weight of input channel ``i`` is negative;
     bits past ``I`` are 0.
     """
-    bits = np.moveaxis(kernel < 0, -1, 0)  # (O, H, W, I)
-    missing = -bits.shape[-1] % WORD_BITS
-    bits = np.pad(bits, [(0, 0)] * 3 + [(0, missing)])
-    return np.packbits(bits, axis=-1, bitorder="little").view("<i4")
+    return pack_filters(np.moveaxis(kernel < 0, -1, 0))
+
+
+def pack_filters(negative: np.ndarray) -> np.ndarray:
+    """Pack where filters ``(O, H, W, I)`` are negative; see ``pack_signs``."""
+    missing = -negative.shape[-1] % WORD_BITS
+    bits = np.pad(negative, [(0, 0)] * 3 + [(0, missing)])
+    octets = np.packbits(bits, axis=-1, bitorder="little")
+    return np.ascontiguousarray(octets).view("<i4")  # packbits may keep the order of a view
 
 
 def _unsigned_key(words: np.ndarray, channels: int) -> tuple:
@@ -138,7 +143,7 @@ def _why_missing(kernel: Kernel, weights: np.ndarray, file: TFLiteFile) -> str:
     found = next(
         (op for op in file.operators if op.name in FLOAT_CONVS and _holds(file, op, weights)), None
     )
-    reason = _why_not_binary(weights, kernel.owner.groups) or "the weights differ from the model."
+    reason = _why_not_binary(weights, kernel.owner) or "the weights differ from the model."
     fate = (
         f"was left as a float {found.name}"
         if found
@@ -147,8 +152,10 @@ def _why_missing(kernel: Kernel, weights: np.ndarray, file: TFLiteFile) -> str:
     return f"binary convolution {kernel.name!r} {fate}: {reason}"
 
 
-def _why_not_binary(kernel: np.ndarray, groups: int) -> str | None:
-    if groups > 1 and kernel.shape[2] % WORD_BITS:
+def _why_not_binary(kernel: np.ndarray, layer: "tf.keras.layers.Layer") -> str | None:
+    if layer.padding == "same" and layer.pad_values not in (0, 1):
+        return f"it pads with {layer.pad_values:g}, and 0 or 1 is possible."
+    if layer.groups > 1 and kernel.shape[2] % WORD_BITS:
         return (
             f"it has {kernel.shape[2]} input channels in each group, and a multiple of "
             f"{WORD_BITS} is needed."

@@ -2,11 +2,15 @@
 name.
 """
 
+import copy
 import functools
 
 import numpy as np
 
 FILE_IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+ALIGNMENT = 16
+"""Bytes to whose multiples constants are aligned: interpreters compute with them where they lie."""
 LCE_PREFIX = "Lce"
 
 DTYPES: dict[str, np.dtype] = {
@@ -39,8 +43,30 @@ def pack(model) -> bytes:
     import flatbuffers
 
     builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    content = copy.copy(model)
+    content.buffers = [_Aligned(buffer) for buffer in model.buffers]
+    builder.Finish(content.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+class _Aligned:
+    """A constant that packs itself aligned, which the generated class cannot."""
+
+    def __init__(self, buffer):
+        self._buffer = buffer
+
+    def Pack(self, builder) -> int:
+        data = self._buffer.data
+        if data is None or not len(data):
+            return self._buffer.Pack(builder)
+        content = bytes(data)
+        builder.StartVector(1, len(content), ALIGNMENT)
+        builder.head -= len(content)
+        builder.Bytes[builder.head : builder.head + len(content)] = content
+        vector = builder.EndVector()
+        schema().BufferStart(builder)
+        schema().BufferAddData(builder, vector)
+        return schema().BufferEnd(builder)
 
 
 @functools.cache

@@ -73,6 +73,7 @@ def export(
     weights: str | None = None,
     data_dir: str | None = None,
     float_model: bool = False,
+    converter: str = "auto",
     images: int | None = None,
     threads: int = 1,
     measure: bool = False,
@@ -85,6 +86,7 @@ def export(
         weights: ``best`` or ``last``, of a run.
         data_dir: folder of the run's data set, if it moved.
         float_model: convert with TensorFlow Lite whatever the quantizers are.
+        converter: ``own``, ``lce``, or ``auto``: the first of these that can convert the network.
         images: how many to verify on; None is 256 up to 64 px, else 24.
         threads: to verify with.
         measure: also run the file on all test images with each engine that verifies it, and write
@@ -114,6 +116,7 @@ def export(
         images=_first_images(data, preprocessing, images),
         images_of=data.name,
         float_model=float_model,
+        converter=converter,
         threads=threads,
     )
     if measure:

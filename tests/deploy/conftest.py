@@ -63,10 +63,11 @@ def random_norms(model: tf.keras.Model, seed: int) -> None:
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         if isinstance(layer, tf.keras.layers.BatchNormalization):
-            channels = layer.gamma.shape[0]
+            channels = layer.moving_mean.shape[0]
             gamma = generator.uniform(0.2, 2, channels) * generator.choice([1, 1, -1, 0], channels)
             beta, mean = generator.standard_normal((2, channels)) * [[1], [3]]
-            layer.set_weights([gamma, beta, mean, generator.uniform(0.1, 30, channels)])
+            trained = [gamma] * layer.scale + [beta] * layer.center
+            layer.set_weights([*trained, mean, generator.uniform(0.1, 30, channels)])
 
 
 def random_images(*shape: int) -> np.ndarray:

@@ -81,9 +81,18 @@ def test_binary_dense_layer_is_refused():
         convert(model)
 
 
-def test_binary_weights_with_float_activations_are_refused(binary_net):
-    with pytest.raises(ConversionError, match="layer 'first' has a full-precision input"):
-        convert(binary_net(input_quantizer=None))
+@pytest.mark.parametrize("converter", ["own", "lce"])
+def test_signs_that_are_multiplied_with_floats_stay_floats(binary_net, converter):
+    """The first layer of Larq's tutorial: binary weights, and images as they are."""
+    file = read_tflite(convert(binary_net(input_quantizer=None), converter=converter))
+    assert (file.histogram()["CONV_2D"], file.histogram()["LceBconv2d"]) == (1, 1)
+
+
+def test_padding_with_minus_one_is_refused(binary_net):
+    with pytest.raises(
+        ConversionError, match="'first' was left as a float CONV_2D: it pads with -1"
+    ):
+        convert(binary_net(pad_values=-1.0))
 
 
 @pytest.mark.parametrize("place", ["input_quantizer", "kernel_quantizer"])

@@ -233,7 +233,7 @@ def test_a_sum_that_reads_another_tensor_is_named(binary):
     def change(graph) -> None:
         file = read_tflite(binary.content)
         sums = [each for each in file.operators if each.name == "ADD"]
-        graph.operators[sums[2].index].inputs = [sums[0].inputs[0], sums[2].inputs[1]]
+        graph.operators[sums[1].index].inputs = [sums[0].inputs[0], sums[1].inputs[1]]
 
     check = judged(binary, edited(binary.content, change))
     assert_named(check, "stage1_block1_column2_layer2_add")

@@ -1,0 +1,215 @@
+"""The file while it is being written: tensors and operators that rules can still change."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+FLOAT, INT = np.dtype(np.float32), np.dtype(np.int32)
+CLIPPED = "fusedActivationFunction"
+"""Name of the option that lets an operator clip what it computes; 0 is not at all."""
+CAN_CLIP = {
+    *("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
+    *("ADD", "SUB", "MUL", "DIV", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
+}
+"""Operators that have it."""
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A constant, or what the input or an operator gives.
+
+    Attributes:
+        shape: with the batch, which is 1.
+        dtype: of its elements.
+        name: of the Keras layer that it is the result of.
+        value: of a constant.
+        producer: the operator that writes it; None for the input and for constants.
+        readers: the operators that read it, once for each time.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype = FLOAT
+    name: str = ""
+    value: np.ndarray | None = None
+    producer: "Operator | None" = field(default=None, repr=False)
+    readers: "list[Operator]" = field(default_factory=list, repr=False)
+
+    def key(self) -> Any:
+        """Return what is the same for constants of the same content, and for no other tensors."""
+        return self if self.value is None else (self.shape, self.dtype, self.value.tobytes())
+
+    def is_made_by(self, *kinds: str) -> bool:
+        """Tell whether an operator of one of these kinds writes it."""
+        return self.producer is not None and self.producer.kind in kinds
+
+
+@dataclass(eq=False)
+class Operator:
+    """One operator.
+
+    Attributes:
+        kind: as TensorFlow Lite's schema or Larq Compute Engine calls it: ``CONV_2D``,
+            ``LceBconv2d``.
+        inputs: None for an optional one that is left out.
+        output: what it writes.
+        options: by the names of TensorFlow Lite's schema, or Larq Compute Engine's.
+        place: its place among the calls of Keras; several may share one.
+    """
+
+    kind: str
+    inputs: list[Tensor | None]
+    output: Tensor
+    options: dict[str, Any]
+    place: int
+
+    @property
+    def source(self) -> Tensor:
+        """The first input."""
+        (first, *_) = self.inputs
+        assert first is not None, self.kind
+        return first
+
+    def constant(self, operand: int) -> np.ndarray | None:
+        """Return an operand's value; None if it is missing, left out or no constant."""
+        tensor = self.inputs[operand] if operand < len(self.inputs) else None
+        return None if tensor is None else tensor.value
+
+
+class Draft:
+    """Tensors and operators from one input to one output.
+
+    Attributes:
+        input: what the file takes.
+        output: what it gives.
+        operators: in the order in which they were added; ``ordered`` has that of execution.
+    """
+
+    def __init__(self, shape: tuple[int, ...], name: str):
+        """Start with the input."""
+        self.input = self.output = Tensor(shape, name=name)
+        self.operators: dict[Operator, None] = {}
+        self.place = 0
+
+    def constant(self, value: Any, dtype: np.dtype = FLOAT) -> Tensor:
+        """Return a new constant."""
+        array = np.asarray(value, dtype)
+        return Tensor(array.shape, array.dtype, value=array)
+
+    def add(
+        self,
+        kind: str,
+        inputs: Iterable[Tensor | np.ndarray | None],
+        shape: tuple[int, ...],
+        *,
+        dtype: np.dtype = FLOAT,
+        name: str = "",
+        place: int | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Add an operator; return what it writes.
+
+        Args:
+            kind: of the operator.
+            inputs: tensors, arrays for constants, and None for what is left out.
+            shape: of the output.
+            dtype: of the output.
+            name: of the output.
+            place: of the operator; that of the layer being written if left out.
+            **options: of the operator.
+        """
+        if kind in CAN_CLIP:
+            options.setdefault(CLIPPED, 0)
+        output = Tensor(tuple(shape), dtype, name)
+        read = [self.constant(x, x.dtype) if isinstance(x, np.ndarray) else x for x in inputs]
+        operator = Operator(kind, read, output, options, self.place if place is None else place)
+        output.producer = operator
+        for tensor in read:
+            if tensor is not None:
+                tensor.readers.append(operator)
+        self.operators[operator] = None
+        return output
+
+    def reshape(self, x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+        """Add what gives a tensor another shape."""
+        sides = np.array(shape, INT)
+        return self.add("RESHAPE", [x, sides], shape, name=name, newShape=sides)
+
+    def transpose(self, x: Tensor, order: tuple[int, ...], name: str) -> Tensor:
+        """Add what puts the axes of a tensor into another order."""
+        shape = tuple(x.shape[axis] for axis in order)
+        return self.add("TRANSPOSE", [x, np.array(order, INT)], shape, name=name)
+
+    def set_input(self, operator: Operator, operand: int, tensor: Tensor | np.ndarray) -> None:
+        """Let an operator read another tensor."""
+        if isinstance(tensor, np.ndarray):
+            tensor = self.constant(tensor, tensor.dtype)
+        before = operator.inputs[operand]
+        if before is not None:
+            before.readers.remove(operator)
+        operator.inputs[operand] = tensor
+        tensor.readers.append(operator)
+
+    def is_read_once(self, tensor: Tensor) -> bool:
+        """Tell whether one operator alone reads a tensor, which is not the file's output."""
+        return len(tensor.readers) == 1 and tensor is not self.output
+
+    def replace(self, old: Tensor, new: Tensor) -> None:
+        """Let all that reads one tensor read another, and remove what is then not needed."""
+        for reader in list(old.readers):
+            for operand, tensor in enumerate(reader.inputs):
+                if tensor is old:
+                    self.set_input(reader, operand, new)
+        if self.output is old:
+            self.output = new
+        new.name = old.name or new.name
+        self.remove_unread(old)
+
+    def remove_unread(self, tensor: Tensor) -> None:
+        """Remove the operator that writes a tensor, if nothing reads it, and so on before it."""
+        operator = tensor.producer
+        if operator is None or tensor.readers or tensor is self.output:
+            return
+        del self.operators[operator]
+        tensor.producer = None
+        for read in operator.inputs:
+            if read is not None:
+                read.readers.remove(operator)
+                self.remove_unread(read)
+
+    def merge_same(self) -> None:
+        """Leave one of several operators that compute the same from the same tensors."""
+        seen: dict[Any, Operator] = {}
+        for operator in self.ordered():
+            key = (
+                operator.kind,
+                tuple(tensor if tensor is None else tensor.key() for tensor in operator.inputs),
+                operator.output.shape,
+                repr(sorted(operator.options.items())),
+            )
+            first = seen.setdefault(key, operator)
+            if first is not operator:
+                self.replace(operator.output, first.output)
+
+    def ordered(self) -> list[Operator]:
+        """Return the operators in the order of execution: that of Keras' calls, and each after
+        those whose results it reads.
+        """
+        placed: dict[Operator, None] = {}
+        for operator in sorted(self.operators, key=lambda each: each.place):
+            stack = [operator]
+            while stack:
+                current = stack[-1]
+                waiting = [
+                    tensor.producer
+                    for tensor in current.inputs
+                    if tensor is not None
+                    and tensor.producer is not None
+                    and tensor.producer not in placed
+                ]
+                if waiting:
+                    stack += reversed(waiting)
+                else:
+                    placed[stack.pop()] = None
+        return list(placed)

@@ -1,0 +1,46 @@
+"""What quantizers do, as operators."""
+
+from collections.abc import Callable
+from typing import Any
+
+import larq as lq
+
+from larq_igp.deploy.errors import UnwritableError
+from larq_igp.deploy.lce_kernels import is_sign
+from larq_igp.deploy.writer.draft import INT, Draft, Tensor
+
+WORD_BITS = 32
+
+
+def write_sign(draft: Draft, x: Tensor, name: str) -> Tensor:
+    """Write the sign of a tensor: packed bits, and floats of them; all its readers share one."""
+    for reader in x.readers:
+        if reader.kind == "LceQuantize":
+            packed = reader.output
+            break
+    else:
+        words = (*x.shape[:-1], -(-x.shape[-1] // WORD_BITS))
+        packed = draft.add("LceQuantize", [x], words, dtype=INT, name=name)
+    for reader in packed.readers:
+        if reader.kind == "LceDequantize":
+            return reader.output
+    return draft.add("LceDequantize", [packed], x.shape, name=name)
+
+
+def write_quantizer(draft: Draft, quantizer: Any, x: Tensor, name: str) -> Tensor:
+    """Write the quantizer of what a layer reads.
+
+    Raises:
+        UnwritableError: naming the layer, if the quantizer is not known.
+    """
+    if quantizer is None or isinstance(quantizer, lq.quantizers.NoOp):
+        return x
+    if is_sign(quantizer):
+        return write_sign(draft, x, name)
+    raise UnwritableError(
+        f"layer {name!r} quantizes with {_name(quantizer)}, which takes more than the sign."
+    )
+
+
+def _name(quantizer: Callable) -> str:
+    return getattr(quantizer, "__name__", type(quantizer).__name__)

@@ -1,0 +1,50 @@
+"""What sliding windows make of the sides of a map."""
+
+from collections.abc import Sequence
+
+Pair = tuple[int, int]
+SAME, VALID = 0, 1
+"""TensorFlow Lite's numbers of the two paddings."""
+
+
+def window_count(side: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
+    """Return how many windows fit along a side."""
+    span = (kernel - 1) * dilation + 1 if padding == VALID else 1
+    return -(-(side - span + 1) // stride)
+
+
+def slid(
+    shape: Sequence[int], kernel: Sequence[int], options: dict[str, int], channels: int
+) -> tuple[int, ...]:
+    """Return the shape of what a window makes that slides over ``(N, H, W, C)``.
+
+    Args:
+        shape: of the map.
+        kernel: height and width of the window.
+        options: of the operator, by TensorFlow Lite's names.
+        channels: of the result.
+    """
+    sides = [
+        window_count(
+            shape[1 + axis],
+            kernel[axis],
+            options[f"stride{letter}"],
+            options.get(f"dilation{letter}Factor", 1),
+            options["padding"],
+        )
+        for axis, letter in enumerate("HW")
+    ]
+    return (shape[0], *sides, channels)
+
+
+def padded_same(
+    shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[Pair]:
+    """Return the pixels before and after each axis of ``(N, H, W, C)`` that SAME padding adds."""
+    pads: list[Pair] = [(0, 0)]
+    for axis in (0, 1):
+        side, stride = shape[1 + axis], strides[axis]
+        span = (kernel[axis] - 1) * dilations[axis] + 1
+        missing = max(0, (-(-side // stride) - 1) * stride + span - side)
+        pads.append((missing // 2, missing - missing // 2))
+    return [*pads, (0, 0)]

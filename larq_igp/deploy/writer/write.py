@@ -1,0 +1,67 @@
+"""From a built Keras model to the bytes of a ``.tflite`` in Larq Compute Engine's format."""
+
+from collections.abc import Callable, Sequence
+
+from larq_igp.deploy.errors import UnwritableError
+from larq_igp.deploy.writer import (  # noqa: F401  those of layers fill the table of write_call
+    arrays,
+    binary,
+    convolutions,
+    elementwise,
+    functions,
+    fusing,
+    normalization,
+)
+from larq_igp.deploy.writer.draft import Draft, Operator, Tensor
+from larq_igp.deploy.writer.flatbuffer import to_bytes
+from larq_igp.deploy.writer.layers import write_call
+from larq_igp.graph import Graph
+
+Rule = Callable[[Draft, Operator], bool]
+
+
+def write(graph: Graph, *, input_name: str, output_name: str) -> bytes:
+    """Return the content of a ``.tflite`` that computes what a graph computes.
+
+    Args:
+        graph: of a model with one input and one output, as ``read_graph`` reads it.
+        input_name: what the file calls its input.
+        output_name: what it calls its output.
+
+    Raises:
+        UnwritableError: naming a layer that cannot be written.
+    """
+    draft = draft_of(graph, input_name)
+    draft.merge_same()
+    apply_rules(draft, binary.RULES + fusing.RULES)
+    apply_rules(draft, fusing.LATE_RULES)
+    binary.pack_weights(draft)
+    if draft.output is draft.input:
+        raise UnwritableError("the model computes nothing: its output is its input.")
+    draft.input.name, draft.output.name = input_name, output_name
+    return to_bytes(draft)
+
+
+def draft_of(graph: Graph, input_name: str) -> Draft:
+    """Return the operators of all calls, one layer after the other."""
+    (first,) = graph.inputs
+    draft = Draft((1, *graph.calls[first].output_shape), input_name)
+    results: dict[int, Tensor] = {first: draft.input}
+    for index, call in enumerate(graph.calls):
+        if index in results:
+            continue
+        draft.place = index
+        results[index] = write_call(draft, call, [results[each] for each in call.inputs])
+    draft.output = results[graph.outputs[0]]
+    return draft
+
+
+def apply_rules(draft: Draft, rules: Sequence[Rule]) -> None:
+    """Change a draft until no rule applies any more."""
+    changed = True
+    while changed:
+        changed = False
+        for operator in draft.ordered():
+            for rule in rules:
+                if operator in draft.operators and rule(draft, operator):
+                    changed = True
