@@ -26,6 +26,18 @@ def missing(resource: str) -> None:
     (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{resource} is not installed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """A cache of the tests' own, also for the processes that they start."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
 @pytest.fixture(scope="session")
 def fashion_folder() -> Path:
     """The folder of Debian's package dataset-fashion-mnist."""

@@ -31,7 +31,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 @seed_option
 @json_option
 def capability(
-    source: str, dataset, data_dir, download: bool, images: int, as_json: bool, **options
+    source: str, dataset, data_dir, corrupt, download: bool, images: int, as_json: bool, **options
 ) -> None:
     """Print log2 R of each binary layer's tensors, R being the number of values that a tensor can
     take (the paper's section 3.1).
@@ -46,10 +46,10 @@ def capability(
         from larq_igp.analysis.capability import layer_capabilities
         from larq_igp.data import eval_arrays
 
-        options |= {"dataset": dataset, "data_dir": data_dir}
+        options |= {"dataset": dataset, "data_dir": data_dir, "corrupt": corrupt}
         subject = open_typed(source, options, for_images=True)
         model = subject.model()
-        data = subject.load_data(dataset, data_dir=data_dir, download=download)
+        data = subject.load_data(dataset, data_dir=data_dir, corrupt=corrupt, download=download)
         batches = eval_arrays(
             data, "test", subject.preprocessing_of(data), batch_size=max(1, images)
         )

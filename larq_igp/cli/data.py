@@ -1,11 +1,15 @@
 """``data``: what of a data set is there."""
 
 import sys
+from pathlib import Path
 
 import click
 
-from larq_igp.cli.options import data_options, dataset_help
-from larq_igp.cli.output import Group, Refusal, emit, json_option, progress_on_stderr
+from larq_igp.cli.options import data_dir_option, dataset_help, download_option
+from larq_igp.cli.output import Group, Refusal, emit, json_option, progress_on_stderr, table
+
+MOST_CLASSES = 100
+"""Of which each has a line."""
 
 
 @click.group(cls=Group, short_help="Check the files of a data set.")
@@ -14,28 +18,36 @@ def data() -> None:
 
 
 @data.command(short_help="Say what is there, and find corrupt images.")
-@click.argument("dataset")
-@data_options
+@click.argument("dataset", required=False)
+@data_dir_option
+@download_option
 @click.option(
     "--corrupt",
     "choice",
     type=click.Choice(["refuse", "skip"]),
     default="refuse",
     show_default=True,
-    help="What to do with corrupt images, now and in every later run on these files: refuse the "
-    "data set, or leave them out.",
+    help="What is done with corrupt images: the data set is refused, or they are left out. `train` "
+    "has the same option.",
 )
 @json_option
-def check(dataset: str, data_dir: str | None, download: bool, choice: str, as_json: bool) -> None:
+def check(
+    dataset: str | None, data_dir: str | None, download: bool, choice: str, as_json: bool
+) -> None:
     """Say what of DATASET is there, or what is missing and how to get it; decode every image file
-    to find corrupt ones.
+    to find corrupt ones. Without DATASET it is the one that --data-dir is seen to hold.
 
-    What is found is kept beside the images, and `train` and `evaluate` heed it. Exit code 2: it
-    cannot be used as it is.
+    The files are left as they are: what is found is kept in the user's cache, for `train` and
+    `evaluate`. Exit code 2: it cannot be used as it is.
     """
     with progress_on_stderr(as_json):
         from larq_igp.data.check import check_dataset
+        from larq_igp.data.detect import dataset_in
 
+        if dataset is None:
+            if data_dir is None:
+                raise Refusal("name a data set, or its folder with --data-dir.")
+            dataset = dataset_in(Path(data_dir))
         report = check_dataset(
             dataset, data_dir=data_dir, download=download, choice=choice, progress=_progress
         )
@@ -44,9 +56,19 @@ def check(dataset: str, data_dir: str | None, download: bool, choice: str, as_js
     if as_json:
         emit(True, report.to_dict(), "")
     elif report.is_usable:
-        emit(False, None, report.sentence())
+        emit(False, None, "\n".join([*report.sentences(), *_classes_text(report)]))
     if not report.is_usable:
         raise Refusal(report.refusal())
+
+
+def _classes_text(report) -> list[str]:
+    """Return the counts of each class as a table, if there are not too many."""
+    counts = report.class_examples()
+    if not 0 < len(counts) <= MOST_CLASSES:
+        return []
+    header = ("class", *report.dataset.splits)
+    rows = [(name, *(of_class[split] for split in header[1:])) for name, of_class in counts.items()]
+    return ["", table(rows, header)]
 
 
 def _progress(done: int, total: int) -> None:

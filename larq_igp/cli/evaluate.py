@@ -40,6 +40,7 @@ def evaluate(
     source: str,
     dataset,
     data_dir,
+    corrupt,
     download,
     split,
     weights,
@@ -52,12 +53,13 @@ def evaluate(
     with progress_on_stderr(as_json):
         from larq_igp.inference.evaluate import evaluate as measured
 
-        options = {"dataset": dataset, "data_dir": data_dir, "weights": weights}
+        options = {"dataset": dataset, "data_dir": data_dir, "corrupt": corrupt, "weights": weights}
         subject = open_typed(source, options, for_images=True)
         metrics = measured(
             subject,
             dataset=dataset,
             data_dir=data_dir,
+            corrupt=corrupt,
             download=download,
             split=split,
             engine=engine,

@@ -52,7 +52,18 @@ MEASURED = {
 @seed_option
 @json_option
 def gradients(
-    source, dataset, data_dir, download, batch_size, batches, twin, plot, seed, as_json, **options
+    source,
+    dataset,
+    data_dir,
+    corrupt,
+    download,
+    batch_size,
+    batches,
+    twin,
+    plot,
+    seed,
+    as_json,
+    **options,
 ):
     """Measure how noisy the gradient of each binary layer of SOURCE is.
 
@@ -67,12 +78,12 @@ def gradients(
 
         if plot:
             check_figure_path(plot)
-        options |= {"dataset": dataset, "data_dir": data_dir}
+        options |= {"dataset": dataset, "data_dir": data_dir, "corrupt": corrupt}
         if kind_of(source) != "run":  # whose weights are not random
             options |= {"seed": seed}
         subject = open_typed(source, options, for_images=True)
         model = subject.model()
-        data = subject.load_data(dataset, data_dir=data_dir, download=download)
+        data = subject.load_data(dataset, data_dir=data_dir, corrupt=corrupt, download=download)
         batched = train_arrays(
             data,
             subject.preprocessing_of(data),

@@ -160,9 +160,13 @@ download_option = click.option(
     is_flag=True,
     help="Fetch the data set through tensorflow-datasets if it is not there.",
 )
-data_options = stack(
-    field_option("data_dir", help="Folder of the data set's files."), download_option
+corrupt_option = field_option(
+    "corrupt",
+    help="Corrupt images: the data set is refused, or they are left out.  [default: as the run "
+    "did; else refuse]",
 )
+data_dir_option = field_option("data_dir", help="Folder of the data set's files.")
+data_options = stack(data_dir_option, corrupt_option, download_option)
 dataset_help = Recipe.fields()["dataset"].description
 dataset_option = field_option(
     "dataset", help=f"{dataset_help}  [default: what it was trained on; digits for a name]"

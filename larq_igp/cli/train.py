@@ -130,7 +130,7 @@ def train(
         )
     with long_command(), progress_on_stderr(as_json):
         from larq_igp.training.fit.signals import StoppedError
-        from larq_igp.training.train import default_run_dir, recipe_of_run, run_name
+        from larq_igp.training.train import default_run_dir, images_name, recipe_of_run, run_name
         from larq_igp.training.train import train as train_network
 
         given = run_dir if resume is None else resumed_folder(network, run_dir, resume)
@@ -139,7 +139,7 @@ def train(
         else:
             recipe = typed_recipe(network, options)
         name, is_resumed = run_name(network), resume is not None
-        folder = given or default_run_dir(name, recipe.dataset, resume=is_resumed)
+        folder = given or default_run_dir(name, images_name(recipe), resume=is_resumed)
         try:
             if dry_run:
                 from larq_igp.training.fit.dry_run import dry_run as try_out

@@ -1,18 +1,15 @@
-"""Say what of a data set is there, and decode every encoded image once to find those that cannot
-be.
-"""
+"""Say what of a data set is there, what is not read and why, and which images are corrupt."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from larq_igp.data.check_result import REFUSE, Corrupt, check_command, count_corrupt, write_check
-from larq_igp.data.corrupt import why_corrupt
-from larq_igp.data.dataset import Dataset, Split
+import numpy as np
+
+from larq_igp.data.check_result import REFUSE, check_images, record_path, without
+from larq_igp.data.corrupt import Corrupt, Progress, check_command, images_text
+from larq_igp.data.dataset import Dataset
 from larq_igp.data.datasets import open_dataset
 
 OFFICIAL_EXAMPLES = {
@@ -23,8 +20,6 @@ OFFICIAL_EXAMPLES = {
 }
 """How many images the official files hold; training before any are held out for validation."""
 
-IN_FLIGHT = 64  # images of each thread that are asked for ahead
-
 
 @dataclass(frozen=True)
 class Report:
@@ -34,7 +29,7 @@ class Report:
         dataset: as it is stored.
         corrupt: images that cannot be decoded.
         choice: what is to be done with them, ``refuse`` or ``skip``.
-        record: where that is written down, or None if images need no decoding.
+        record: where they are written down, or None if images need no decoding.
     """
 
     dataset: Dataset
@@ -47,11 +42,27 @@ class Report:
         """Whether the data set can be trained on."""
         return not self.corrupt or self.choice != REFUSE
 
+    @property
+    def usable(self) -> Dataset:
+        """The data set without its corrupt images."""
+        return without(self.dataset, self.corrupt) if self.corrupt else self.dataset
+
     def examples(self) -> dict[str, int]:
         """Return how many examples each split has without the corrupt ones."""
-        bad = [each.split for each in self.corrupt]
+        return {name: split.examples for name, split in self.usable.splits.items()}
+
+    def class_examples(self) -> dict[str, dict[str, int]]:
+        """Return how many examples each class has in each split; empty if labels are not at
+        hand.
+        """
+        names, counts = self.dataset.class_names, {}
+        for split_name, split in self.usable.splits.items():
+            if split.labels is None:
+                return {}
+            counts[split_name] = np.bincount(split.labels, minlength=len(names))
         return {
-            name: split.examples - bad.count(name) for name, split in self.dataset.splits.items()
+            name: {split: int(of_class[label]) for split, of_class in counts.items()}
+            for label, name in enumerate(names)
         }
 
     def differences(self) -> list[str]:
@@ -72,38 +83,41 @@ class Report:
             "source": self.dataset.source,
             "classes": len(self.dataset.class_names),
             "examples": self.examples(),
+            "class_examples": self.class_examples(),
             "input_shape": list(self.dataset.input_shape),
             "differences": self.differences(),
+            "not_taken": [vars(each) for each in self.dataset.not_taken],
             "corrupt": [vars(each) for each in self.corrupt],
             "choice": self.choice,
             "record": None if self.record is None else str(self.record),
             "usable": self.is_usable,
         }
 
-    def sentence(self) -> str:
-        """Return in one sentence what is there."""
+    def sentences(self) -> Iterator[str]:
+        """Yield in a sentence each what is there, how it differs, and what is left out."""
         counts = ", ".join(f"{count:,} {name}" for name, count in self.examples().items())
         height, width, channels = self.dataset.input_shape
-        text = (
+        yield (
             f"{self.dataset.name}: {counts} images of {len(self.dataset.class_names):,} classes "
-            f"from {self.dataset.source}, fed as "
-            f"{height}x{width}x{channels}"
+            f"from {self.dataset.source}, fed as {height}x{width}x{channels}."
         )
+        yield f"Splits: {self.dataset.split_rule}."
+        yield from (f"There are {difference}." for difference in self.differences())
+        if self.dataset.not_taken:
+            yield f"Not read: {', '.join(map(str, self.dataset.not_taken))}."
         if self.record is not None:
-            text += (
-                f"; {len(self.corrupt):,} corrupt images are left out"
+            yield (
+                f"{images_text(self.dataset, self.corrupt)}; --corrupt skip leaves them out."
                 if self.corrupt
-                else "; every image can be decoded"
+                else "Every image can be decoded."
             )
-        return "; ".join([text, *self.differences()]) + "."
 
     def refusal(self) -> str:
         """Return in one sentence why it cannot be used, and what to do."""
-        again = check_command(self.dataset)
         return (
-            f"{count_corrupt(self.dataset, self.corrupt)} (all are listed in {self.record}): "
-            "replace them and check again, or leave them "
-            f"out with `{again} --corrupt skip`."
+            f"{images_text(self.dataset, self.corrupt)}: replace them and check again with "
+            f"`{check_command(self.dataset)}`, or leave them out with `--corrupt skip`, here and "
+            "in `larq-igp train`."
         )
 
 
@@ -113,10 +127,10 @@ def check_dataset(
     data_dir: str | Path | None = None,
     download: bool = False,
     choice: str = REFUSE,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Report:
     """Open a data set, decode all its encoded images with every core, and keep the result for later
-    runs.
+    runs in the user's cache. The data set's own folder is left as it is.
 
     Args:
         name: a key of ``DATASETS``.
@@ -131,22 +145,5 @@ def check_dataset(
     dataset = open_dataset(name, data_dir=data_dir, download=download)
     if dataset.store is None:
         return Report(dataset, [], choice, None)
-    corrupt, done = [], 0
-    total = sum(split.examples for split in dataset.splits.values())
-    for split_name, split in dataset.splits.items():
-        for index, reason in enumerate(_reasons(split)):
-            if reason is not None:
-                corrupt.append(Corrupt(split_name, index, split.name(index), reason))
-            done += 1
-            if done % 1000 == 0 or done == total:
-                progress(done, total)
-    return Report(dataset, corrupt, choice, write_check(dataset, corrupt, choice))
-
-
-def _reasons(split: Split) -> Iterator[str | None]:
-    """Yield for each example of a split why it cannot be decoded, or None."""
-    threads = os.cpu_count() or 1
-    indices = iter(range(split.examples))
-    with ThreadPoolExecutor(threads) as pool:
-        while batch := list(islice(indices, threads * IN_FLIGHT)):
-            yield from pool.map(lambda index: why_corrupt(split, index), batch)
+    corrupt = check_images(dataset, dataset.store, progress)
+    return Report(dataset, corrupt, choice, record_path(dataset, dataset.store))

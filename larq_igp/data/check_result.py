@@ -1,128 +1,106 @@
-"""What a check of encoded images found, kept beside them: which are corrupt, and whether they are
-to be left out.
+"""Which images of a data set are corrupt, found once and kept; and what is done with them.
 
 A corrupt image must not be met in the middle of a run: leaving it out there would change which
-image every later number means. So it is
-decided before, once for all runs: ``larq-igp data check`` decodes every image and writes this
-record, and whoever loads the data set refuses it or leaves the same images out.
+image every later number means. So a run that leaves corrupt images out knows them before it begins.
 """
 
 import dataclasses
-import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from larq_igp.data.corrupt import Corrupt, Progress, check_command, find_corrupt, images_text
 from larq_igp.data.dataset import Dataset, DatasetError, Store
-from larq_igp.data.kept_files import read_file_of, write_file_of
-from larq_igp.errors import UserError
-from larq_igp.files import read_json, write_json
+from larq_igp.data.kept_files import path_of, write_file_of
 
 REFUSE, SKIP = "refuse", "skip"
 
 
-@dataclass(frozen=True)
-class Corrupt:
-    """An image that cannot be decoded.
+class Check(msgspec.Struct):
+    """What a check found.
 
     Attributes:
-        split: that it is in.
-        index: in that split as it is stored.
-        name: of the file or record.
-        reason: why not.
+        fingerprint: of the names of the images: it says nothing about other images.
+        corrupt: images that cannot be decoded.
     """
 
-    split: str
-    index: int
-    name: str
-    reason: str
+    fingerprint: str
+    corrupt: list[Corrupt]
 
 
 def _record_name(dataset: Dataset) -> str:
     # a folder can be read as two data sets, with other splits
-    return f"larq-igp-check-{dataset.name}.json"
+    return f"check-{dataset.name}.json"
 
 
-def _store(dataset: Dataset) -> Store:
-    if dataset.store is None:
-        raise ValueError(f"{dataset.name} is not kept in files that can be checked")
-    return dataset.store
+def record_path(dataset: Dataset, store: Store) -> Path:
+    """Return where the check of a data set is kept."""
+    return path_of(store.folder, _record_name(dataset))
 
 
-def check_command(dataset: Dataset) -> str:
-    """Return the command that checks a data set's images."""
-    return (
-        f"larq-igp data check {dataset.name} --data-dir {shlex.quote(str(_store(dataset).folder))}"
-    )
+def check_images(dataset: Dataset, store: Store, progress: Progress) -> list[Corrupt]:
+    """Decode every image and keep what is found for later runs.
+
+    Args:
+        dataset: of encoded images.
+        store: of that data set.
+        progress: called now and then.
+    """
+    check = Check(store.fingerprint, find_corrupt(dataset, progress))
+    content = msgspec.json.format(msgspec.json.encode(check))
+    write_file_of(store.folder, _record_name(dataset), lambda path: _write(path, content))
+    return check.corrupt
 
 
-def write_check(dataset: Dataset, corrupt: list[Corrupt], choice: str) -> Path:
-    """Keep what a check found for all who load these images; return the record's path."""
-    store = _store(dataset)
-    document = {
-        "dataset": dataset.name,
-        "fingerprint": store.fingerprint,
-        "examples": sum(split.examples for split in dataset.splits.values()),
-        "corrupt": choice,
-        "images": [dataclasses.asdict(each) for each in corrupt],
-    }
-    return write_file_of(
-        store.folder, _record_name(dataset), lambda path: write_json(path, document)
-    )
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
-def apply_check(dataset: Dataset) -> Dataset:
-    """Return the data set without the images that a check found corrupt, if that was chosen; say so
-    on standard error.
+def _kept_check(dataset: Dataset, store: Store) -> list[Corrupt] | None:
+    """Return what the last check found; None if there was none of these images, or its record is
+    damaged.
+    """
+    try:
+        check = msgspec.json.decode(record_path(dataset, store).read_bytes(), type=Check)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return check.corrupt if check.fingerprint == store.fingerprint else None
 
-    A data set that was never checked is returned as it is.
+
+def apply_check(dataset: Dataset, choice: str) -> Dataset:
+    """Return the data set without its corrupt images, or refuse it.
+
+    Args:
+        dataset: as it is stored.
+        choice: ``refuse``: images that were never checked are trusted; ``skip``: they are checked
+            now, and what is left out is said on standard error.
 
     Raises:
-        DatasetError: if images are corrupt and it was not chosen to leave them out, or it was, but
-            for other images.
+        DatasetError: if images are known to be corrupt, and are not to be left out.
     """
     store = dataset.store
-    path = read_file_of(store.folder, _record_name(dataset)) if store else None
-    if store is None or path is None:
+    if store is None:
         return dataset
-    again = check_command(dataset)
-    try:
-        document = read_json(path)
-        choice, fingerprint = document["corrupt"], document["fingerprint"]
-        corrupt = [Corrupt(**each) for each in document["images"]]
-        bad = {
-            name: [each.index for each in corrupt if each.split == name] for name in dataset.splits
-        }
-    except (UserError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{path} is damaged: remove it, and check the images again with `{again}`."
-        ) from error
-    if fingerprint != store.fingerprint:
-        if choice != SKIP:
-            return dataset
-        raise DatasetError(
-            f"the images in {store.folder} are not those that were checked: run `{again} "
-            "--corrupt skip`."
-        )
+    corrupt = _kept_check(dataset, store)
+    if corrupt is None and choice == SKIP:
+        print(f"{dataset.name}: every image is decoded once, to find corrupt ones", file=sys.stderr)
+        corrupt = check_images(dataset, store, lambda done, total: None)
     if not corrupt:
         return dataset
     if choice != SKIP:
         raise DatasetError(
-            f"{count_corrupt(dataset, corrupt)}: replace them and run `{again}`, or leave them "
-            f"out with `{again} --corrupt skip`."
+            f"{images_text(dataset, corrupt)}: replace them and run `{check_command(dataset)}`, or "
+            "leave them out with --corrupt skip."
         )
-    print(f"{count_corrupt(dataset, corrupt)}; they are left out ({path}).", file=sys.stderr)
-    splits = {
-        name: split.without(bad[name]) if bad[name] else split
-        for name, split in dataset.splits.items()
-    }
+    print(f"{images_text(dataset, corrupt)}; they are left out", file=sys.stderr)
+    return without(dataset, corrupt)
+
+
+def without(dataset: Dataset, corrupt: list[Corrupt]) -> Dataset:
+    """Return the data set without some of its images."""
+    splits = dict(dataset.splits)
+    for name in splits:
+        indices = [each.index for each in corrupt if each.split == name]
+        splits[name] = splits[name].without(indices) if indices else splits[name]
     return dataclasses.replace(dataset, splits=splits, left_out=len(corrupt))
-
-
-def count_corrupt(dataset: Dataset, corrupt: list[Corrupt]) -> str:
-    """Return how many images are corrupt, and the name of the first."""
-    total = sum(split.examples for split in dataset.splits.values())
-    return (
-        f"{len(corrupt):,} of {total:,} images of {dataset.name} are corrupt, the first is "
-        f"{corrupt[0].name}"
-    )

@@ -114,7 +114,7 @@ def _load(
     data_dir: Path | None,
     download: bool,
 ):
-    folder = _find_folder(archive, data_dir)
+    folder = find_archive_folder(archive, data_dir)
     if folder is not None:
         parts = [_read(folder / file, archive.label_bytes, len(classes)) for file in archive.train]
         images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -148,7 +148,7 @@ def _load(
     )
 
 
-def _find_folder(archive: Archive, data_dir: Path | None) -> Path | None:
+def find_archive_folder(archive: Archive, data_dir: Path | None) -> Path | None:
     """Return ``data_dir`` or the archive's folder in it, whichever holds one of the archive's
     files.
     """

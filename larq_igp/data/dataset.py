@@ -42,6 +42,7 @@ class Split:
         name: of the example at an index, for messages.
         fingerprint: of what is stored, see ``larq_igp.data.fingerprint``; None if
             that is not known.
+        labels: of all examples, ``(N,)`` int64; None if they are known only one by one.
     """
 
     examples: int
@@ -49,6 +50,7 @@ class Split:
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
     name: Callable[[int], str] = str
     fingerprint: Callable[[], Fingerprint] | None = None
+    labels: np.ndarray | None = None
 
     def without(self, indices: list[int]) -> "Split":
         """Return the split without some of its examples; the others keep their order."""
@@ -69,7 +71,27 @@ class Split:
             load=renumbered(self.load),
             read=renumbered(self.read) if self.read else None,
             name=lambda index: self.name(int(indices[index])),
+            labels=None if self.labels is None else self.labels[indices],
         )
+
+
+@dataclass(frozen=True)
+class NotTaken:
+    """Files that lie among the images and are none.
+
+    Attributes:
+        what: they are: ``.webp files``.
+        count: how many.
+        example: the first, relative to the data set's folder.
+    """
+
+    what: str
+    count: int
+    example: str
+
+    def __str__(self) -> str:
+        """Return ``3 .webp files (cat/a.webp)``."""
+        return f"{self.count:,} {self.what} ({self.example})"
 
 
 @dataclass(frozen=True)
@@ -110,6 +132,7 @@ class Dataset:
         split_rule: how the images are divided into splits, a text that changes with the rule.
         store: of images that are kept encoded.
         left_out: how many corrupt images are left out by choice.
+        not_taken: what lies among the image files and is not read.
     """
 
     name: str
@@ -127,6 +150,7 @@ class Dataset:
     split_rule: str | None = None
     store: Store | None = field(default=None, compare=False)
     left_out: int = 0
+    not_taken: tuple[NotTaken, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return a split by name.
@@ -188,6 +212,7 @@ def in_memory_split(images: np.ndarray, labels: np.ndarray) -> Split:
         len(labels),
         lambda index: (tf.gather(pixels, index), tf.gather(classes, index)),
         fingerprint=lambda: fingerprint_of_arrays(pixels.numpy(), classes.numpy()),
+        labels=labels.astype(np.int64),
     )
 
 
@@ -196,6 +221,7 @@ def encoded_split(
     read: Callable,
     name: Callable[[int], str],
     fingerprint: Callable[[], Fingerprint],
+    labels: np.ndarray | None = None,
 ) -> Split:
     """Return a split of image files in colour; arguments are those of ``Split``."""
 
@@ -203,4 +229,4 @@ def encoded_split(
         content, label = read(index)
         return decode(content, channels=3), label
 
-    return Split(examples, load, read, name, fingerprint)
+    return Split(examples, load, read, name, fingerprint, labels)

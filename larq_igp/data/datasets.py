@@ -1,12 +1,13 @@
 """The data sets by name."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from larq_igp.architectures.zoo import closest
-from larq_igp.data.check_result import apply_check
+from larq_igp.data.check_result import REFUSE, apply_check
 from larq_igp.data.cifar import load_cifar10, load_cifar100
 from larq_igp.data.dataset import Dataset, DatasetError, Split, in_memory_split
 from larq_igp.data.folders import load_folder
@@ -149,21 +150,30 @@ DATASETS: dict[str, Callable[[Path | None, bool], Dataset]] = {
 
 
 def load_dataset(
-    name: str, *, data_dir: str | Path | None = None, download: bool = False
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    download: bool = False,
+    corrupt: str | None = None,
 ) -> Dataset:
-    """Return a data set by name. Images that a check found corrupt are left out, if that is what
-    was chosen.
+    """Return a data set by name. What lies among its images and is not read is named on standard
+    error.
 
     Args:
         name: a key of ``DATASETS``.
         data_dir: folder of its files; None looks where they usually are.
         download: whether it may be fetched from the network.
+        corrupt: what is done with corrupt images, ``refuse`` (also None) or ``skip``.
 
     Raises:
         DatasetError: if the name is unknown, the files are missing or damaged, or images are known
             to be corrupt.
     """
-    return apply_check(open_dataset(name, data_dir=data_dir, download=download))
+    dataset = open_dataset(name, data_dir=data_dir, download=download)
+    if dataset.not_taken:
+        listed = ", ".join(map(str, dataset.not_taken))
+        print(f"not read from {data_dir}: {listed}", file=sys.stderr)
+    return apply_check(dataset, corrupt or REFUSE)
 
 
 def open_dataset(
@@ -177,4 +187,9 @@ def open_dataset(
         )
     if data_dir is not None and not Path(data_dir).is_dir():
         raise DatasetError(f"--data-dir {data_dir} is not a folder.")
+    if name == "digits" and data_dir is not None:
+        raise DatasetError(
+            "digits come with scikit-learn and are read from no folder: leave out --data-dir, or "
+            "name the data set in it, like --dataset folder."
+        )
     return DATASETS[name](Path(data_dir) if data_dir is not None else None, download)

@@ -1,13 +1,14 @@
 """Image files in one folder for each class.
 
-Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it, or ``<class>/*``
-alone. Labels count the class folders in sorted order. A split that is not there is taken out of the
-training images by a rule that looks at file names alone, so that it is the same on every machine
-and for every seed.
+Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it (or as
+``split_folders`` knows them), or ``<class>/*`` alone. Labels count the class folders in sorted
+order. A split that is not there is taken out of the training images by a rule that looks at file
+names alone, so that it is the same on every machine and for every seed.
 """
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,54 +19,15 @@ from larq_igp.data.dataset import (
     IMAGENET_MEAN,
     Dataset,
     DatasetError,
+    NotTaken,
     Split,
     Store,
-    encoded_split,
 )
-from larq_igp.data.fingerprint import fingerprint_of_files
 from larq_igp.data.hold_out import hash_of_name, held_out
 from larq_igp.data.hold_out import rule as rule_by_name
 from larq_igp.data.identity import FOLDERS
-from larq_igp.keras2 import tf
-
-SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp"}
-VALIDATION_NAMES = ("val", "validation")
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Image files and their labels, sorted by class and name.
-
-    Attributes:
-        root: of all files.
-        files: relative to the root, as strings with ``/``.
-        labels: one for each.
-    """
-
-    root: Path
-    files: tuple[str, ...]
-    labels: np.ndarray
-
-    def select(self, mask: np.ndarray) -> "Listing":
-        """Return the files where ``mask`` is true."""
-        chosen = np.flatnonzero(mask)
-        return Listing(self.root, tuple(self.files[index] for index in chosen), self.labels[chosen])
-
-    def split(self) -> Split:
-        """Return the files as a split of a data set."""
-        root = str(self.root)
-        files, labels = tf.constant(self.files, tf.string), tf.constant(self.labels, tf.int64)
-
-        def read(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            path = tf.strings.join([root, tf.gather(files, index)], separator="/")
-            return tf.io.read_file(path), tf.gather(labels, index)
-
-        return encoded_split(
-            len(self.files),
-            read,
-            lambda index: self.files[index],
-            lambda: fingerprint_of_files(self.root, self.files),
-        )
+from larq_igp.data.image_files import Listing, list_images, require_images_of_each_class
+from larq_igp.data.split_folders import find_split_folders, sub_folders
 
 
 @dataclass(frozen=True)
@@ -78,55 +40,7 @@ class Images:
     class_names: tuple[str, ...]
     splits: dict[str, Split]
     store: Store
-
-
-def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the class folders in a folder, sorted."""
-    return tuple(
-        sorted(
-            path.name
-            for path in folder.iterdir()
-            if path.is_dir() and not path.name.startswith(".")
-        )
-    )
-
-
-def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
-    """List the images in the class folders of ``root/part``; ``part`` is empty for those of
-    ``root`` itself.
-
-    Raises:
-        DatasetError: if there is an unknown class, a class without folders, or no image.
-    """
-    folder = root / part
-    found = class_folders(folder)
-    unknown = sorted(set(found) - set(class_names))
-    if unknown:
-        raise DatasetError(
-            f"{folder} has a class {unknown[0]!r} that the training images do not have."
-        )
-    files, labels = [], []
-    for label, name in enumerate(class_names):
-        if name not in found:
-            continue
-        prefix = f"{part}/{name}" if part else name
-        images = [
-            f"{prefix}/{entry}"
-            for entry in sorted(os.listdir(folder / name))
-            if os.path.splitext(entry)[1].lower() in SUFFIXES and not entry.startswith(".")
-        ]
-        files += images
-        labels += [label] * len(images)
-    if not files:
-        loose = any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
-        raise DatasetError(
-            f"{folder} holds images outside of class folders: sort them into one folder for each "
-            "class."
-            if loose
-            else f"{folder} holds no images: a folder for each class is needed, with JPEG, PNG, "
-            "GIF or BMP files in it."
-        )
-    return Listing(root, tuple(files), np.array(labels, np.int64))
+    not_taken: tuple[NotTaken, ...] = ()
 
 
 def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listing]:
@@ -137,39 +51,45 @@ def hold_out(images: Listing, limit: int | None = None) -> tuple[Listing, Listin
     return images.select(~out), images.select(out)
 
 
-def read_folders(root: Path, *, held_out_limit: int | None = None) -> Images:
+def read_folders(
+    root: Path, *, folders: Mapping[str, str] | None = None, held_out_limit: int | None = None
+) -> Images:
     """Return the images of a folder in three splits.
 
     ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test
     split, and validation is held out of the training images; with both, each is what it is called.
+    A class without training images is refused.
 
     Args:
         root: the folder.
+        folders: of each split; None finds them by their names.
         held_out_limit: most images of a class that are held out for a split that is not there.
 
     Raises:
         DatasetError: if the layout is neither of the two, or a split would be empty.
     """
-    # A class may be called "train" too: then it holds images, not folders.
-    part = "train" if (root / "train").is_dir() and class_folders(root / "train") else ""
-    class_names = class_folders(root / part)
+    folders = find_split_folders(root) if folders is None else folders
+    part = folders.get("train", "")
+    class_names = sub_folders(root / part)
     if len(class_names) < 2:
         raise DatasetError(
             f"{root / part} holds {len(class_names)} class folders, and at least 2 are needed: "
             "train/<class>/ or <class>/ with images."
         )
-    train = list_images(root, part, class_names)
-    beside = [name for name in (*VALIDATION_NAMES, "test") if part and (root / name).is_dir()]
-    others = [list_images(root, name, class_names) for name in beside]
-    if len(others) > 2:
-        raise DatasetError(f"{root} holds {', '.join(beside)}: keep one of val and validation.")
-    if len(others) == 2:
-        validation, test = others
+    found = {
+        split: list_images(root, name, class_names)
+        for split, name in (folders or {"train": ""}).items()
+    }
+    train = found["train"]
+    require_images_of_each_class(train, part, class_names)
+    not_taken = tuple(each for listing in found.values() for each in listing.not_taken)
+    if len(found) == 3:
+        validation, test = found["validation"], found["test"]
         rule = "as the folders are named"
     else:
         rule = rule_by_name(held_out_limit)
-        if others:
-            test = others[0]
+        if len(found) == 2:
+            (test,) = (listing for split, listing in found.items() if split != "train")
         else:
             train, test = hold_out(train, held_out_limit)
             rule += ", first for test"
@@ -189,6 +109,7 @@ def read_folders(root: Path, *, held_out_limit: int | None = None) -> Images:
         class_names=class_names,
         splits=splits,
         store=Store(root, digest.hexdigest()),
+        not_taken=not_taken,
     )
 
 

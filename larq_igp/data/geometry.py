@@ -1,6 +1,6 @@
 """What networks for a data set take and how many classes they have."""
 
-from larq_igp.data.datasets import load_dataset
+from larq_igp.data.datasets import open_dataset
 
 Geometry = tuple[tuple[int, int, int], int]
 """``(H, W, C)`` that a network gets if nothing else is asked for, and the number of classes."""
@@ -23,5 +23,5 @@ def geometry_of(dataset: str, data_dir: str | None) -> Geometry:
     """
     if dataset in GEOMETRY:
         return GEOMETRY[dataset]
-    loaded = load_dataset(dataset, data_dir=data_dir)
+    loaded = open_dataset(dataset, data_dir=data_dir)
     return loaded.input_shape, len(loaded.class_names)

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.data.dataset import Dataset, DatasetError, Store
-from larq_igp.data.folders import Images, class_folders, image_dataset, read_folders
+from larq_igp.data.folders import Images, image_dataset, read_folders
 from larq_igp.data.hold_out import held_out, rule
 from larq_igp.data.identity import PREPARED
 from larq_igp.data.prepared import find_prepared, open_prepared, prepare
+from larq_igp.data.split_folders import sub_folders
 
 NAME = "imagenet2012"
 HELD_OUT_OF_CLASS = 10
@@ -50,7 +51,7 @@ def load_imagenet(data_dir: Path | None, download: bool) -> Dataset:
 
 
 def _from_folders(root: Path) -> Dataset:
-    foreign = [name for name in class_folders(root / "train") if not SYNSET.fullmatch(name)]
+    foreign = [name for name in sub_folders(root / "train") if not SYNSET.fullmatch(name)]
     if foreign:
         raise DatasetError(
             f"{root / 'train'} has a class {foreign[0]!r}, and ImageNet's are named n01440764: "
@@ -61,12 +62,10 @@ def _from_folders(root: Path) -> Dataset:
             f"{root} lacks val/: put the 50,000 validation images there, in one folder for each "
             "synset."
         )
-    if (root / "test").is_dir():
-        raise DatasetError(
-            f"{root} holds test/, which has no labels in ImageNet: move it away, or use --dataset "
-            "folder."
-        )
-    return image_dataset(NAME, read_folders(root, held_out_limit=HELD_OUT_OF_CLASS))
+    folders = {"train": "train", "test": "val"}
+    return image_dataset(
+        NAME, read_folders(root, folders=folders, held_out_limit=HELD_OUT_OF_CLASS)
+    )
 
 
 def _from_prepared(folder: Path) -> Dataset:

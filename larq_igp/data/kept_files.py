@@ -1,36 +1,37 @@
-"""Files that are kept beside a data set, so that work on it is done once for all runs."""
+"""What is found out about a data set once for all runs. It is kept in the user's cache folder, as a
+data set's own folder is nobody's to change.
+"""
 
 import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
 
 
-def _elsewhere(folder: Path) -> Path:
-    """Return where files of a folder go that cannot be written."""
+def path_of(folder: Path, name: str) -> Path:
+    """Return where a file about a data set's folder is kept, whether it is there or not."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "larq-igp" / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-
-
-def read_file_of(folder: Path, name: str) -> Path | None:
-    """Return the path of a file that ``write_file_of`` wrote, or None."""
-    return next(
-        (place / name for place in (folder, _elsewhere(folder)) if (place / name).is_file()), None
-    )
+    place = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    return cache / "larq-igp" / place / name
 
 
 def write_file_of(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
-    """Write a file in a data set's folder or, where that is read-only, in the user's cache; return
-    its path.
+    """Keep a file about a data set's folder; return its path.
 
     Raises:
-        UserError: if neither can be written.
+        UserError: if the cache cannot be written.
     """
-    if not os.access(folder, os.W_OK):
-        folder = _elsewhere(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / name) as temporary:
+    path = path_of(folder, name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{path.parent} cannot be made: {error.strerror}. Name another folder for what is kept "
+            "with XDG_CACHE_HOME."
+        ) from error
+    with atomic_path(path) as temporary:
         write(temporary)
-    return folder / name
+    return path

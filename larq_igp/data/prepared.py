@@ -20,11 +20,11 @@ import numpy as np
 from larq_igp.data.dataset import DatasetError, Split, encoded_split
 from larq_igp.data.fingerprint import fingerprint_of_files
 from larq_igp.data.hold_out import hash_of_name
-from larq_igp.data.kept_files import read_file_of, write_file_of
+from larq_igp.data.kept_files import path_of, write_file_of
 from larq_igp.data.tfrecord import find_records, read_at, small_features
 from larq_igp.keras2 import tf
 
-PLACES = "larq-igp-records.npz"
+PLACES = "records.npz"
 DEFAULT_DIR = Path("~/tensorflow_datasets")
 
 
@@ -171,8 +171,8 @@ def _records(
 ) -> dict[str, Records]:
     """Return the records of each split; from the last time if they are kept."""
     columns = [each.name for each in fields(Records)]
-    kept = read_file_of(folder, PLACES)
-    if kept is not None:
+    kept = path_of(folder, PLACES)
+    if kept.is_file():
         # A file that is damaged, or of an earlier version, is written again. It is opened here, for
         # NumPy leaves a damaged one open.
         with (

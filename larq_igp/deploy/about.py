@@ -20,6 +20,8 @@ class About:
         dataset: name of the data set that it was trained on; None if untrained.
         accuracy: top-1 of the Keras model on the test images, from 0 to 1; None if not measured.
         data: identity of the data set that it was trained on, as JSON; None if unknown.
+        data_dir: folder of that data set's files; None if it was in its usual place.
+        corrupt: what was done with corrupt images, ``refuse`` or ``skip``; None if untrained.
         command: that trains it; None if it is not trained.
         seed: of that training.
     """
@@ -32,5 +34,7 @@ class About:
     dataset: str | None = None
     accuracy: float | None = None
     data: dict[str, Any] | None = None
+    data_dir: str | None = None
+    corrupt: str | None = None
     command: str | None = None
     seed: int | None = None

@@ -55,6 +55,8 @@ class Card:
         class_names: in the order of the outputs; empty if unknown.
         dataset: that it was trained on; None if untrained.
         data: identity of that data set, see ``larq_igp.data.Identity``; None if unknown.
+        data_dir: folder of that data set's files where it was trained; None for the usual place.
+        corrupt: what was done with corrupt images, ``refuse`` or ``skip``; None if untrained.
         command: that trains it; None if untrained or not known.
         seed: of that training.
         accuracy: top-1 of the Keras model on that data set's test images, from 0 to 1; None if not
@@ -77,6 +79,8 @@ class Card:
     class_names: tuple[str, ...] = ()
     dataset: str | None = None
     data: dict[str, Any] | None = None
+    data_dir: str | None = None
+    corrupt: str | None = None
     command: str | None = None
     seed: int | None = None
     accuracy: float | None = None
@@ -125,6 +129,8 @@ def write_card(
         class_names=about.class_names,
         dataset=about.dataset,
         data=about.data,
+        data_dir=about.data_dir,
+        corrupt=about.corrupt,
         command=about.command,
         seed=about.seed,
         accuracy=about.accuracy,

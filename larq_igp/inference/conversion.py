@@ -52,6 +52,7 @@ def _parameters(subject: Subject) -> dict[str, Any] | None:
 
 def _about(subject: Subject, preprocessing: Preprocessing) -> About:
     """Return what the card of a subject's ``.tflite`` says."""
+    trained = subject.recipe if subject.is_trained else None
     return About(
         network=subject.name,
         bits=subject.bits,
@@ -61,8 +62,10 @@ def _about(subject: Subject, preprocessing: Preprocessing) -> About:
         dataset=subject.data.dataset if subject.data else None,
         accuracy=subject.accuracy,
         data=subject.data.to_json() if subject.data else None,
-        command=command_of(subject.recipe) if subject.is_trained and subject.recipe else None,
-        seed=subject.recipe.seed if subject.is_trained and subject.recipe else None,
+        data_dir=trained.data_dir if trained else None,
+        corrupt=trained.corrupt if trained else None,
+        command=command_of(trained) if trained else None,
+        seed=trained.seed if trained else None,
     )
 
 

@@ -13,6 +13,7 @@ def evaluate(
     *,
     dataset: str | None = None,
     data_dir: str | None = None,
+    corrupt: str | None = None,
     download: bool = False,
     split: str = "test",
     weights: str | None = None,
@@ -26,6 +27,7 @@ def evaluate(
         source: what ``open_subject`` opens, or has opened.
         dataset: name of the images; None is the data set that it was trained on.
         data_dir: folder of their files.
+        corrupt: what is done with corrupt images, ``refuse`` or ``skip``; None is what the run did.
         download: whether they may be fetched from the network.
         split: ``train``, ``validation`` or ``test``.
         weights: ``best`` or ``last``, of a run.
@@ -42,7 +44,7 @@ def evaluate(
             mean the labels of the data set.
     """
     subject = opened(source, weights)
-    images = subject.load_data(dataset, data_dir=data_dir, download=download)
+    images = subject.load_data(dataset, data_dir=data_dir, download=download, corrupt=corrupt)
     predictor = open_predictor(
         subject, engine=engine, threads=threads, unknown_operators=unknown_operators
     )

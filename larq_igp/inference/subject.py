@@ -24,7 +24,7 @@ from larq_igp.training.run.directory import Run, open_run
 from larq_igp.training.run.network import build_network
 
 IMAGENET_CLASSES = 1000
-OF_IMAGES = ("dataset", "data_dir")
+OF_IMAGES = ("dataset", "data_dir", "corrupt")
 """Fields of a recipe that any subject takes: which images it is measured on."""
 
 
@@ -132,7 +132,12 @@ class Subject:
         return self._build(self._recipe().teacher_recipe())
 
     def load_data(
-        self, dataset: str | None = None, *, data_dir: str | None = None, download: bool = False
+        self,
+        dataset: str | None = None,
+        *,
+        data_dir: str | None = None,
+        download: bool = False,
+        corrupt: str | None = None,
     ) -> Dataset:
         """Return a data set that the network can be measured on.
 
@@ -141,20 +146,26 @@ class Subject:
                 names.
             data_dir: folder of its files; None is where the run found them, or the usual place.
             download: whether it may be fetched from the network.
+            corrupt: what is done with corrupt images, ``refuse`` or ``skip``; None is what the run
+                did.
 
         Raises:
             UserError: if it cannot be had, or the network's answers do not mean its labels.
         """
-        own, place = (self.data.dataset if self.data else None), None
-        if self.recipe is not None and self.kind != "tflite":
+        own, place, usual = (self.data.dataset if self.data else None), None, None
+        if self.card is not None:
+            place, usual = self.card.data_dir, self.card.corrupt
+        elif self.recipe is not None:
             own, place = self.recipe.dataset, self.recipe.data_dir
+            usual = self.recipe.corrupt
         name = dataset or own
         if name is None:
             raise UserError(
                 f"{self.source} names no data set that it was trained on: name one with --dataset."
             )
         data_dir = data_dir or (place if name == own else None)
-        loaded = load_dataset(name, data_dir=data_dir, download=download)
+        corrupt = corrupt or usual
+        loaded = load_dataset(name, data_dir=data_dir, download=download, corrupt=corrupt)
         classes = len(loaded.class_names)
         if classes != self.classes:
             raise UserError(

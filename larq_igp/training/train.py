@@ -60,7 +60,7 @@ def train(
     else:
         recipe = _recipe(network, fields)
     if run_dir is None:
-        run_dir = default_run_dir(run_name(network), recipe.dataset, resume=resume)
+        run_dir = default_run_dir(run_name(network), images_name(recipe), resume=resume)
     metrics = train_by(recipe, run_dir, resume=resume, **options)
     return {"run_dir": str(run_dir), **metrics}
 
@@ -107,16 +107,23 @@ def run_name(network: str | Path | Recipe | None) -> str:
     return Path(name).stem if name.endswith(SUFFIX) else name.replace(":", "_")
 
 
-def default_run_dir(network: str, dataset: str, *, resume: bool = False) -> Path:
-    """Return ``runs/NETWORK-DATASET``, or the first of it, ``...-2``, ``...-3`` that does not
+def images_name(recipe: Recipe) -> str:
+    """Return what the images of a recipe are called: its data set, or the folder of one's own."""
+    if recipe.dataset == "folder" and recipe.data_dir:
+        return Path(recipe.data_dir).name.replace(" ", "_") or recipe.dataset
+    return recipe.dataset
+
+
+def default_run_dir(network: str, images: str, *, resume: bool = False) -> Path:
+    """Return ``runs/NETWORK-IMAGES``, or the first of it, ``...-2``, ``...-3`` that does not
     exist.
 
     Args:
         network: as ``run_name`` returns it.
-        dataset: name of the data set.
+        images: as ``images_name`` returns it.
         resume: whether a run that is there already is meant.
     """
-    base = Path("runs") / f"{network}-{dataset}"
+    base = Path("runs") / f"{network}-{images}"
     if resume:
         return base
     names = (

@@ -21,20 +21,38 @@ def test_check_says_what_is_missing(refused, tmp_path):
     assert "Did you mean cifar100" in refused("data", "check", "cifar1000")
 
 
-def test_check_names_corrupt_images_and_keeps_the_choice(igp, refused, tmp_path):
+def test_check_names_corrupt_images_and_changes_nothing(igp, refused, tmp_path):
     write_class_folders(tmp_path, {"train": 5, "val": 2}, ("cat", "dog"))
     (tmp_path / "train" / "dog" / "torn.jpg").write_bytes(jpeg(picture(0))[:300])
+    before = sorted(tmp_path.rglob("*"))
     errors = refused("data", "check", "folder", "--data-dir", tmp_path)
     assert "corrupt: train/dog/torn.jpg" in errors
-    assert "1 of 15 images of folder are corrupt" in errors
-    assert "are corrupt" in refused(
-        "train", "igp_resnet_tiny", "--dataset", "folder", "--data-dir", tmp_path
-    )
+    assert "1 of 15 images of folder cannot be decoded (train/dog/torn.jpg)" in errors
+    typed = ["train", "igp_resnet_tiny", "--data-dir", tmp_path]
+    assert "leave them out with --corrupt skip" in refused(*typed)
     result = igp("data", "check", "folder", "--data-dir", tmp_path, "--corrupt", "skip")
-    assert result.exit_code == 0, result.stderr
-    assert "1 corrupt images are left out" in result.stdout
-    record = tmp_path / "larq-igp-check-folder.json"
-    for torn in (record.read_text()[:40], "[]"):
-        record.write_text(torn)
-        errors = refused("train", "igp_resnet_tiny", "--dataset", "folder", "--data-dir", tmp_path)
-        assert f"{record} is damaged: remove it, and check the images again" in errors
+    assert "8 train, 2 validation, 4 test images of 2 classes" in result.stdout
+    assert "1 of 15 images of folder cannot be decoded" in result.stdout
+    # The choice was of that command alone.
+    assert "leave them out with --corrupt skip" in refused(*typed)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_is_seen_for_what_it_holds(igp, refused, tmp_path):
+    write_class_folders(tmp_path / "my photos", {"": 5}, ("Handschuh", "Stiefel"))
+    (tmp_path / "my photos" / "Stiefel" / "a.webp").write_bytes(b"RIFF")
+    (tmp_path / "my photos" / "Stiefel" / "new").mkdir()
+    (tmp_path / "my photos" / "Stiefel" / "new" / "b.jpg").write_bytes(jpeg(picture(0)))
+    text = igp("data", "check", "--data-dir", tmp_path / "my photos").stdout
+    assert "Not read: 1 .webp files (Stiefel/a.webp), 1 files in sub-folders of a class" in text
+    assert ["Stiefel", "3", "1", "1"] in [line.split() for line in text.splitlines()]
+    write_cifar100(tmp_path / "cifar" / "cifar-100-binary")
+    assert "cifar100: " in igp("data", "check", "--data-dir", tmp_path / "cifar").stdout
+    (tmp_path / "nothing").mkdir()
+    typed = ["train", "igp_resnet_tiny", "--data-dir"]
+    assert "holds no data set that is known" in refused(*typed, tmp_path / "nothing")
+    assert "is not a folder" in refused(*typed, tmp_path / "missing")
+    assert "read from no folder: leave out --data-dir" in refused(
+        *typed, tmp_path / "cifar", "--dataset", "digits"
+    )
+    assert "name a data set, or its folder" in refused("data", "check")

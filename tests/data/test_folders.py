@@ -1,4 +1,5 @@
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from larq_igp.data.augment import augment
 from larq_igp.data.check import check_dataset
 from larq_igp.data.hold_out import held_out
 from larq_igp.data.images import decode_random_part
+from larq_igp.data.kept_files import path_of
 from larq_igp.data.prepared import PLACES
 from larq_igp.data.tfrecord import find_records, small_features
 from larq_igp.inference.predict import read_image
@@ -157,7 +159,6 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
     [
         ("imagenet2012", {"train": 2}, None, "lacks val/"),
         ("imagenet2012", {"val": 2}, None, "was not found in .*image-net.org"),
-        ("imagenet2012", {"train": 2, "val": 1, "test": 1}, None, "test/, which has no labels"),
         (
             "imagenet2012",
             {"train": 2, "val": 1},
@@ -170,7 +171,7 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
             "val/cat",
             "a class 'cat' that the training images do not have",
         ),
-        ("folder", {"train": 2}, "val", "val holds no images"),
+        ("folder", {"train": 2}, "val", "holds val beside train, which is no split"),
         ("folder", {}, None, "0 class folders, and at least 2 are needed"),
         ("folder", {"train": 1, "val": 1}, None, "too few images to hold any out for validation"),
     ],
@@ -203,22 +204,90 @@ def test_corrupt_images_are_named_refused_or_left_out(tmp_path):
     assert not report.is_usable
     with pytest.raises(
         DatasetError,
-        match=r"2 of 48 images of imagenet2012 are corrupt, the first is .*--corrupt skip",
+        match=r"2 of 48 images of imagenet2012 cannot be decoded \(.*, \.\.\.\): .*--corrupt skip",
     ):
         load_dataset("imagenet2012", data_dir=tmp_path)
 
-    report = check_dataset("imagenet2012", data_dir=tmp_path, choice="skip")
-    assert report.is_usable
-    after = load_dataset("imagenet2012", data_dir=tmp_path)
+    assert check_dataset("imagenet2012", data_dir=tmp_path, choice="skip").is_usable
+    after = load_dataset("imagenet2012", data_dir=tmp_path, corrupt="skip")
     assert after.left_out == 2
     for name, split in after.splits.items():
         assert names(split) == [each for each in names(before.split(name)) if each not in bad]
+        assert [int(split.read(index)[1]) for index in range(split.examples)] == list(split.labels)
     stream = train_batches(after, after.preprocessing(SHAPE), batch_size=29, seed=0).take(2)
     assert sum(len(labels) for _, labels in stream.as_numpy_iterator()) == 58
 
-    (tmp_path / "val" / SYNSETS[0] / "new.JPEG").write_bytes(jpeg(picture(0)))
-    with pytest.raises(DatasetError, match="are not those that were checked"):
-        load_dataset("imagenet2012", data_dir=tmp_path)
+
+def test_images_that_were_not_checked_are_checked_where_corrupt_ones_are_to_be_left_out(
+    tmp_path, capsys
+):
+    write_class_folders(tmp_path, {"train": 6, "val": 2})
+    load_dataset("imagenet2012", data_dir=tmp_path, corrupt="skip")
+    assert "every image is decoded once" in capsys.readouterr().err
+    load_dataset("imagenet2012", data_dir=tmp_path, corrupt="skip")
+    assert capsys.readouterr().err == ""
+    (tmp_path / "val" / SYNSETS[0] / "new.JPEG").write_bytes(b"<html>")
+    assert load_dataset("imagenet2012", data_dir=tmp_path, corrupt="skip").left_out == 1
+    record = next(path_of(tmp_path, "x").parent.glob("check-*"))
+    for torn in (record.read_bytes()[:40], b"[]"):
+        record.write_bytes(torn)
+        assert load_dataset("imagenet2012", data_dir=tmp_path, corrupt="skip").left_out == 1
+
+
+@pytest.mark.parametrize(
+    "parts, says",
+    [
+        ({"Train": 3, "Valid": 2, "TEST": 1}, {"train": 6, "validation": 4, "test": 2}),
+        ({"training": 3, "dev": 2, "testing": 1}, {"train": 6, "validation": 4, "test": 2}),
+        ({"train": 12, "eval": 2}, {"train": 22, "validation": 2, "test": 4}),
+    ],
+)
+def test_splits_are_known_by_the_names_that_people_give_them(tmp_path, parts, says):
+    write_class_folders(tmp_path, parts, ("cat", "dog"))
+    dataset = load_dataset("folder", data_dir=tmp_path)
+    assert {name: split.examples for name, split in dataset.splits.items()} == says
+
+
+@pytest.mark.parametrize(
+    "parts, change, message",
+    [
+        ({"train": 2, "val": 1, "valid": 1}, None, "val and valid, which both mean validation"),
+        ({"train": 2, "extra": 1}, None, "holds extra beside train, which is no split"),
+        ({"val": 2, "test": 1}, None, "holds test, val but no folder of training images"),
+        ({"train": 2}, "valid/x.jpg", "holds valid beside train.*one folder for each class"),
+        ({"": 2}, "empty/", "empty has no images, so the class 'empty' cannot be learned"),
+        ({"": 2}, "bird/a.webp", "cannot be learned: .* There are 1 .webp files .bird/a.webp"),
+    ],
+)
+def test_folders_that_would_vanish_are_refused(tmp_path, parts, change, message):
+    write_class_folders(tmp_path, parts, ("cat", "dog"))
+    if change:
+        path = tmp_path / change
+        (path if change.endswith("/") else path.parent).mkdir()
+        if not change.endswith("/"):
+            path.write_bytes(jpeg(picture(0)))
+    with pytest.raises(DatasetError, match=message):
+        load_dataset("folder", data_dir=tmp_path)
+
+
+def test_what_is_no_image_is_counted_and_named(tmp_path):
+    write_class_folders(tmp_path, {"": 3}, ("cat", "dog"))
+    for name in ("cat/a.webp", "cat/b.WEBP", "dog/README", "dog/.DS_Store", "loose.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("__MACOSX", "@eaDir", "dog/old"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "dog" / "old" / "a.jpg").write_bytes(b"x")
+    os.mkfifo(tmp_path / "dog" / "pipe.png")
+    dataset = load_dataset("folder", data_dir=tmp_path)
+    assert dataset.class_names == ("cat", "dog")
+    assert {(each.what, each.count, each.example) for each in dataset.not_taken} == {
+        (".webp files", 2, "cat/a.webp"),
+        ("files without a suffix", 1, "dog/README"),
+        ("hidden files and folders", 3, "@eaDir"),
+        ("files in sub-folders of a class", 1, "dog/old/a.jpg"),
+        ("images outside of class folders", 1, "loose.jpg"),
+        ("devices and pipes", 1, "dog/pipe.png"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +308,7 @@ def test_imagenet_through_tensorflow_datasets(prepared):
         decoders={"image": tfds.decode.SkipDecoding()},
     )
     expected = [(each["image"], int(each["label"])) for each in stored.as_numpy_iterator()]
-    kept = prepared / "imagenet2012" / "5.1.0" / PLACES
+    kept = path_of(prepared / "imagenet2012" / "5.1.0", PLACES)
     # the places of the records are found; read from where they were kept; found again, as those are
     # torn
     for turn in range(3):

@@ -43,7 +43,9 @@ def dry_run(
         UserError: if the run would be refused, or its loss is not finite.
     """
     devices = open_devices(strategy, worker_timeout=worker_timeout)
-    dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=download)
+    dataset = load_dataset(
+        recipe.dataset, data_dir=recipe.data_dir, download=download, corrupt=recipe.corrupt
+    )
     recipe = recipe.resolved(dataset.input_shape)
     images = dataset.split("train").examples
     steps = steps_per_epoch(images, recipe.batch_size)

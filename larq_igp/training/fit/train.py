@@ -112,7 +112,12 @@ class _Training:
         # 1. Data, devices and the run directory: everything that can be refused is refused before
         # the first step.
         settings, devices = self.settings, self.devices
-        dataset = load_dataset(recipe.dataset, data_dir=recipe.data_dir, download=settings.download)
+        dataset = load_dataset(
+            recipe.dataset,
+            data_dir=recipe.data_dir,
+            download=settings.download,
+            corrupt=recipe.corrupt,
+        )
         recipe = recipe.resolved(dataset.input_shape)
         steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
         devices.check_batch_size(recipe.batch_size)

@@ -71,6 +71,9 @@ class Recipe:
         "digits", "Data set: digits, fashion_mnist, cifar10, cifar100, imagenet2012 or folder."
     )
     data_dir: str | None = of_data(None, "Folder of the data set's files; none is its usual place.")
+    corrupt: Literal["refuse", "skip"] = of_data(
+        "refuse", "Corrupt images: the data set is refused, or they are left out."
+    )
     input_shape: tuple[int, int, int] | None = of_data(
         None, "Height, width and channels of the input; none is the data set's own.", unit="px"
     )
@@ -168,10 +171,7 @@ class Recipe:
 
     @property
     def network_text(self) -> str:
-        """The network with the parameters that are replaced, for messages:
-
-        ``igp_resnet_tiny with columns=3``.
-        """
+        """The network with what is replaced, for messages: ``igp_resnet_tiny with columns=3``."""
         replaced = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
         return f"{self.network} with {replaced}" if replaced else self.network
 
@@ -214,9 +214,8 @@ class Recipe:
         return {**options, **self.parameters}
 
     def teacher_recipe(self) -> "Recipe":
-        """Return the recipe of this network's 32-bit twin:
-
-        the same, without quantizers and without a teacher of its own.
+        """Return the recipe of this network's 32-bit twin: without quantizers, and without a
+        teacher of its own.
         """
         return dataclasses.replace(
             self,
@@ -231,9 +230,8 @@ class Recipe:
         )
 
     def first_stage(self) -> "Recipe":
-        """Return the recipe of the first of two stages:
-
-        quantized activations, weights in full precision.
+        """Return the recipe of the first of two stages: quantized activations, weights in full
+        precision.
         """
         return dataclasses.replace(
             self,
@@ -266,7 +264,10 @@ class Recipe:
                 f"{', '.join(newer)}."
             )
         require("network" in data, "not a recipe: network is missing.", "network")
-        # Version 0.1.0 took boundaries that never come.
+        # Version 0.1.0 took a folder for digits, which are in none.
+        if data.get("dataset", cls.fields()["dataset"].default) == "digits":
+            data = data | {"data_dir": None}
+        # It took boundaries that never come.
         named = ("epochs", "schedule", "boundaries")
         epochs, schedule, edges = (data.get(name, cls.fields()[name].default) for name in named)
         if isinstance(epochs, int) and isinstance(edges, list | tuple):

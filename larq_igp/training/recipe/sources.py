@@ -112,6 +112,8 @@ def make_recipe(*layers: Layer) -> Recipe:
     for name in given:
         if not name.startswith(PARAMETERS) and name not in fields:
             raise RecipeError(_sourced(unknown_field(name, fields), (name,), given), name)
+    if "data_dir" in given and "dataset" not in given:
+        given["dataset"] = _seen_in(given["data_dir"])
     if "network" not in given:
         sources = {each.source for each in given.values()}
         raise RecipeError(_prefixed("not a recipe: network is missing.", sources), "network")
@@ -121,6 +123,18 @@ def make_recipe(*layers: Layer) -> Recipe:
     except UserError as error:
         raise type(error)(_sourced(str(error), error.fields, given)) from error
     return recipe
+
+
+def _seen_in(folder: Given) -> Given:
+    """Return the data set that a folder is seen to hold, where nothing names it."""
+    from larq_igp.data.detect import dataset_in
+
+    if not isinstance(folder.value, str):
+        return Given("folder", folder.source)  # refused as a folder's name, with its source
+    try:
+        return Given(dataset_in(Path(folder.value)), folder.source)
+    except UserError as error:
+        raise RecipeError(str(error), "data_dir") from error
 
 
 def _values(given: Layer) -> dict[str, Any]:
