@@ -307,7 +307,9 @@ def test_a_value_that_a_later_layer_leaves_unread_is_no_mistake(tmp_path):
 def test_paths_are_absolute_in_the_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = {"data_dir": "data", "teacher": "runs/a", "initial_weights": "/w.h5"}
-    recipe = make_recipe(from_keywords({"network": "igp_resnet_tiny", **paths}))
+    recipe = make_recipe(
+        from_keywords({"network": "igp_resnet_tiny", "dataset": "folder", **paths})
+    )
     assert recipe.data_dir == str(tmp_path / "data")
     assert recipe.teacher == str(tmp_path / "runs/a")
     assert recipe.initial_weights == "/w.h5"
