@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from larq_igp.versions import installed_version
 
 REPORT = "pip install 'larq-igp[report]'"
+DATASETS = "pip install 'larq-igp[datasets]'"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,9 @@ class Package:
         is_optional: whether the rest works without it.
         command: that installs it, if not pip with the requirement.
         where: that works, if not everywhere.
-        python_below: the version of Python from which on it is not needed, if there is one.
+        python_below: the version of Python from which on pip does not install it with this
+            package, if there is one.
+        is_in_python: whether it is not needed from that version on.
     """
 
     requirement: str
@@ -30,6 +33,7 @@ class Package:
     command: str = ""
     where: str = ""
     python_below: tuple[int, int] | None = None
+    is_in_python: bool = False
 
     @property
     def name(self) -> str:
@@ -40,13 +44,13 @@ class Package:
     def how_to_get(self) -> str:
         """A command between backquotes, and where it works."""
         command = self.command or f"pip install '{self.requirement.replace(' ', '')}'"
-        release = ".".join((installed_version("tensorflow") or "2.19").split(".")[:2])
+        release = ".".join((installed_version("tensorflow") or "2.21").split(".")[:2])
         return f"`{command.format(release=release)}` {self.where}".rstrip()
 
     @property
     def is_needed_here(self) -> bool:
         """Whether this Python needs it."""
-        return self.python_below is None or sys.version_info < self.python_below
+        return not self.is_in_python or sys.version_info < (self.python_below or ())
 
     @property
     def is_installed(self) -> bool:
@@ -67,30 +71,37 @@ class Package:
 
 PACKAGES = (
     Package("click >=8.1", "click", "use the command line"),
-    Package("numpy >=1.24,<2", "numpy", "compute anything"),
-    Package("tensorflow >=2.15,<2.20", "tensorflow", "build, train, convert and measure networks"),
+    Package("numpy >=1.24,<3", "numpy", "compute anything"),
+    Package("tensorflow >=2.15,<2.22", "tensorflow", "build, train, convert and measure networks"),
     Package(
-        "tf-keras >=2.15,<2.20",
+        "tf-keras >=2.15,<2.22",
         "tf_keras",
         "use Keras 2, for which Larq is written",
         command="pip install 'tf-keras~={release}.0'",
     ),
-    Package("larq >=0.14,<0.15", "larq", "build, train, convert and measure networks"),
+    Package(
+        "larq >=0.14,<0.15",
+        "larq",
+        "build, train, convert and measure networks",
+        command="pip install --no-deps 'larq>=0.14,<0.15'",
+        python_below=(3, 13),
+    ),
     Package("h5py >=3", "h5py", "read and write weights"),
     Package("msgspec >=0.19", "msgspec", "read recipes, runs and cards"),
     Package("safetensors >=0.4.3", "safetensors", "read and write checkpoints"),
     Package("filelock >=3.12", "filelock", "keep a run to one process"),
     Package("tqdm >=4.60", "tqdm", "show progress"),
     Package("tabulate >=0.9", "tabulate", "print tables"),
-    Package("tomli >=2", "tomli", "read recipe files", python_below=(3, 11)),
+    Package("tomli >=2", "tomli", "read recipe files", python_below=(3, 11), is_in_python=True),
     Package("scikit-learn >=1.3", "sklearn", "read the bundled digits", True),
     Package("scipy >=1.9", "scipy", "read the bundled digits and correlate ranks", True),
     Package(
         "larq-compute-engine >=0.16,<0.17",
         "larq_compute_engine",
-        "convert 1-bit networks",
+        "use the converter and the engine of Larq Compute Engine",
         True,
         where="on Python 3.10-3.12 for Linux x86-64, macOS or Windows",
+        python_below=(3, 13),
     ),
     Package(
         "larq-igp-runtime",
@@ -100,12 +111,19 @@ PACKAGES = (
         command="pip install ./runtime",
         where="in a checkout of larq-igp",
     ),
-    Package("larq-zoo >=2.4,<3", "larq_zoo", "use the networks of larq-zoo", True),
     Package(
-        "tensorflow-datasets >=4.8.3,<4.9",
+        "larq-zoo >=2.4,<3",
+        "larq_zoo",
+        "use the networks of larq-zoo",
+        True,
+        command=f"{DATASETS} && pip install --no-deps 'larq-zoo>=2.4,<3' zookeeper typeguard",
+    ),
+    Package(
+        "tensorflow-datasets >=4.8.3,<5",
         "tensorflow_datasets",
         "read a data set that tensorflow-datasets has prepared",
         True,
+        command=DATASETS,
     ),
     Package("plotly >=5.24,<7", "plotly", "write a report", True, command=REPORT),
     Package("matplotlib >=3.8", "matplotlib", "draw charts for print", True, command=REPORT),

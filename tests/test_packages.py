@@ -5,6 +5,7 @@ import configparser
 import json
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from larq_igp.packages import PACKAGES, Package, absence
 from tests.absent import REPOSITORY, run_in, site_without
 
+IMPORTED_BY_LARQ = {"terminaltables >=3.1", "packaging"}
+IMPORTED_BY_DATASETS = {"importlib-resources", "tensorflow-metadata <1.18"}
 COME_WITH_TENSORFLOW = {"absl", "flatbuffers", "google", "ml_dtypes"}
 FIXTURES = REPOSITORY / "tests" / "fixtures" / "version_0.1.0"
 RUN, NET = str(FIXTURES / "finished"), str(FIXTURES / "net.tflite")
@@ -34,6 +37,7 @@ COMMANDS = {
     "evaluate file": ["evaluate", NET],
     "predict": ["predict", NET, str(REPOSITORY / "docs" / "images" / "report.png")],
     "convert": ["convert", RUN, "-o", "net.tflite"],
+    "convert lce": ["convert", RUN, "-o", "theirs.tflite", "--converter", "lce"],
     "convert 32": ["convert", *TINY, "--bits", "32", "-o", "twin.tflite"],
     "benchmark": ["benchmark", NET, "--runs", "2", "--warmup", "0", "--no-twin"],
     "report": ["report", "-o", "page.html"],
@@ -67,7 +71,8 @@ OPTIONAL = [
         "gradients --plot": "matplotlib",
         "report --png": "matplotlib",
         "report": None,
-        "convert": "larq-compute-engine",
+        "convert": None,
+        "convert lce": "larq-compute-engine",
         "convert 32": None,
         "benchmark": None,
         "evaluate file": None,
@@ -133,7 +138,8 @@ def test_without_a_needed_package_every_command_names_it_or_works(tmp_path, name
         assert outcomes[command][:2] == [0, ""]
     code, errors, found = outcomes["doctor"]
     assert (code, errors) == (1, "")
-    assert re.search(rf"^missing +{name} +not installed\n +-> `pip install '{name}", found, re.M)
+    install = r"pip install (--no-deps )?"
+    assert re.search(rf"^missing +{name} +not installed\n +-> `{install}'{name}", found, re.M)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
 
 
@@ -177,11 +183,67 @@ def test_a_dependency_of_a_dependency_is_named():
 def test_the_table_is_what_setup_cfg_requires():
     config = configparser.ConfigParser()
     config.read(REPOSITORY / "setup.cfg")
-    required = config["options"]["install_requires"] + config["options.extras_require"]["report"]
-    lines = [line.partition("#")[0].partition(";")[0].strip() for line in required.splitlines()]
-    ours = {each.requirement for each in PACKAGES} - {"larq-igp-runtime"}
-    assert {line for line in lines if line} - ours == {"protobuf >=3.20.3,<3.21"}  # not imported
-    assert ours <= set(lines)
+    extras = config["options.extras_require"]
+    required = config["options"]["install_requires"] + extras["report"] + extras["datasets"]
+    lines = [line.partition("#")[0].strip() for line in required.splitlines()]
+    required = {name.strip(): rest for name, _, rest in (line.partition(";") for line in lines)}
+    required.pop("")
+    ours = {each.requirement: each for each in PACKAGES if "pip install ./" not in each.command}
+    assert set(required) - set(ours) == IMPORTED_BY_LARQ | IMPORTED_BY_DATASETS
+    without_dependencies = {name for name in ours if name not in required}
+    assert without_dependencies == {"larq-zoo >=2.4,<3"}
+    for name, marker in required.items():
+        below = ours[name].python_below if name in ours else None
+        found = re.findall(r'python_version < "3\.(\d+)"', marker)
+        assert found == ([str(below[1])] if below else []), name
+
+
+def test_what_is_installed_without_its_dependencies_finds_them():
+    """Larq and larq-zoo pin versions that others than those work with; the rest is there."""
+    config = configparser.ConfigParser()
+    config.read(REPOSITORY / "setup.cfg")
+    there = set(re.findall(r"^[\w-]+", config["options"]["install_requires"], re.MULTILINE))
+    there |= {"protobuf"}  # TensorFlow's
+    for names in (["larq"], ["larq-zoo", "zookeeper"]):
+        command = package(names[0]).how_to_get
+        assert "--no-deps" in command
+        there |= set(re.findall(r"[a-z][\w-]+", command.partition("--no-deps")[2]))
+        there |= {"tensorflow-datasets"} if "larq-igp[datasets]" in command else set()
+        for name in names:
+            lines = [line for line in metadata.requires(name) if "extra ==" not in line]
+            asked = {re.match(r"[\w-]+", line)[0] for line in lines}
+            assert asked <= there, name
+
+
+@pytest.mark.parametrize(
+    "name, version, outcome, found",
+    [
+        (
+            "tf_keras",
+            "2.16.0",
+            1,
+            r"missing +tf-keras +2\.16\.0\n.* `pip install 'tf-keras~=2\.\d+\.0'`, ",
+        ),
+        (
+            "numpy",
+            "2.1.0",
+            0,
+            r"optional +larq-compute-engine +0\.16\.0\n.* under NumPy 2\.1\.0: `pip ",
+        ),
+    ],
+)
+def test_doctor_finds_versions_that_do_not_fit(tmp_path, name, version, outcome, found):
+    if name == "numpy" and not package("larq-compute-engine").is_installed:
+        pytest.skip("Larq Compute Engine has no wheel for this Python")
+    site = site_without(tmp_path / "site")
+    (there,) = site.glob(f"{name}-*.dist-info")
+    there.unlink()
+    there = site / f"{name}-{version}.dist-info"
+    there.mkdir()
+    (there / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    finished = run_in(site, "-m", "larq_igp", "doctor")
+    assert finished.returncode == outcome, finished.stderr
+    assert re.search(found, finished.stdout), finished.stdout
 
 
 def test_the_table_has_all_that_is_imported():

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from larq_igp.cli.output import emit, json_option
-from larq_igp.packages import PACKAGES, Package
+from larq_igp.packages import BY_MODULE, PACKAGES, Package
 from larq_igp.versions import installed_version
 
 
@@ -18,7 +18,7 @@ class Finding:
 
     Attributes:
         name: of it.
-        state: ``ok``, ``optional`` (missing, and the rest works without it) or ``missing``.
+        state: ``ok``, ``missing`` or ``optional``: missing or unfit; the rest works without it.
         found: its version, or what else was found.
         fix: what to do, and what it is needed for.
     """
@@ -31,7 +31,8 @@ class Finding:
 
 def _package(package: Package) -> Finding:
     if package.is_installed:
-        return Finding(package.name, "ok", installed_version(package.name) or "of unknown version")
+        version = installed_version(package.name) or "of unknown version"
+        return _clash(package, version) or Finding(package.name, "ok", version)
     return Finding(
         package.name,
         "optional" if package.is_optional else "missing",
@@ -40,13 +41,33 @@ def _package(package: Package) -> Finding:
     )
 
 
+def _clash(package: Package, version: str) -> Finding | None:
+    """Return what pip does not see where packages are installed without their dependencies."""
+    tensorflow, numpy = installed_version("tensorflow"), installed_version("numpy")
+    match package.module:
+        case "tf_keras" if tensorflow and _minor(version) != _minor(tensorflow):
+            fix = f"{package.how_to_get}, as TensorFlow is {tensorflow}"
+            return Finding(package.name, "missing", version, fix)
+        case "larq_compute_engine" if numpy and not numpy.startswith("1."):
+            fix = (
+                f"it converts, but cannot run files under NumPy {numpy}: "
+                f"{BY_MODULE['larq_igp_runtime'].how_to_get}, or `pip install 'numpy<2'`"
+            )
+            return Finding(package.name, "optional", version, fix)
+    return None
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
 def _python() -> Finding:
-    is_supported = (3, 10) <= sys.version_info < (3, 13)
+    is_supported = (3, 10) <= sys.version_info < (3, 14)
     return Finding(
         "python",
         "ok" if is_supported else "missing",
         platform.python_version(),
-        "" if is_supported else "use Python 3.10, 3.11 or 3.12",
+        "" if is_supported else "use Python 3.10, 3.11, 3.12 or 3.13",
     )
 
 

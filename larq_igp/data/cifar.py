@@ -174,9 +174,10 @@ def _read(path: Path, label_bytes: int, classes: int) -> tuple[np.ndarray, np.nd
         )
     records = content.reshape(-1, record)
     labels = records[:, label_bytes - 1]
-    if labels.max() >= classes:
+    highest = int(np.max(labels))
+    if highest >= classes:
         raise DatasetError(
-            f"{path} is damaged: it has the label {labels.max()}, and there are {classes} "
+            f"{path} is damaged: it has the label {highest}, and there are {classes} "
             "classes. Unpack the archive again."
         )
     planes = records[:, label_bytes:].reshape(-1, PLANES, SIDE, SIDE)

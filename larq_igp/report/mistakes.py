@@ -33,7 +33,8 @@ def mistakes_section(facts: Facts) -> Section:
     for images, labels in eval_arrays(dataset, "test", preprocessing, batch_size=100):
         guesses = predict(images).argmax(axis=-1)
         np.add.at(matrix, (labels, guesses), 1)
-        wrong += [(place + i, labels[i], guesses[i]) for i in np.flatnonzero(labels != guesses)]
+        indices = np.flatnonzero(labels != guesses).tolist()
+        wrong += [(place + i, labels[i], guesses[i]) for i in indices]
         place += len(labels)
     cells = tuple(tuple(int(n) for n in row) for row in matrix)
     slug = "".join(letter if letter.isalnum() else "-" for letter in facts.name)

@@ -67,6 +67,7 @@ def source(tmp_path_factory) -> Path:
         "setup.cfg",
         "pyproject.toml",
         "MANIFEST.in",
+        "LICENSE",
         "README.md",
         "larq_igp_runtime",
         "native",
@@ -94,7 +95,7 @@ def test_wheel_of_this_machine(source, tmp_path):
         rf"larq_igp_runtime-{re.escape(__version__)}-py3-none-linux_{platform.machine()}\.whl", wheel.name
     )
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "larq_igp_runtime/liblarq_igp_runtime.so" in names
+    assert {"larq_igp_runtime/liblarq_igp_runtime.so", "larq_igp_runtime/py.typed"} <= names
     assert not {name for name in names if name.endswith((".cc", ".h"))}
 
 

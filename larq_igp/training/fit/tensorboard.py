@@ -1,10 +1,18 @@
-"""Event files for TensorBoard."""
+"""Event files for TensorBoard, written by TensorFlow alone.
+
+``tf.summary.scalar`` imports ``tensorboard``, which TensorFlow installs up to 2.20. It writes a
+tensor with the metadata below.
+"""
 
 from pathlib import Path
 from typing import Any
 
 from larq_igp.keras2 import tf
 from larq_igp.training.run.layout import TENSORBOARD
+
+SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+)
 
 
 class Events:
@@ -22,14 +30,18 @@ class Events:
         with self._writer.as_default():
             for name, value in row.items():
                 if name != "epoch":
-                    tf.summary.scalar(f"epoch/{name}", value, step=epoch)
+                    _write_scalar(f"epoch/{name}", value, epoch)
             for each in layers:
                 for name in ("flip_ratio", "saturated"):
                     if each[name] is not None:
-                        tf.summary.scalar(f"{name}/{each['layer']}", each[name], step=epoch)
+                        _write_scalar(f"{name}/{each['layer']}", each[name], epoch)
         self._writer.flush()
 
     def close(self) -> None:
         """Close the file."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _write_scalar(name: str, value: float, epoch: int) -> None:
+    tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=SCALAR)

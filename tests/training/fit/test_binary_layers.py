@@ -10,6 +10,7 @@ from larq_igp.keras2 import tf
 from larq_igp.training.fit.batchnorm import synchronize_batchnorm
 from larq_igp.training.fit.binary_layers import LayerWatch, clipped
 from larq_igp.training.fit.loop import learning_rate
+from larq_igp.training.fit.tensorboard import Events
 from larq_igp.training.run.directory import open_run
 
 
@@ -90,6 +91,7 @@ def test_a_run_keeps_a_row_for_each_epoch_and_layer(run_dir):
     assert all(0 < float(row["flip_ratio"]) < 0.5 for row in rows[: len(names)])
 
 
+@pytest.mark.essential
 def test_event_files_hold_the_same(run_dir):
     found = {}
     for path in (run_dir / "tensorboard").rglob("events.out.tfevents.*"):
@@ -108,6 +110,29 @@ def test_event_files_hold_the_same(run_dir):
             assert found["epoch/val_top1"][int(row["epoch"])] == pytest.approx(
                 float(row["val_top1"])
             )
+
+
+def test_events_are_what_tensorboard_writes(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorFlow 2.21 comes without it")
+    events = Events(tmp_path)
+    events.write({"epoch": 3, "top1": 0.1}, [{"layer": "a", "flip_ratio": 0.25, "saturated": None}])
+    events.close()
+    with tf.summary.create_file_writer(str(tmp_path / "theirs")).as_default():
+        tf.summary.scalar("epoch/top1", 0.1, step=3)
+        tf.summary.scalar("flip_ratio/a", 0.25, step=3)
+    ours, theirs = (summaries(tmp_path / name) for name in ("tensorboard", "theirs"))
+    assert len(ours) == 2
+    assert ours == theirs
+
+
+def summaries(folder):
+    """Return what event files hold but for times: the step and the serialised summary of each."""
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for path in folder.iterdir()
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    return [(each.step, each.summary.SerializeToString()) for each in events if each.step]
 
 
 def test_synchronised_batchnorm_is_the_same_network(run_dir):

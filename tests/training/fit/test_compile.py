@@ -231,6 +231,7 @@ def test_weights_of_mixed_precision_are_those_of_float32(precision):
     np.testing.assert_allclose(mixed(images), plain(images), atol=0.1)  # a sign that rounding flips
 
 
+@pytest.mark.essential
 def test_larq_zoo_builds_by_name_and_offers_the_nearest():
     model = build_network(Recipe(network="larq_zoo:BinaryResNetE18"), (64, 64, 3), CLASSES)
     assert model.output_shape == (None, CLASSES)

@@ -148,6 +148,7 @@ def test_twenty_processes_killed_at_random_moments_change_no_digit():
     assert totals["where"]["while it trained"] >= 6
 
 
+@pytest.mark.essential
 def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(stopped, alone, tmp_path):
     folder, errors, code = stopped
     assert code == 128 + signal.SIGTERM
