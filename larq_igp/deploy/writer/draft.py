@@ -53,14 +53,14 @@ class Operator:
         kind: as TensorFlow Lite's schema or Larq Compute Engine calls it: ``CONV_2D``,
             ``LceBconv2d``.
         inputs: None for an optional one that is left out.
-        output: what it writes.
+        outputs: what it writes.
         options: by the names of TensorFlow Lite's schema, or Larq Compute Engine's.
         place: its place among the calls of Keras; several may share one.
     """
 
     kind: str
     inputs: list[Tensor | None]
-    output: Tensor
+    outputs: list[Tensor]
     options: dict[str, Any]
     place: int
 
@@ -70,6 +70,11 @@ class Operator:
         (first, *_) = self.inputs
         assert first is not None, self.kind
         return first
+
+    @property
+    def output(self) -> Tensor:
+        """The first output, mostly the only one."""
+        return self.outputs[0]
 
     def constant(self, operand: int) -> np.ndarray | None:
         """Return an operand's value; None if it is missing, left out or no constant."""
@@ -119,17 +124,30 @@ class Draft:
             place: of the operator; that of the layer being written if left out.
             **options: of the operator.
         """
+        output = Tensor(tuple(shape), dtype, name)
+        self.add_operator(kind, inputs, [output], place=place, **options)
+        return output
+
+    def add_operator(
+        self,
+        kind: str,
+        inputs: Iterable[Tensor | np.ndarray | None],
+        outputs: list[Tensor],
+        *,
+        place: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Add an operator with any number of outputs; see ``add``."""
         if kind in CAN_CLIP:
             options.setdefault(CLIPPED, 0)
-        output = Tensor(tuple(shape), dtype, name)
         read = [self.constant(x, x.dtype) if isinstance(x, np.ndarray) else x for x in inputs]
-        operator = Operator(kind, read, output, options, self.place if place is None else place)
-        output.producer = operator
+        operator = Operator(kind, read, outputs, options, self.place if place is None else place)
+        for output in outputs:
+            output.producer = operator
         for tensor in read:
             if tensor is not None:
                 tensor.readers.append(operator)
         self.operators[operator] = None
-        return output
 
     def reshape(self, x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
         """Add what gives a tensor another shape."""
@@ -169,10 +187,11 @@ class Draft:
     def remove_unread(self, tensor: Tensor) -> None:
         """Remove the operator that writes a tensor, if nothing reads it, and so on before it."""
         operator = tensor.producer
-        if operator is None or tensor.readers or tensor is self.output:
+        if operator not in self.operators:
+            return
+        if any(each.readers or each is self.output for each in operator.outputs):
             return
         del self.operators[operator]
-        tensor.producer = None
         for read in operator.inputs:
             if read is not None:
                 read.readers.remove(operator)
@@ -185,12 +204,13 @@ class Draft:
             key = (
                 operator.kind,
                 tuple(tensor if tensor is None else tensor.key() for tensor in operator.inputs),
-                operator.output.shape,
+                tuple(each.shape for each in operator.outputs),
                 repr(sorted(operator.options.items())),
             )
             first = seen.setdefault(key, operator)
             if first is not operator:
-                self.replace(operator.output, first.output)
+                for old, new in zip(operator.outputs, first.outputs, strict=True):
+                    self.replace(old, new)
 
     def ordered(self) -> list[Operator]:
         """Return the operators in the order of execution: that of Keras' calls, and each after

@@ -1,6 +1,6 @@
 """Layers that compute each value from those at the same place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import larq as lq
@@ -89,7 +89,7 @@ def nothing(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     return inputs[0]
 
 
-def _chain(kind: str):
+def _chain(kind: str) -> Callable[[Draft, Call, Sequence[Tensor]], Tensor]:
     """Return what writes an operator of two operands for any number of them."""
 
     def write(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
@@ -103,7 +103,8 @@ def _chain(kind: str):
     return write
 
 
-add = writes(keras.Add)(_chain("ADD"))
+_add = _chain("ADD")
+writes(keras.Add)(_add)
 writes(keras.Subtract)(_chain("SUB"))
 writes(keras.Multiply)(_chain("MUL"))
 writes(keras.Maximum)(_chain("MAXIMUM"))
@@ -113,6 +114,6 @@ writes(keras.Minimum)(_chain("MINIMUM"))
 @writes(keras.Average)
 def average(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     """Write a mean of maps."""
-    total = add(draft, call, inputs)
+    total = _add(draft, call, inputs)
     share = F(1) / F(len(inputs))
     return draft.add("MUL", [total, np.full((), share, F)], total.shape, name=call.name)

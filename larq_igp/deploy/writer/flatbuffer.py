@@ -30,6 +30,7 @@ OPTIONS = {
     "REDUCE_MAX": "ReducerOptions",
     "SUM": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
+    "SPLIT": "SplitOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
     "TRANSPOSE": "TransposeOptions",
@@ -59,7 +60,7 @@ def to_bytes(draft: Draft) -> bytes:
         code = (operator.kind, _version(operator))
         packed.opcodeIndex = codes.setdefault(code, len(codes))
         packed.inputs = _indices(tensors.index(tensor) for tensor in operator.inputs)
-        packed.outputs = _indices([tensors.index(operator.output)])
+        packed.outputs = _indices(tensors.index(tensor) for tensor in operator.outputs)
         if operator.kind.startswith(LCE_PREFIX):
             packed.customOptions = _custom_options(operator.options)
         else:

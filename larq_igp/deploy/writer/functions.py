@@ -8,8 +8,8 @@ import numpy as np
 from larq_igp.deploy.errors import UnwritableError
 from larq_igp.deploy.writer.activations import write_activation
 from larq_igp.deploy.writer.draft import INT, Draft, Tensor
-from larq_igp.deploy.writer.layers import writes_function
-from larq_igp.graph import Call
+from larq_igp.deploy.writer.layers import write_graph, writes, writes_function
+from larq_igp.graph import Call, read_graph
 from larq_igp.keras2 import tf
 
 
@@ -123,3 +123,96 @@ def concat(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 def reshape(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     """Write another shape of the same values."""
     return draft.reshape(inputs[0], (1, *call.output_shape), call.name)
+
+
+@writes_function("split")
+def split(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Write equal parts of a tensor along an axis."""
+    args, options = arguments(call, inputs)
+    x = inputs[0]
+    count, axis = [*args[1:], *(options[n] for n in ("num_or_size_splits", "axis") if n in options)]
+    axis %= len(x.shape)
+    if not isinstance(count, int):
+        raise UnwritableError(f"layer {call.name!r} splits into parts of several sizes.")
+    shape = (*x.shape[:axis], x.shape[axis] // count, *x.shape[axis + 1 :])
+    parts = [Tensor(shape, name=call.name) for _ in range(count)]
+    draft.add_operator("SPLIT", [np.array(axis, INT), x], parts, numSplits=count)
+    return parts
+
+
+@writes_function("compat.v1.pad")
+def pad(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
+    """Write a constant around a tensor."""
+    args, options = arguments(call, inputs)
+    names = ("tensor", "paddings", "mode", "name", "constant_values")
+    options |= dict(zip(names, args, strict=False))
+    if options.get("mode", "CONSTANT") != "CONSTANT":
+        raise UnwritableError(f"layer {call.name!r} pads with other values than a constant.")
+    x, pads = inputs[0], np.array(options["paddings"], INT)
+    shape = tuple(int(side + sum(pair)) for side, pair in zip(x.shape, pads, strict=True))
+    value = np.array(options.get("constant_values", 0), np.float32)
+    if not value:
+        return draft.add("PAD", [x, pads], shape, name=call.name)
+    return draft.add("PADV2", [x, pads, value], shape, name=call.name)
+
+
+@writes_function("__operators__.getitem")
+def getitem(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
+    """Write a part of a tensor."""
+    (_, parts), _ = arguments(call, inputs)
+    x = inputs[0]
+    parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
+    whole = {"start": None, "stop": None, "step": None}
+    if Ellipsis in parts:
+        place = parts.index(Ellipsis)
+        parts[place : place + 1] = [whole] * (len(x.shape) - len(parts) + 1)
+    parts += [whole] * (len(x.shape) - len(parts))
+    begin, end, step, single = [], [], [], 0
+    for axis, (part, side) in enumerate(zip(parts, x.shape, strict=True)):
+        if isinstance(part, int):
+            part = {"start": part % side, "stop": part % side + 1, "step": None}
+            single |= 1 << axis
+        bounds = [part[key] for key in ("start", "stop", "step")]
+        if not all(each is None or isinstance(each, int) for each in bounds):
+            raise UnwritableError(f"layer {call.name!r} takes a part that is not constant.")
+        first, last, stride = slice(*bounds).indices(side)
+        if stride < 1:
+            raise UnwritableError(f"layer {call.name!r} takes a part from the end.")
+        begin.append(first)
+        end.append(last)
+        step.append(stride)
+    sides = [len(range(*each)) for each in zip(begin, end, step, strict=True)]
+    shape = tuple(side for axis, side in enumerate(sides) if not single >> axis & 1)
+    operands = [np.array(each, INT) for each in (begin, end, step)]
+    masks: dict[str, Any] = dict.fromkeys(
+        ("beginMask", "endMask", "ellipsisMask", "newAxisMask"), 0
+    )
+    return draft.add(
+        "STRIDED_SLICE", [x, *operands], shape, name=call.name, shrinkAxisMask=single, **masks
+    )
+
+
+@writes(tf.keras.layers.Lambda)
+def function_as_a_layer(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Write what a ``Lambda`` computes: called on symbols of Keras, its function makes a graph."""
+    layer: Any = call.layer
+    of_draft = {id(t): x for t, x in zip(call.node.keras_inputs, inputs, strict=True)}
+    symbols = {
+        key: tf.keras.Input(x.shape[1:], batch_size=1, dtype=x.dtype.name)
+        for key, x in of_draft.items()
+    }
+    given = tf.nest.map_structure(lambda each: symbols[id(each)], call.node.call_args[0])
+    try:
+        outputs = tf.nest.flatten(layer.function(given, **layer.arguments))
+        graph = read_graph(tf.keras.Model(list(symbols.values()), outputs))
+        results = write_graph(draft, graph, list(of_draft.values()), is_inner=True)
+    except UnwritableError as error:
+        raise UnwritableError(f"layer {call.name!r} is a Lambda: {error}") from error
+    except Exception as error:  # it may be any function
+        raise UnwritableError(
+            f"layer {call.name!r} is a Lambda whose function cannot be written: "
+            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        ) from error
+    for result in results:
+        result.name = call.name
+    return results

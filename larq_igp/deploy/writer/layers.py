@@ -8,10 +8,10 @@ from typing import Any
 
 from larq_igp.deploy.errors import UnwritableError
 from larq_igp.deploy.writer.draft import Draft, Tensor
-from larq_igp.graph import Call
+from larq_igp.graph import Call, Graph
 
-LayerWriter = Callable[[Draft, Call, Sequence[Tensor]], Tensor]
-"""Adds to a draft what one call of a layer computes from tensors; returns the result."""
+LayerWriter = Callable[[Draft, Call, Sequence[Tensor]], Tensor | list[Tensor]]
+"""Adds to a draft what one call of a layer computes from tensors; returns the results."""
 
 _WRITERS: dict[type, LayerWriter] = {}
 _FUNCTIONS: dict[str, LayerWriter] = {}
@@ -43,35 +43,60 @@ def writes_function(*symbols: str) -> Callable[[LayerWriter], LayerWriter]:
     return register
 
 
-def write_call(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Add what a call computes; return the result, of the shape that Keras has.
+def write_graph(
+    draft: Draft, graph: Graph, inputs: Sequence[Tensor], *, is_inner: bool = False
+) -> list[Tensor]:
+    """Add what all calls of a graph compute from tensors; return its outputs.
+
+    Args:
+        draft: to add to.
+        graph: of Keras.
+        inputs: what stands for its inputs.
+        is_inner: whether it is part of one call of the graph that is being written.
+
+    Raises:
+        UnwritableError: naming a layer.
+    """
+    results: dict[int, list[Tensor]] = {
+        index: [tensor] for index, tensor in zip(graph.inputs, inputs, strict=True)
+    }
+    for index, call in enumerate(graph.calls):
+        if index in results:
+            continue
+        if call.layer is None:  # one of several outputs of the call that it reads
+            results[index] = [results[call.inputs[0]][int(call.name.rpartition(":")[2])]]
+            continue
+        if not is_inner:
+            draft.place = index
+        results[index] = write_call(draft, call, [results[each][0] for each in call.inputs])
+    return [results[index][0] for index in graph.outputs]
+
+
+def write_call(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Add what a call computes; return the results, of the shapes that Keras has.
 
     Raises:
         UnwritableError: naming the layer.
     """
     layer: Any = call.layer
-    if layer is None:
-        raise UnwritableError(
-            f"layer {call.name.rpartition(':')[0]!r} has several outputs, which larq-igp's writer "
-            "cannot write."
-        )
     write = _WRITERS.get(type(layer)) or _FUNCTIONS.get(getattr(layer, "symbol", ""))
     if write is None:
-        kind = type(layer).__name__
         what = getattr(layer, "symbol", None)
-        called = f"the function {what!r} of TensorFlow" if what else f"of class {kind}"
+        called = f"the function tf.{what}" if what else f"of class {type(layer).__name__}"
         raise UnwritableError(
-            f"layer {call.name!r} is {called}, which larq-igp's writer does not know: use "
-            "layers of Keras, or register it with larq_igp.deploy.writer.register_writer."
+            f"layer {call.name!r} is {called}, which larq-igp's writer does not know: use layers "
+            "of Keras, or register it with larq_igp.deploy.writer.register_writer."
         )
     if getattr(layer, "data_format", None) == "channels_first":
         raise UnwritableError(
             f"layer {call.name!r} has its channels first: a .tflite has them last."
         )
-    result = write(draft, call, inputs)
+    written = write(draft, call, inputs)
+    results = written if isinstance(written, list) else [written]
     expected = (1, *call.output_shape)
-    if result.shape != expected:
+    if results[0].shape != expected:
         raise UnwritableError(
-            f"layer {call.name!r} makes {expected} in Keras, but its operators make {result.shape}."
+            f"layer {call.name!r} makes {expected} in Keras, but its operators make "
+            f"{results[0].shape}."
         )
-    return result
+    return results

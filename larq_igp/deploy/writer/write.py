@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from larq_igp.deploy.errors import UnwritableError
-from larq_igp.deploy.writer import (  # noqa: F401  those of layers fill the table of write_call
+from larq_igp.deploy.writer import (  # noqa: F401  those of layers fill the table of write_graph
     arrays,
     binary,
     convolutions,
@@ -12,9 +12,9 @@ from larq_igp.deploy.writer import (  # noqa: F401  those of layers fill the tab
     fusing,
     normalization,
 )
-from larq_igp.deploy.writer.draft import Draft, Operator, Tensor
+from larq_igp.deploy.writer.draft import Draft, Operator
 from larq_igp.deploy.writer.flatbuffer import to_bytes
-from larq_igp.deploy.writer.layers import write_call
+from larq_igp.deploy.writer.layers import write_graph
 from larq_igp.graph import Graph
 
 Rule = Callable[[Draft, Operator], bool]
@@ -46,13 +46,7 @@ def draft_of(graph: Graph, input_name: str) -> Draft:
     """Return the operators of all calls, one layer after the other."""
     (first,) = graph.inputs
     draft = Draft((1, *graph.calls[first].output_shape), input_name)
-    results: dict[int, Tensor] = {first: draft.input}
-    for index, call in enumerate(graph.calls):
-        if index in results:
-            continue
-        draft.place = index
-        results[index] = write_call(draft, call, [results[each] for each in call.inputs])
-    draft.output = results[graph.outputs[0]]
+    (draft.output,) = write_graph(draft, graph, [draft.input])
     return draft
 
 

@@ -57,8 +57,8 @@ def test_the_registry(name, pad_values, side):
         ("QuickNet", 64),
         ("QuickNetLarge", 64),
         ("QuickNetSmall", 64),
+        ("MeliusNet22", 64),
         ("RealToBinaryNet", 64),
-        ("XNORNet", 224),
     ],
 )
 def test_larq_zoo(name, side):

@@ -190,6 +190,8 @@ def of(function: Callable, maps: int = 2) -> Callable:
     return lambda x: function(*[bin_conv(64)(x) for _ in range(maps)])
 
 
+BEFORE_ROWS = [[0, 0], [1, 0], [0, 0], [0, 0]]
+
 GRAPHS: dict[str, Callable] = {
     "two readers of bits": lambda x: of(lambda y: K.Add()([zero()(y), zero()(y)]), 1)(x),
     "two readers of floats": lambda x: of(lambda y: K.Add()([BN()(y), BN()(y)]), 1)(x),
@@ -208,6 +210,22 @@ GRAPHS: dict[str, Callable] = {
     "functions": of(lambda a, b: tf.nn.relu(a * b + 1.5) * 2.0 - b / 4.0),
     "means over channels": of(lambda a, b: a * tf.reduce_mean(b, -1, keepdims=True)),
     "means, and the axis back": of(lambda a, b: a * tf.expand_dims(tf.reduce_mean(b, axis=-1), -1)),
+    "parts": of(
+        lambda a, b: bin_conv()(a[:, 1:-1, ::2] + b[..., 1:-1, 1::2, :] * a[:, 2:, :4, :1])
+    ),
+    "one of an axis": of(lambda a, b: a[..., 0] + b[:, :, :, 3]),
+    "equal parts": of(
+        lambda a: K.Add()([bin_conv(8)(part) for part in tf.split(a, 4, axis=-1)]), 1
+    ),
+    "padding": of(lambda a, b: a + tf.pad(b[..., :32], [[0, 0], [0, 0], [0, 0], [32, 0]])),
+    "padding with twos": of(
+        lambda a: tf.pad(a, [[0, 0], [1, 0], [0, 2], [0, 0]], constant_values=2), 1
+    ),
+    "functions as layers": of(
+        lambda a, b: K.Lambda(lambda x: x[0] + tf.pad(x[1][:, 1:], BEFORE_ROWS))(
+            [a, K.Lambda(lambda x: x)(b)]
+        )
+    ),
     "sums and joins": of(
         lambda a, b: tf.concat([tf.reduce_max(a, axis=[1, 2]), tf.reduce_sum(b, (1, 2))], -1)
     ),
@@ -227,9 +245,16 @@ def test_groups():
     require_same(model, engines=("lce_indirect", "larq_igp_runtime"))
 
 
+def refuse_symbols(x):
+    if isinstance(x, tf.Tensor):
+        return x
+    raise ValueError("no good")
+
+
 UNKNOWN = {
     "LayerNormalization|epsilon": lambda: K.LayerNormalization(epsilon=1e-6, name="strange"),
-    "Lambda": lambda: K.Lambda(lambda x: x[..., ::2], name="strange"),
+    "Lambda: .*tf.math.cumsum": lambda: K.Lambda(tf.cumsum, name="strange"),
+    "Lambda .*no good": lambda: K.Lambda(refuse_symbols, name="strange"),
     "gelu": lambda: K.Activation("gelu", name="strange"),
     "normalises axis": lambda: K.BatchNormalization(axis=1, name="strange"),
 }
