@@ -31,7 +31,7 @@ _LAZY = {
     "list_networks": "larq_igp.architectures",
     "count": "larq_igp.analysis",
     "train": "larq_igp.training.train",
-    "open_subject": "larq_igp.inference.subject",
+    "open_subject": "larq_igp.inference.opening",
     "evaluate": "larq_igp.inference.evaluate",
     "predict": "larq_igp.inference.predict",
     "convert": "larq_igp.deploy.convert",

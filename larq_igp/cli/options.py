@@ -204,8 +204,8 @@ def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 SOURCE = (
-    "SOURCE is a run directory, the name of a network or larq_zoo:NAME, a recipe file (.toml) or a "
-    ".tflite."
+    "SOURCE is a run directory, the name of a network or larq_zoo:NAME, a recipe file (.toml), a "
+    "model that Keras has saved (.keras, .h5, SavedModel) or a .tflite."
 )
 source_argument = click.argument("source", metavar="SOURCE", shell_complete=complete_source)
 
@@ -214,10 +214,10 @@ def open_typed(source: str, options: dict[str, Any], *, for_images: bool = False
     """Open what a command works on, with the options that were typed.
 
     Args:
-        source: as of ``larq_igp.inference.subject.open_layer``.
+        source: as of ``larq_igp.inference.opening.open_layer``.
         options: of the network and ``--weights``; those that were not typed are None.
         for_images: likewise.
     """
-    from larq_igp.inference.subject import open_layer
+    from larq_igp.inference.opening import open_layer
 
     return open_layer(source, from_options(typed(options), PARAMETERS), for_images=for_images)

@@ -78,9 +78,9 @@ def progress_on_stderr(as_json: bool) -> Iterator[None]:
 
 def warn_of_random_weights(subject: Any) -> None:
     """Say on standard error that a network is not trained, where its answers are shown; of a file
-    without a card nobody knows.
+    without a card, and of a model of one's own, nobody knows.
     """
-    is_unknown = subject.kind == "tflite" and subject.card is None
+    is_unknown = subject.kind in ("tflite", "keras") and subject.card is None
     if not subject.is_trained and not is_unknown:
         click.echo(f"warning: {subject.source} is not trained: its weights are random", err=True)
 

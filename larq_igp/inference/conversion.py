@@ -18,7 +18,8 @@ from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.verify import JUDGES
 from larq_igp.errors import UserError
 from larq_igp.inference.evaluate import evaluate, opened
-from larq_igp.inference.subject import Subject, open_subject
+from larq_igp.inference.opening import open_subject
+from larq_igp.inference.subject import Subject
 from larq_igp.training.recipe.command import command_of
 
 FEW_IMAGES, MANY_IMAGES = 24, 256
@@ -105,10 +106,8 @@ def export(
     if subject.kind == "tflite":
         raise UserError(f"{subject.source} is a .tflite file already: there is nothing to convert.")
     if measure and not subject.is_trained:
-        raise UserError(
-            f"leave out --measure: the weights of {subject.source} are random, so no accuracy is "
-            "known of it."
-        )
+        reason = "its weights are random" if subject.keras is None else "its data are not known"
+        raise UserError(f"leave out --measure for {subject.source}: {reason}.")
     model = subject.model()
     data = _verified_on(subject, data_dir)
     preprocessing = subject.preprocessing_of(data)

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from larq_igp.inference.opening import open_subject
 from larq_igp.inference.predictor import open_predictor
-from larq_igp.inference.subject import Subject, open_subject
+from larq_igp.inference.subject import Subject
 from larq_igp.training.fit.measure import measure
 
 

@@ -9,12 +9,15 @@ from larq_igp.training.recipe import LARQ_ZOO
 from larq_igp.training.recipe.files import is_recipe_file
 from larq_igp.training.recipe.sources import Layer
 
-Kind = Literal["run", "network", "larq_zoo", "recipe", "tflite"]
+Kind = Literal["run", "network", "larq_zoo", "recipe", "keras", "tflite"]
+SAVED_MODEL = "saved_model.pb"
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 WORDS: dict[Kind, str] = {
     "run": "a run directory",
     "network": "the name of a network",
     "larq_zoo": "a model of larq-zoo",
     "recipe": "a recipe file",
+    "keras": "a model that Keras has saved",
     "tflite": "a .tflite file",
 }
 
@@ -26,6 +29,8 @@ def kind_of(source: str) -> Kind:
         UserError: if it names a file that does not exist.
     """
     path = Path(source)
+    if (path / SAVED_MODEL).is_file() or (path.suffix in KERAS_SUFFIXES and path.is_file()):
+        return "keras"
     if path.is_dir():
         return "run"
     if is_recipe_file(source):

@@ -1,31 +1,19 @@
-"""What a command works on: a run directory, the name of a network or of a larq-zoo model, a recipe
-file or a ``.tflite``, opened in this one place.
-"""
+"""What a command works on, once it is open: a network, and what is known of it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from larq_igp.architectures import Spec, UnknownNetworkError
+from larq_igp.architectures import Spec
 from larq_igp.data import Dataset, Identity, Preprocessing, load_dataset
-from larq_igp.data.geometry import geometry_of
 from larq_igp.data.identity import CLASSES, require_same_data
-from larq_igp.deploy.card import Card, card_path, read_card
-from larq_igp.deploy.flatbuffer import read_bytes, read_content
-from larq_igp.deploy.structure import check_structure
+from larq_igp.deploy.card import Card
 from larq_igp.errors import UserError
-from larq_igp.inference.cards import data_of, recipe_of
-from larq_igp.inference.kinds import WORDS, Kind, kind_of, leave_out
+from larq_igp.graph import read_graph
+from larq_igp.inference.kinds import Kind
 from larq_igp.keras2 import tf
-from larq_igp.models.build import IMAGENET_SHAPE
-from larq_igp.training.recipe import Recipe, RecipeError, make_recipe
-from larq_igp.training.recipe.sources import Layer, from_keywords, named
-from larq_igp.training.run.directory import Run, open_run
+from larq_igp.training.recipe import Recipe
+from larq_igp.training.run.directory import Run
 from larq_igp.training.run.network import build_network
-
-IMAGENET_CLASSES = 1000
-OF_IMAGES = ("dataset", "data_dir", "corrupt")
-"""Fields of a recipe that any subject takes: which images it is measured on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +31,7 @@ class Subject:
         preprocessing: from stored image to input; None for random weights and for a file without
             a card, which are fed as the images are by default.
         run, card: of a run directory, or of a ``.tflite`` that has one.
+        keras: the model of a file of Keras.
         weights: ``best`` or ``last``, of a run.
     """
 
@@ -55,6 +44,7 @@ class Subject:
     preprocessing: Preprocessing | None = None
     run: Run | None = None
     card: Card | None = None
+    keras: Any = None
     weights: str = "best"
 
     @property
@@ -70,6 +60,10 @@ class Subject:
     @property
     def bits(self) -> int:
         """Width of weights and activations between stem and head."""
+        if self.keras is not None:
+            return min(
+                (each.bits for each in read_graph(self.keras).kernels().values()), default=32
+            )
         return self.recipe.bits if self.recipe else 1
 
     @property
@@ -97,7 +91,7 @@ class Subject:
         Raises:
             UserError: if it is a file that does not say which network it holds.
         """
-        return self._build(self._recipe())
+        return self._build(self._recipe()) if self.keras is None else self.keras
 
     def model(self) -> "tf.keras.Model":
         """Build the network with its weights: those of a run, else random ones.
@@ -195,120 +189,3 @@ class Subject:
     def _build(self, recipe: Recipe) -> "tf.keras.Model":
         tf.keras.utils.set_random_seed(recipe.seed)
         return build_network(recipe, self.input_shape, self.classes)
-
-
-def open_subject(source: str | Path, **options: Any) -> Subject:
-    """Open whatever commands work on.
-
-    Args:
-        source: a run directory, the name of a network, ``larq_zoo:`` and a model of larq-zoo, a
-            recipe file (``.toml``), or a ``.tflite``.
-        **options: ``weights`` of a run, ``best`` or ``last``; ``num_classes`` and fields of
-            ``Recipe`` for a network that is not trained, like ``bits=2`` or
-            ``parameters={"filters": 8}``.
-
-    Raises:
-        UserError: if nothing of this name can be opened, or an option is not for what it is.
-    """
-    return open_layer(str(source), from_keywords(options))
-
-
-def open_layer(source: str, options: Layer, *, for_images: bool = False) -> Subject:
-    """Open whatever commands work on, with options that know where they come from.
-
-    Args:
-        source: as of ``open_subject``.
-        options: likewise.
-        for_images: whether images of a data set will be fed: then a network by name is built for
-            those of its recipe, the digits if nothing is said; else for ImageNet's.
-
-    Raises:
-        UserError: as ``open_subject``.
-    """
-    kind = kind_of(source)
-    if kind != "run":
-        leave_out(options, ("weights",), f"{source} is no run directory")
-    if kind in ("run", "tflite"):
-        others = [name for name in options if name not in (*OF_IMAGES, "weights")]
-        leave_out(options, others, f"{source} is {WORDS[kind]} and knows its own")
-    if kind == "tflite":
-        return _open_tflite(source)
-    if kind == "run":
-        weights = options["weights"].value if "weights" in options else "best"
-        return _open_run(source, weights)
-    return _open_network(source, kind, options, for_images)
-
-
-def _open_run(source: str, weights: str) -> Subject:
-    run = open_run(source)
-    return Subject(
-        source=source,
-        kind="run",
-        recipe=run.recipe,
-        input_shape=run.preprocessing.input_shape,
-        classes=len(run.class_names),
-        data=run.data,
-        preprocessing=run.preprocessing,
-        run=run,
-        weights=weights,
-    )
-
-
-def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> Subject:
-    fields = {name: each for name, each in options.items() if name != "num_classes"}
-    try:
-        recipe = make_recipe(*named(source), fields)
-    except UnknownNetworkError as error:
-        if kind != "network":
-            raise
-        raise UnknownNetworkError(f"no run directory, no file and {error}") from error
-    says_data = for_images or kind == "recipe" or "dataset" in fields
-    shape, classes = IMAGENET_SHAPE, IMAGENET_CLASSES
-    if says_data:
-        shape, classes = geometry_of(recipe.dataset, recipe.data_dir)
-    if "num_classes" in options:
-        classes = options["num_classes"].value
-        if not isinstance(classes, int) or classes < 1:
-            raise RecipeError(f"num_classes must be a positive integer; got {classes!r}.")
-    return Subject(
-        source=source,
-        kind=kind,
-        recipe=recipe,
-        input_shape=recipe.input_shape or shape,
-        classes=classes,
-    )
-
-
-def _open_tflite(source: str) -> Subject:
-    content = read_bytes(source)
-    check_structure(content, source, unknown_operators=True)
-    file = read_content(content, source)
-    if len(file.inputs) != 1 or len(file.outputs) != 1:
-        raise UserError(f"{source} has not one input and one output, and is no classifier.")
-    source_shape, result = file.tensors[file.inputs[0]].shape, file.tensors[file.outputs[0]].shape
-    if len(source_shape) != 4:
-        raise UserError(f"{source} takes no images: the shape of its input is {source_shape}.")
-    (_, height, width, channels), classes = source_shape, result[-1]
-    shape = (height, width, channels)
-    if not card_path(source).is_file():
-        return Subject(
-            source=source, kind="tflite", recipe=None, input_shape=shape, classes=classes
-        )
-    card = read_card(source)
-    preprocessing = Preprocessing.from_json(card.preprocessing)
-    if preprocessing.input_shape != shape or len(card.class_names) not in (0, classes):
-        raise UserError(
-            f"the card of {source} is of another network: the file takes {shape} and has {classes} "
-            f"outputs, but its card says {preprocessing.input_shape} and lists "
-            f"{len(card.class_names)} classes."
-        )
-    return Subject(
-        source=source,
-        kind="tflite",
-        recipe=recipe_of(card),
-        input_shape=shape,
-        classes=classes,
-        data=data_of(card),
-        preprocessing=preprocessing,
-        card=card,
-    )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from larq_igp.inference.subject import open_subject
+from larq_igp.inference.opening import open_subject
 from larq_igp.report.accuracy import error_section
 from larq_igp.report.charts import Chart, Series
 from larq_igp.report.experiments import experiment_section

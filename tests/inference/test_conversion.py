@@ -26,7 +26,7 @@ def test_measured_accuracies_are_those_of_the_file(run_dir, tmp_path, igp):
 def test_random_weights_have_no_accuracy(tmp_path, refused):
     path = tmp_path / "net.tflite"
     message = refused("convert", "igp_resnet_tiny", "-o", path, "--measure")
-    assert "leave out --measure: the weights of igp_resnet_tiny are random" in message
+    assert "leave out --measure for igp_resnet_tiny: its weights are random" in message
     assert not path.exists()
 
 

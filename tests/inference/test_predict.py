@@ -6,8 +6,8 @@ import pytest
 from PIL import Image  # comes with matplotlib, of the test extra
 
 from larq_igp.data import Preprocessing
+from larq_igp.inference.opening import open_subject
 from larq_igp.inference.predict import BATCH_SIZE, ImageError, predict, read_image
-from larq_igp.inference.subject import open_subject
 
 MODES = {
     "png": ("L", "RGB", "RGBA"),

@@ -11,7 +11,7 @@ from larq_igp.data import load_dataset
 from larq_igp.data.geometry import GEOMETRY
 from larq_igp.data.identity import OtherDataError
 from larq_igp.errors import UserError
-from larq_igp.inference.subject import open_subject
+from larq_igp.inference.opening import open_subject
 from larq_igp.keras2 import tf
 from larq_igp.training.recipe import Recipe
 from tests.conftest import ROOT

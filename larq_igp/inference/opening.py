@@ -1,0 +1,168 @@
+"""Open whatever commands work on: a run directory, the name of a network or of a larq-zoo model, a
+recipe file, a ``.tflite`` or a model that Keras has saved.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from larq_igp.architectures import UnknownNetworkError
+from larq_igp.data import Preprocessing
+from larq_igp.data.geometry import geometry_of
+from larq_igp.deploy.card import card_path, read_card
+from larq_igp.deploy.flatbuffer import read_bytes, read_content
+from larq_igp.deploy.structure import check_structure
+from larq_igp.errors import UserError
+from larq_igp.inference.cards import data_of, recipe_of
+from larq_igp.inference.keras_file import load_keras_model
+from larq_igp.inference.kinds import WORDS, Kind, kind_of, leave_out
+from larq_igp.inference.subject import Subject
+from larq_igp.models.build import IMAGENET_SHAPE
+from larq_igp.training.recipe import RecipeError, make_recipe
+from larq_igp.training.recipe.sources import Layer, from_keywords, named
+from larq_igp.training.run.directory import open_run
+
+IMAGENET_CLASSES = 1000
+OF_IMAGES = ("dataset", "data_dir", "corrupt")
+"""Fields of a recipe that any subject takes: which images it is measured on."""
+
+
+def open_subject(source: str | Path, **options: Any) -> Subject:
+    """Open whatever commands work on.
+
+    Args:
+        source: a run directory, the name of a network, ``larq_zoo:`` and a model of larq-zoo, a
+            recipe file (``.toml``), a ``.tflite``, or a model that Keras has saved: ``.keras``,
+            ``.h5`` or the folder of a SavedModel.
+        **options: ``weights`` of a run, ``best`` or ``last``; ``num_classes`` and fields of
+            ``Recipe`` for a network that is not trained, like ``bits=2`` or
+            ``parameters={"filters": 8}``.
+
+    Raises:
+        UserError: if nothing of this name can be opened, or an option is not for what it is.
+    """
+    return open_layer(str(source), from_keywords(options))
+
+
+def open_layer(source: str, options: Layer, *, for_images: bool = False) -> Subject:
+    """Open whatever commands work on, with options that know where they come from.
+
+    Args:
+        source: as of ``open_subject``.
+        options: likewise.
+        for_images: whether images of a data set will be fed: then a network by name is built for
+            those of its recipe, the digits if nothing is said; else for ImageNet's.
+
+    Raises:
+        UserError: as ``open_subject``.
+    """
+    kind = kind_of(source)
+    if kind != "run":
+        leave_out(options, ("weights",), f"{source} is no run directory")
+    if kind in ("run", "tflite", "keras"):
+        others = [name for name in options if name not in (*OF_IMAGES, "weights")]
+        leave_out(options, others, f"{source} is {WORDS[kind]} and knows its own")
+    if kind == "tflite":
+        return _open_tflite(source)
+    if kind == "keras":
+        return _open_keras(source)
+    if kind == "run":
+        weights = options["weights"].value if "weights" in options else "best"
+        return _open_run(source, weights)
+    return _open_network(source, kind, options, for_images)
+
+
+def _open_run(source: str, weights: str) -> Subject:
+    run = open_run(source)
+    return Subject(
+        source=source,
+        kind="run",
+        recipe=run.recipe,
+        input_shape=run.preprocessing.input_shape,
+        classes=len(run.class_names),
+        data=run.data,
+        preprocessing=run.preprocessing,
+        run=run,
+        weights=weights,
+    )
+
+
+def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> Subject:
+    fields = {name: each for name, each in options.items() if name != "num_classes"}
+    try:
+        recipe = make_recipe(*named(source), fields)
+    except UnknownNetworkError as error:
+        if kind != "network":
+            raise
+        raise UnknownNetworkError(f"no run directory, no file and {error}") from error
+    says_data = for_images or kind == "recipe" or "dataset" in fields
+    shape, classes = IMAGENET_SHAPE, IMAGENET_CLASSES
+    if says_data:
+        shape, classes = geometry_of(recipe.dataset, recipe.data_dir)
+    if "num_classes" in options:
+        classes = options["num_classes"].value
+        if not isinstance(classes, int) or classes < 1:
+            raise RecipeError(f"num_classes must be a positive integer; got {classes!r}.")
+    return Subject(
+        source=source,
+        kind=kind,
+        recipe=recipe,
+        input_shape=recipe.input_shape or shape,
+        classes=classes,
+    )
+
+
+def _open_tflite(source: str) -> Subject:
+    content = read_bytes(source)
+    check_structure(content, source, unknown_operators=True)
+    file = read_content(content, source)
+    if len(file.inputs) != 1 or len(file.outputs) != 1:
+        raise UserError(f"{source} has not one input and one output, and is no classifier.")
+    source_shape, result = file.tensors[file.inputs[0]].shape, file.tensors[file.outputs[0]].shape
+    if len(source_shape) != 4:
+        raise UserError(f"{source} takes no images: the shape of its input is {source_shape}.")
+    (_, height, width, channels), classes = source_shape, result[-1]
+    shape = (height, width, channels)
+    if not card_path(source).is_file():
+        return Subject(
+            source=source, kind="tflite", recipe=None, input_shape=shape, classes=classes
+        )
+    card = read_card(source)
+    preprocessing = Preprocessing.from_json(card.preprocessing)
+    if preprocessing.input_shape != shape or len(card.class_names) not in (0, classes):
+        raise UserError(
+            f"the card of {source} is of another network: the file takes {shape} and has {classes} "
+            f"outputs, but its card says {preprocessing.input_shape} and lists "
+            f"{len(card.class_names)} classes."
+        )
+    return Subject(
+        source=source,
+        kind="tflite",
+        recipe=recipe_of(card),
+        input_shape=shape,
+        classes=classes,
+        data=data_of(card),
+        preprocessing=preprocessing,
+        card=card,
+    )
+
+
+def _open_keras(source: str) -> Subject:
+    model = load_keras_model(source)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UserError(
+            f"{source} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of "
+            "each is needed."
+        )
+    shape = tuple(model.input_shape[1:])
+    if len(shape) != 3 or None in shape:
+        raise UserError(
+            f"{source} takes no images of one size: the shape of its input is {model.input_shape}."
+        )
+    return Subject(
+        source=source,
+        kind="keras",
+        recipe=None,
+        input_shape=shape,
+        classes=model.output_shape[-1],
+        keras=model,
+    )

@@ -1,0 +1,141 @@
+"""``convert`` on models that users have saved with Keras."""
+
+import json
+
+import larq as lq
+import pytest
+
+from larq_igp.deploy.flatbuffer import read_tflite
+from larq_igp.keras2 import tf
+
+K = tf.keras.layers
+SHAPE = (8, 8, 32)
+
+
+def bin_conv(**options):
+    defaults = {
+        "padding": "same",
+        "pad_values": 1.0,
+        "input_quantizer": "ste_sign",
+        "kernel_quantizer": "ste_sign",
+        "kernel_constraint": "weight_clip",
+    }
+    return lq.layers.QuantConv2D(32, 3, **(defaults | options))
+
+
+def chain(*layers) -> tf.keras.Model:
+    image = x = tf.keras.Input(SHAPE, name="image")
+    for layer in layers:
+        x = layer(x)
+    return tf.keras.Model(image, x, name="mine")
+
+
+def classifier(*layers) -> tf.keras.Model:
+    return chain(*layers, K.GlobalAveragePooling2D(), K.Dense(4, "softmax"))
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.keras", "net"])
+def test_a_saved_model_with_metrics_of_its_layers(name, igp, tmp_path):
+    with lq.context.metrics_scope(["flip_ratio"]):
+        model = classifier(bin_conv(), K.BatchNormalization(), bin_conv())
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.save(tmp_path / name)
+    found = igp("convert", tmp_path / name, "-o", tmp_path / "a.tflite", "--images", 4, "--json")
+    assert found.exit_code == 0, found.output
+    printed = json.loads(found.stdout)
+    assert (printed["converter"], printed["audit"]["lce_bconv2d"]) == ("own", 2)
+    assert all(each["passed"] for each in printed["verifications"])
+    assert read_tflite(tmp_path / "a.tflite").histogram()["LceQuantize"] == 1
+
+
+def two_inputs() -> tf.keras.Model:
+    images = [tf.keras.Input(SHAPE) for _ in range(2)]
+    return tf.keras.Model(images, bin_conv()(K.Add()(images)))
+
+
+def subclassed() -> tf.keras.Model:
+    class Mine(tf.keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = bin_conv()
+
+        def call(self, inputs):
+            return self.conv(inputs)
+
+    model = Mine()
+    model(tf.zeros((1, *SHAPE)))
+    return model
+
+
+class Strange(K.Layer):
+    """Of a kind that is not known here, with a binary convolution inside."""
+
+    def build(self, shape):
+        self.conv = bin_conv()
+
+    def call(self, inputs):
+        return self.conv(inputs)
+
+
+REFUSED = {
+    "two inputs": ("a.h5", two_inputs, "has 2 inputs and 1 outputs; one of each is needed"),
+    "subclassed": ("a", subclassed, "is not functional: its layers are called in Python code"),
+    "2 bits": (
+        "a.h5",
+        lambda: classifier(bin_conv(input_quantizer=lq.quantizers.DoReFa(2), name="two")),
+        "layer 'two' has a 2-bit input_quantizer (DoReFa)",
+    ),
+    "0 and 1": (
+        "a.keras",
+        lambda: classifier(bin_conv(input_quantizer="ste_heaviside", name="odd")),
+        "layer 'odd' quantizes to 0 and 1 (SteHeaviside)",
+    ),
+    "padding with -1": (
+        "a.h5",
+        lambda: classifier(bin_conv(pad_values=-1.0, name="minus")),
+        "'minus' was left as a float CONV_2D: it pads with -1, and 0 or 1 is possible",
+    ),
+    "no binary operator": (
+        "a.h5",
+        lambda: chain(
+            K.Flatten(), lq.layers.QuantDense(4, name="last", kernel_quantizer="ste_sign")
+        ),
+        "layer 'last' is a binary QuantDense, and no 1-bit operator computes it",
+    ),
+    "a wrapped layer": (
+        "a.h5",
+        lambda: chain(K.Reshape((1, *SHAPE)), K.TimeDistributed(bin_conv(), name="times")),
+        "layer 'times' is of class TimeDistributed",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # Keras and Larq warn of what is strange here
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_converted_is_one_sentence(kind, refused, tmp_path):
+    name, build, sentence = REFUSED[kind]
+    build().save(tmp_path / name)
+    assert sentence in refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_damaged_files(refused, tmp_path):
+    model = classifier(bin_conv())
+    model.save(tmp_path / "whole.h5")
+    model.save_weights(tmp_path / "weights.h5")
+    content = (tmp_path / "whole.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
+    (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04 and no more")
+    for name in ("weights.h5", "cut.h5", "cut.keras"):
+        message = refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
+        assert f"{name} holds no model that Keras can load: " in message
+        assert len(message.splitlines()) == 1
+    assert not (tmp_path / "a.tflite").exists()
+
+
+def test_options_of_networks_are_refused(refused, tmp_path):
+    classifier(bin_conv()).save(tmp_path / "a.h5")
+    message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--bits", 1)
+    assert "leave out --bits" in message
+    message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--measure")
+    assert "its data are not known" in message
