@@ -5,8 +5,8 @@
 
 namespace {
 
-enum { kFloat = 1, kInt32 = 2, kBool = 6, kInt8 = 9 };
-constexpr int kAdd = 0, kConv2d = 3, kMaxPool2d = 17, kMul = 18, kPrelu = 54;
+enum { kFloat = 1, kInt32 = 2, kUInt8 = 3, kBool = 6, kInt8 = 9 };
+constexpr int kAdd = 0, kConv2d = 3, kDequantize = 6, kMaxPool2d = 17, kMul = 18, kPrelu = 54;
 
 int64_t InterestingInteger(Random* random) {
   return random->Pick<int64_t>({0, 1, 2, 3, 5, 31, 32, 33, 64, 127, 128, 255, 1000, 65535, 65536, 1 << 24, (1 << 24) + 1,
@@ -64,10 +64,10 @@ class Drawing {
     FuzzTensor tensor;
     tensor.type = type;
     tensor.dims = {batch_, height_, width_, channels};
-    if (type == kInt8) {
+    if (type == kInt8 || type == kUInt8) {
       tensor.affine = true;
       tensor.scale = random_->Pick<float>({0.01f, 0.5f, 3.0f});
-      tensor.zero_point = static_cast<int>(random_->Range(-128, 127));
+      tensor.zero_point = static_cast<int>(random_->Range(-128, 127)) + (type == kUInt8 ? 128 : 0);
     }
     model_.tensors.push_back(tensor);
     return static_cast<int>(model_.tensors.size()) - 1;
@@ -215,10 +215,23 @@ class Drawing {
     }
   }
 
+  // A stored image as floats, perhaps normalised.
+  int Bytes(int colours) {
+    const int bytes = Tensor(random_->Pick<int>({kUInt8, kUInt8, kInt8}), colours);
+    int image = Tensor(kFloat, colours);
+    Builtin(kDequantize, {bytes}, image, {});
+    for (int64_t i = random_->Range(0, 3); i > 0; --i) {
+      const int constant = Constant(kFloat, {random_->OneIn(3) ? 1 : colours}), y = Tensor(kFloat, colours);
+      Builtin(random_->Pick<int>({kAdd, kMul}), {image, constant}, y, {0, 0});
+      image = y;
+    }
+    return image;
+  }
+
   // What a network begins with: a float convolution, perhaps pooled.
   void Image() {
     const int colours = random_->Pick<int>({1, 2, 3, 3, 4, 5});
-    const int image = Tensor(kFloat, colours), y = Tensor(kFloat, channels_);
+    const int image = random_->OneIn(2) ? Tensor(kFloat, colours) : Bytes(colours), y = Tensor(kFloat, channels_);
     const int kernel_height = random_->Pick<int>({1, 3, 7}), kernel_width = random_->Pick<int>({1, 3, 4, 7});
     const int filter = Constant(kFloat, {channels_, kernel_height, kernel_width, colours}), bias = Constant(kFloat, {channels_});
     const int stride = random_->Pick<int>({1, 1, 2, 3});

@@ -35,6 +35,7 @@ TYPES = {
     9: ("int8", 1),
 }
 NUMPY = {"float32": "<f4", "int32": "<i4", "int64": "<i8"}
+SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # XNNPACK's kernels divide by it
 MAX_TENSORS, MAX_OPERATORS, MAX_RANK, MAX_SIDE = 1 << 17, 1 << 16, 8, 1 << 24
 
 
@@ -155,11 +156,19 @@ def _check(content: bytes, unknown: bool, limits: Limits) -> None:
         _need(operations <= limits.operations, f"it computes more than {limits.operations} operations")
     for number in graph.outputs:
         _need(tensors[number].ready, f"output {number} is never written")
+    _check_use(graph)
     for signature in model.signatures:
         _need(signature.key is not None and signature.subgraph == 0, "a signature is damaged")
         for entries, listed in ((signature.inputs, graph.inputs), (signature.outputs, graph.outputs)):
             for entry in entries:
                 _need(entry.name is not None and entry.tensor in listed, "a signature is damaged")
+
+
+def _check_use(graph: Any) -> None:
+    """Refuses results that nobody reads: converters write none, and XNNPACK ends the process."""
+    used = set(graph.outputs).union(*(operator.inputs for operator in graph.operators))
+    for i, operator in enumerate(graph.operators):
+        _need(not used.isdisjoint(operator.outputs), f"operator {i}: nothing reads what it writes")
 
 
 def _check_metadata(model: Any) -> None:
@@ -218,7 +227,7 @@ def _check_quantisation(need: Callable[[bool, str], None], table: Any, tensor: T
         need(0 <= table.dimension < max(1, len(tensor.shape)), "is quantised along no dimension")
     if tensor.type in ("int8", "uint8", "int16", "int32"):
         for scale in table.scale:
-            need(math.isfinite(scale) and scale > 0, f"has the scale {scale}")
+            need(SMALLEST_SCALE <= scale < math.inf, f"has the scale {scale}")
     if tensor.type in ("int8", "uint8", "int16"):
         limits = np.iinfo(tensor.type)
         for zero in tensor.zeros:

@@ -34,7 +34,8 @@ X86Features DetectX86() {
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
   const bool avx512_f_dq_bw_vl = (ebx >> 16 & 1) && (ebx >> 17 & 1) && (ebx >> 30 & 1) && (ebx >> 31 & 1);
   found.avx2 = saves_ymm && fma && (ebx >> 5 & 1);
-  found.avx512_vpopcntdq = saves_zmm && avx512_f_dq_bw_vl && (ecx >> 14 & 1);
+  // Every processor that counts bits has VNNI too, or is a Xeon Phi without the others.
+  found.avx512_vpopcntdq = saves_zmm && avx512_f_dq_bw_vl && (ecx >> 14 & 1) && (ecx >> 11 & 1);
   return found;
 }
 

@@ -26,10 +26,14 @@ using ErrorFunction = void (*)(const char*);
 struct Engine {
   const Kernels* kernels = nullptr;
   bool fuse = true;
+  bool pixels = true;
   bool profile = false;
   int num_threads = 0;  // 0: as the interpreter recommends
   ThreadPool pool;
-  FloatOps float_ops() const { return {fuse, fuse && kernels->image_lanes > 0}; }
+  FloatOps float_ops() const {
+    const bool images = fuse && kernels->image_lanes > 0;
+    return {fuse, images, images && pixels && kernels->pixel_lanes > 0};
+  }
 };
 
 struct Delegate {
@@ -198,12 +202,14 @@ std::string ReadOptions(const char* const* keys, const char* const* values, size
     long value;
     if (key == "fuse" && ParseNumber(values[i], 0, 1, &value)) {
       engine->fuse = value != 0;
+    } else if (key == "pixels" && ParseNumber(values[i], 0, 1, &value)) {
+      engine->pixels = value != 0;
     } else if (key == "profile" && ParseNumber(values[i], 0, 1, &value)) {
       engine->profile = value != 0;
     } else if (key == "num_threads" && ParseNumber(values[i], 1, 1024, &value)) {
       engine->num_threads = static_cast<int>(value);
     } else {
-      return "option " + key + " = " + values[i] + " is unknown; there are fuse (0, 1), profile (0, 1), num_threads (1 or more)";
+      return "option " + key + " = " + values[i] + " is unknown; there are fuse (0, 1), pixels (0, 1), profile (0, 1), num_threads (1 or more)";
     }
   }
   const char* eager = std::getenv("LARQ_IGP_RUNTIME_EAGER");

@@ -2,11 +2,15 @@
 // results are the same bits.
 
 #include <algorithm>
+#include <cmath>
 
 #include "graph.h"
 
 namespace larq_igp {
 namespace {
+
+constexpr float kMostWeight = 1e6f;     // of what becomes whole numbers
+constexpr int64_t kMostDepth = 1 << 16;  // likewise: products that are added
 
 bool IsFloatConvolution(const Step& step) {
   return !step.done && step.op.kind == OpKind::kConvolution && step.op.output_type == kTfLiteFloat32;
@@ -21,6 +25,11 @@ bool IsQuantize(const Step& step, int type) {
 }
 
 bool IsFloatQuantize(const Step& step) { return IsQuantize(step, kTfLiteFloat32); }
+
+// What may stand between bytes and an image convolution.
+bool IsLinear(OpKind kind) {
+  return kind == OpKind::kScale || kind == OpKind::kShift || kind == OpKind::kChannelScale || kind == OpKind::kChannelShift;
+}
 
 // What an operation with one constant per channel becomes inside a convolution; false for others.
 bool ChannelAddend(const Op& op, Member::AddendTensor* addend) {
@@ -61,6 +70,9 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
       case OpKind::kImageConvolution:
         chosen[i] = binary;  // other models are none of our business
         break;
+      case OpKind::kPixels:
+      case OpKind::kShift:
+        break;  // only with the convolution behind it
       case OpKind::kFloatMaxPool: {
         const auto before = producer.find(op.input);
         chosen[i] = before != producer.end() && ops[before->second].kind == OpKind::kImageConvolution && chosen[before->second];
@@ -68,6 +80,18 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
       }
       default:
         chosen[i] = true;
+    }
+    // The way from bytes to the convolution: read by nobody else, it becomes part of the filter.
+    for (int tensor = op.input; op.kind == OpKind::kImageConvolution && chosen[i] && used_once(tensor);) {
+      const auto before = producer.find(tensor);
+      if (before == producer.end()) break;
+      const Op& earlier = ops[before->second];
+      if (earlier.kind == OpKind::kPixels) {
+        for (int at = op.input; at != earlier.input; at = ops[producer[at]].input) chosen[producer[at]] = true;
+        break;
+      }
+      if (!IsLinear(earlier.kind)) break;
+      tensor = earlier.input;
     }
     bool carries = false;
     switch (op.kind) {
@@ -114,7 +138,8 @@ int Graph::ReaderAfter(size_t step, int tensor) const {
   return -1;
 }
 
-void Graph::Fuse() {
+void Graph::Fuse(TfLiteContext* context) {
+  FusePixels(context);
   AbsorbFloatOps();
   AbsorbQuantize();
   FuseAffineQuantize();
@@ -229,6 +254,59 @@ void Graph::FuseAffineQuantize() {
     op.other = -1;
     op.shift = steps_[i].op.shift;
     steps_[i].done = true;
+  }
+}
+
+// What makes floats of bytes becomes part of the filter, see pixel_filter.h: not where numbers are so large that floats
+// would overflow, which whole numbers do not.
+void Graph::FusePixels(TfLiteContext* context) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].op.kind != OpKind::kPixels) continue;
+    const Op& first = steps_[i].op;
+    std::vector<size_t> chain = {i};
+    int tensor = first.output, reader = -1;
+    while (UsesOf(tensor) == 1 && !partition_outputs_.count(tensor)) {
+      reader = ReaderAfter(chain.back(), tensor);
+      if (reader < 0 || steps_[reader].op.kind == OpKind::kImageConvolution) break;
+      if (!IsLinear(steps_[reader].op.kind)) break;
+      chain.push_back(static_cast<size_t>(reader));
+      tensor = steps_[reader].op.output;
+    }
+    if (reader < 0 || steps_[reader].op.kind != OpKind::kImageConvolution || UsesOf(tensor) != 1) continue;
+    Op& convolution = steps_[reader].op;
+    const auto channels = static_cast<size_t>(convolution.conv.channels_in);
+    PixelInput pixels;
+    pixels.is_signed = first.input_type == kTfLiteInt8;
+    pixels.factor.assign(channels, first.scale);
+    pixels.offset.assign(channels, -static_cast<double>(first.scale) * first.zero_point);
+    bool fits = true;
+    for (size_t at : chain) {
+      const Op& op = steps_[at].op;
+      if (op.kind == OpKind::kPixels) continue;
+      const bool of_channel = op.kind == OpKind::kChannelScale || op.kind == OpKind::kChannelShift;
+      const bool multiplies = op.kind == OpKind::kScale || op.kind == OpKind::kChannelScale;
+      const auto* constant = of_channel ? static_cast<const float*>(context->tensors[op.other].data) : nullptr;
+      fits = fits && (!of_channel || context->tensors[op.other].bytes >= channels * sizeof(float));
+      for (size_t c = 0; fits && c < channels; ++c) {
+        const double value = of_channel ? constant[c] : op.scale;
+        if (multiplies) {
+          pixels.factor[c] *= value;
+          pixels.offset[c] *= value;
+        } else {
+          pixels.offset[c] += value;
+        }
+        fits = std::isfinite(pixels.factor[c]) && std::isfinite(pixels.offset[c]);
+      }
+    }
+    const TfLiteTensor& filter = context->tensors[convolution.conv.filter];
+    const auto* weights = static_cast<const float*>(filter.data);
+    for (size_t w = 0; fits && w < filter.bytes / sizeof(float); ++w) fits = std::fabs(weights[w]) < kMostWeight;
+    for (size_t c = 0; c < channels; ++c) fits = fits && std::fabs(pixels.factor[c]) < kMostWeight && std::fabs(pixels.offset[c]) < kMostWeight;
+    if (!fits || convolution.conv.depth() > kMostDepth) continue;
+    convolution.pixels = pixels;
+    convolution.input = first.input;
+    convolution.input_type = first.input_type;
+    for (size_t at : chain) steps_[at].done = true;
   }
 }
 

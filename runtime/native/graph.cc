@@ -58,7 +58,7 @@ std::string Graph::Build(TfLiteContext* context, const TfLiteDelegateParams& par
     }
     steps_.push_back(std::move(step));
   }
-  if (wanted.arithmetic || wanted.images) Fuse();
+  if (wanted.arithmetic || wanted.images) Fuse(context);
   steps_.erase(std::remove_if(steps_.begin(), steps_.end(), [](const Step& step) { return step.done; }), steps_.end());
   return "";
 }
@@ -108,7 +108,7 @@ std::string Graph::SetupImageConvolution(TfLiteContext* context, Step* step) {
   std::unique_ptr<ImageConvolution> convolution(new ImageConvolution);
   const auto* filter = static_cast<const float*>(context->tensors[op.conv.filter].data);
   const auto* bias = static_cast<const float*>(context->tensors[op.conv.bias].data);
-  if (!convolution->Setup(op.conv, filter, bias, op.pools ? &op.pool : nullptr, *kernels_)) return "out of memory for filters";
+  if (!convolution->Setup(op.conv, filter, bias, op.pools ? &op.pool : nullptr, op.pixels, *kernels_)) return "out of memory for filters";
   step->image_convolution = std::move(convolution);
   return "";
 }
@@ -160,6 +160,8 @@ std::string Graph::InferShapes(TfLiteContext* context, Step* step, int threads) 
       if (shape != ShapeAt(op.other)) return "shapes differ: " + ShapeText(shape) + " and " + ShapeText(ShapeAt(op.other));
       return SetShape(context, op.output, kTfLiteInt8, shape);
     case OpKind::kScale:
+    case OpKind::kShift:
+    case OpKind::kPixels:
       return SetShape(context, op.output, kTfLiteFloat32, shape);
     case OpKind::kMaxPool: {
       if (shape.size() != 4) return "its input has rank " + std::to_string(shape.size()) + ", not 4";

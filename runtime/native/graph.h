@@ -71,13 +71,14 @@ class Graph {
   };
 
   // fusion.cc
-  void Fuse();
+  void Fuse(TfLiteContext* context);
   int UsesOf(int tensor) const;
   int ReaderAfter(size_t step, int tensor) const;
   void AbsorbFloatOps();
   void AbsorbQuantize();
   void FuseAffineQuantize();
   void FuseMaxPool();
+  void FusePixels(TfLiteContext* context);
   void MergeConvolutions();
 
   std::string InferShapes(TfLiteContext* context, Step* step, int threads);

@@ -15,7 +15,7 @@ int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool,
-                             const Kernels& kernels) {
+                             const PixelInput& pixels, const Kernels& kernels) {
   kernels_ = &kernels;
   attributes_ = attributes;
   pools_ = pool != nullptr;
@@ -24,6 +24,11 @@ bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filt
   low_ = attributes.activation == Activation::kNone ? -kInfinity : attributes.activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
   high_ = attributes.activation == Activation::kRelu6 ? 6.0f : attributes.activation == Activation::kReluN1To1 ? 1.0f : kInfinity;
 
+  lanes_ = pixels.factor.empty() ? kernels.image_lanes : kernels.pixel_lanes;
+  if (!pixels.factor.empty()) {
+    pixels_.reset(new PixelFilter);
+    return pixels_->Setup(attributes, pixels, filter, bias, kernels);
+  }
   // Groups of nearly equal size; channels that would leave much of a register empty are a group with pixels in its lanes.
   const int64_t lanes = kernels.image_lanes, depth = attributes.depth(), channels = attributes.channels_out;
   const int64_t rest = channels % lanes <= MostPixelLaneChannels(static_cast<int>(lanes)) ? channels % lanes : 0;
@@ -55,6 +60,10 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
   columns_ = {width, attributes_.kernel_width, attributes_.stride_width, 1};
   if (batch < 1) return "the batch is empty";
   if (!rows_.Resolve(attributes_.padding) || !columns_.Resolve(attributes_.padding)) return "the input is smaller than the filter";
+  if (pixels_) {
+    const std::string error = pixels_->Resize(batch, rows_, columns_);
+    return error.empty() ? ResizePool(threads) : error;
+  }
   if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_)) return "the padded input is too large";
   size_t planes = static_cast<size_t>(layout_.image_step());
   if (!MultiplySize(&planes, static_cast<size_t>(batch))) return "the padded input is too large";
@@ -70,12 +79,16 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
       }
     }
   }
+  return ResizePool(threads);
+}
+
+std::string ImageConvolution::ResizePool(int threads) {
   if (!pools_) return "";
   pool_rows_ = {rows_.output, pool_.filter_height, pool_.stride_height, 1};
   pool_columns_ = {columns_.output, pool_.filter_width, pool_.stride_width, 1};
   if (!pool_rows_.Resolve(pool_.padding) || !pool_columns_.Resolve(pool_.padding)) return "the input is smaller than the pooling window";
   ring_step_ = static_cast<size_t>(std::min(pool_.filter_height, rows_.output));
-  const int64_t step = CeilDivide(attributes_.channels_out, kernels_->image_lanes) * kernels_->image_lanes;
+  const int64_t step = CeilDivide(attributes_.channels_out, lanes_) * lanes_;
   if (!MultiplySize(&ring_step_, static_cast<size_t>(columns_.output)) || !MultiplySize(&ring_step_, static_cast<size_t>(step))) {
     return "the pooled rows are too large";
   }
@@ -84,15 +97,18 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
   return "";
 }
 
-void ImageConvolution::Run(const float* image, float* out, Team* team) {
+void ImageConvolution::Run(const void* image, float* out, Team* team) {
   constexpr int64_t kRowsPerTask = 8;
   const int64_t copy_tasks = CeilDivide(rows_.input, kRowsPerTask);
-  const double copied = static_cast<double>(batch_ * rows_.input * columns_.input * layout_.words);
+  const int64_t row_values = columns_.input * attributes_.channels_in;
+  const double copied = static_cast<double>(batch_ * rows_.input * row_values);
   const int copiers = team->Width(copied * kNanosecondsPerCopy);
   team->For(static_cast<size_t>(batch_ * copy_tasks), copiers, [&](size_t task, int) {
     const int64_t n = static_cast<int64_t>(task) / copy_tasks, y = static_cast<int64_t>(task) % copy_tasks * kRowsPerTask;
-    CopyToPlanes(reinterpret_cast<const uint32_t*>(image) + n * rows_.input * columns_.input * layout_.words, rows_, columns_, y,
-                 std::min(rows_.input, y + kRowsPerTask), layout_, planes_.data() + n * layout_.image_step());
+    const int64_t end = std::min(rows_.input, y + kRowsPerTask);
+    if (pixels_) return pixels_->CopyRows(image, n, y, end);
+    CopyToPlanes(static_cast<const uint32_t*>(image) + n * rows_.input * row_values, rows_, columns_, y, end, layout_,
+                 planes_.data() + n * layout_.image_step());
   });
 
   // A task is a band of rows. With pooling the rows that two bands share are computed twice, so bands are few.
@@ -112,6 +128,7 @@ void ImageConvolution::Run(const float* image, float* out, Team* team) {
 
 // One row of the convolution. Where pixels lie further apart than channels need, whole registers of channels are written.
 void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t step) const {
+  if (pixels_) return pixels_->RunRow(image, row, low_, high_, step > attributes_.channels_out, out, step);
   ImageTask task;
   task.image = reinterpret_cast<const float*>(planes_.data() + image * layout_.image_step() + row * rows_.stride * layout_.row_step());
   task.offsets = offsets_.data();
@@ -133,7 +150,7 @@ void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t st
 
 void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const {
   MaxPoolTask task;
-  task.step = CeilDivide(attributes_.channels_out, kernels_->image_lanes) * kernels_->image_lanes;
+  task.step = CeilDivide(attributes_.channels_out, lanes_) * lanes_;
   task.rows = ring;
   task.ring = std::min(pool_.filter_height, rows_.output);
   task.row_step = columns_.output * task.step;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "memory.h"
 #include "ops.h"
 #include "packing.h"
+#include "pixel_filter.h"
 #include "thread_pool.h"
 
 namespace larq_igp {
@@ -19,12 +21,14 @@ namespace larq_igp {
 class ImageConvolution {
  public:
   // Rearranges the filter, [O][H][W][I], for kernels that have `image_row`. False: out of memory.
-  bool Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool, const Kernels& kernels);
+  bool Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool,
+             const PixelInput& pixels, const Kernels& kernels);
   // Adapts to an input size. An empty string, or what is wrong.
   std::string Resize(int64_t batch, int64_t height, int64_t width, int threads);
   int64_t out_height() const { return pools_ ? pool_rows_.output : rows_.output; }
   int64_t out_width() const { return pools_ ? pool_columns_.output : columns_.output; }
-  void Run(const float* image, float* out, Team* team);
+  // The image is float, or of the bytes that `pixels` of Setup told.
+  void Run(const void* image, float* out, Team* team);
 
  private:
   // Channels whose sums stay in registers together.
@@ -34,10 +38,13 @@ class ImageConvolution {
     size_t filters;  // where they begin
   };
 
+  std::string ResizePool(int threads);
   void RunRow(int64_t image, int64_t row, float* out, int64_t step) const;
   void RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const;
 
   const Kernels* kernels_ = nullptr;
+  std::unique_ptr<PixelFilter> pixels_;  // in place of groups_, filters_, bias_, layout_, offsets_, planes_
+  int64_t lanes_ = 1;
   ConvAttributes attributes_;
   bool pools_ = false;
   PoolAttributes pool_;

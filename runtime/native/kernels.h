@@ -138,6 +138,24 @@ struct ImageTask {
 // Channels that are worth a group with pixels in its lanes: more than three quarters of a register are not.
 constexpr int MostPixelLaneChannels(int lanes) { return lanes * 3 / 4; }
 
+// One row of a convolution over pixels, in whole numbers, see pixel_filter.h:
+//
+//     y = clamp(float(sum of pixels * filters) * scale + bias), with one rounding for each operation.
+struct PixelTask {
+  const int16_t* image;      // at the first window; values of a row of a window lie side by side, channels innermost
+  ptrdiff_t row_step;        // from row to row
+  int64_t pixel_step;        // from window to window
+  int64_t rows, steps;       // of a window: a step is `pixel_pair` values
+  const int16_t* filters;    // [rows][steps][registers of lanes][pixel_pair]
+  const float* scale;        // per channel; whole registers are read
+  const float* const* bias;  // per pixel, and there from `channel` on; likewise
+  int64_t channel, channels;
+  float low, high;           // the activation
+  int64_t pixels;
+  float* out;
+  int64_t out_step;          // from pixel to pixel
+};
+
 // One row of a max pooling.
 struct MaxPoolTask {
   const float* rows;         // row y lies at rows + y % ring * row_step
@@ -171,6 +189,9 @@ struct Kernels {
   int image_lanes;
   void (*image_row)(const ImageTask&);
   void (*max_pool_row)(const MaxPoolTask&);
+  // Lanes of a register of sums over pixels, values that one instruction multiplies, and registers of a group.
+  int pixel_lanes, pixel_pair, pixel_registers;
+  void (*pixel_row)(const PixelTask&);
 };
 
 extern const Kernels kPortableKernels;

@@ -32,6 +32,7 @@
 #include "finish.h"
 #include "gather.h"
 #include "image.h"
+#include "pixel.h"
 
 namespace larq_igp {
 namespace {
@@ -232,6 +233,7 @@ struct Vector {
   using Float = __m256;
   static constexpr int kLanes = kHalf;
   static constexpr int kTilePixels[] = {0, 8, 6, 3};  // of images, by registers of channels
+  static constexpr int kPixelTile[] = {0, 12, 6, 0};
   static constexpr int kAllRegisters = 16;
   static constexpr bool kManyRegisters = false;
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
@@ -244,6 +246,12 @@ struct Vector {
   static inline Int MultiplyInt(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
   static inline Int MaxInt(Int a, Int b) { return _mm256_max_epi32(a, b); }
   static inline Int MinInt(Int a, Int b) { return _mm256_min_epi32(a, b); }
+  static inline Int BroadcastPair(const int16_t* from) {
+    int32_t pair;
+    std::memcpy(&pair, from, sizeof pair);
+    return _mm256_set1_epi32(pair);
+  }
+  static inline Int MultiplyPairs(Int a, Int b, Int c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
   static inline Int ShiftRight(Int x, int count) { return _mm256_sra_epi32(x, _mm_cvtsi32_si128(count)); }
   static inline Float ToFloat(Int x) { return _mm256_cvtepi32_ps(x); }
   static inline Int Round(Float y) {
@@ -361,7 +369,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kHalf, ImageRow<Vector>, MaxPoolRow<Vector>};
+const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kHalf, ImageRow<Vector>, MaxPoolRow<Vector>, kHalf, 2, 2, PixelRow<Vector>};
 
 }  // namespace larq_igp
 

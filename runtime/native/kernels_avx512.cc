@@ -27,19 +27,20 @@
 // files, a copy of an inline function that not every CPU can run.
 #if defined(__clang__)
 #if __clang_major__ >= 18 && __clang_major__ < 22
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,evex512"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni,evex512"))), apply_to = function)
 #else
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni"))), apply_to = function)
 #endif
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni")
 #endif
 
 #include "byte_signs.h"
 #include "finish.h"
 #include "gather.h"
 #include "image.h"
+#include "pixel.h"
 #include "transpose.h"
 
 namespace larq_igp {
@@ -193,6 +194,7 @@ struct Vector {
   using Float = __m512;
   static constexpr int kLanes = kBlockChannels;
   static constexpr int kTilePixels[] = {0, 14, 14, 8};  // of images, by registers of channels
+  static constexpr int kPixelTile[] = {0, 14, 14, 9};
   static constexpr int kAllRegisters = 32;
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
@@ -204,6 +206,16 @@ struct Vector {
   static inline Int MultiplyInt(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
   static inline Int MaxInt(Int a, Int b) { return _mm512_max_epi32(a, b); }
   static inline Int MinInt(Int a, Int b) { return _mm512_min_epi32(a, b); }
+  static inline Int BroadcastPair(const int16_t* from) {
+    int32_t pair;
+    std::memcpy(&pair, from, sizeof pair);
+    return _mm512_set1_epi32(pair);
+  }
+  static inline Int MultiplyPairs(Int a, Int b, Int c) {
+    // As an intrinsic, gcc copies every sum to another register and back.
+    asm("vpdpwssd %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
+  }
   static inline Int ShiftRight(Int x, int count) { return _mm512_sra_epi32(x, _mm_cvtsi32_si128(count)); }
   static inline Float ToFloat(Int x) { return _mm512_cvtepi32_ps(x); }
   static inline Int Round(Float y) {
@@ -332,8 +344,8 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count<CarrySave>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
-const Kernels kAvx512PlainKernels = {"avx512_plain", kPanelPixels, nullptr, Count<Plain>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>};
+const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count<CarrySave>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>, kBlockChannels, 2, 3, PixelRow<Vector>};
+const Kernels kAvx512PlainKernels = {"avx512_plain", kPanelPixels, nullptr, Count<Plain>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>, kBlockChannels, 2, 3, PixelRow<Vector>};
 
 }  // namespace larq_igp
 

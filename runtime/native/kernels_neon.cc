@@ -234,7 +234,7 @@ void AffineQuantize(const float* values, size_t rows, size_t channels, const flo
 
 }  // namespace
 
-const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, 0, nullptr, nullptr};
+const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, 0, nullptr, nullptr, 0, 0, 0, nullptr};
 
 }  // namespace larq_igp
 

@@ -179,6 +179,6 @@ void QuantizeBytesPortable(const int8_t* values, size_t rows, size_t channels, u
   }
 }
 
-const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable, QuantizeBytesPortable, 0, nullptr, nullptr};
+const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable, QuantizeBytesPortable, 0, nullptr, nullptr, 0, 0, 0, nullptr};
 
 }  // namespace larq_igp

@@ -305,8 +305,9 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
   }
   if (constant_shape.size() > shape.size()) return false;
   if (!reader->Constant(op->other, "operand", kTfLiteFloat32, elements, sizeof(float))) return false;
-  if (elements == 1 && multiply) {
-    op->kind = OpKind::kScale;
+  if (elements == 1 && (multiply || shape.back() != 1)) {
+    op->kind = multiply ? OpKind::kScale : OpKind::kShift;
+    op->other = -1;
     std::memcpy(&op->scale, operands[constant_at]->data, sizeof(float));
     return true;
   }
@@ -384,6 +385,21 @@ bool ReadImageConvolution(NodeReader* reader, Op* op) {
   return conv.taps() <= kMaxExtent && reader->Constant(conv.bias, "bias", kTfLiteFloat32, conv.channels_out, sizeof(float));
 }
 
+// Bytes of an image as floats.
+bool ReadPixels(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kPixels;
+  if (!reader->ExpectCounts(1, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor *input = reader->Tensor(op->input), *output = reader->Tensor(op->output);
+  if (!input || !IsFloat(output) || input->allocation_type == kTfLiteMmapRo || ShapeOf(*input) != ShapeOf(*output)) return false;
+  if (input->type != kTfLiteUInt8 && input->type != kTfLiteInt8) return false;
+  op->scale = input->params.scale;
+  op->zero_point = input->params.zero_point;
+  const bool zero_is_byte = op->zero_point >= -128 && op->zero_point <= 255;
+  return input->quantization.type == kTfLiteAffineQuantization && IsUsableScale(op->scale) && zero_is_byte;
+}
+
 bool ReadFloatMaxPool(NodeReader* reader, Op* op) {
   op->kind = OpKind::kFloatMaxPool;
   if (!reader->node()->builtin_data || !reader->ExpectCounts(1, 1)) return false;
@@ -408,6 +424,7 @@ bool ReadBuiltin(NodeReader* reader, int code, const FloatOps& wanted, Op* op) {
     case kTfLiteBuiltinMul: return wanted.arithmetic && ReadFloatOp(reader, true, op);
     case kTfLiteBuiltinConv2d: return wanted.images && ReadImageConvolution(reader, op);
     case kTfLiteBuiltinMaxPool2d: return wanted.images && ReadFloatMaxPool(reader, op);
+    case kTfLiteBuiltinDequantize: return wanted.pixels && ReadPixels(reader, op);
   }
   return false;
 }
@@ -464,6 +481,7 @@ const char* KindName(OpKind kind) {
     case OpKind::kMaxPool: return "LceBMaxPool2d";
     case OpKind::kAdd: return "ADD";
     case OpKind::kScale: return "MUL";
+    case OpKind::kShift: return "ADD of one";
     case OpKind::kChannelScale: return "MUL per channel";
     case OpKind::kChannelShift: return "ADD per channel";
     case OpKind::kChannelSlope: return "PRELU";
@@ -471,6 +489,7 @@ const char* KindName(OpKind kind) {
     case OpKind::kAffineQuantize: return "MUL+ADD+LceQuantize";
     case OpKind::kImageConvolution: return "CONV_2D";
     case OpKind::kFloatMaxPool: return "MAX_POOL_2D";
+    case OpKind::kPixels: return "DEQUANTIZE";
   }
   return "?";
 }

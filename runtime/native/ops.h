@@ -18,6 +18,7 @@ enum class OpKind {
   kMaxPool,
   kAdd,             // two tensors of one shape
   kScale,           // a tensor times one constant
+  kShift,           // a tensor plus one constant; only before an image convolution
   kChannelScale,    // a tensor times a constant per channel
   kChannelShift,    // a tensor plus a constant per channel
   kChannelSlope,    // PRELU: negative values times a constant per channel
@@ -25,6 +26,7 @@ enum class OpKind {
   kAffineQuantize,  // only from fusion: kChannelScale or none, kChannelShift, kQuantize
   kImageConvolution,  // float, over an image of few channels; with a kFloatMaxPool that was fused into it
   kFloatMaxPool,
+  kPixels,  // DEQUANTIZE of bytes to float
 };
 
 // As in error messages and profiles.
@@ -62,6 +64,12 @@ struct PoolAttributes {
   std::string Resolve(int64_t height, int64_t width, WindowAxis* rows, WindowAxis* columns) const;
 };
 
+// What an image convolution reads bytes as: q * factor + offset, per channel.
+struct PixelInput {
+  bool is_signed = false;
+  std::vector<double> factor, offset;  // empty: it reads floats
+};
+
 struct Op {
   OpKind kind = OpKind::kQuantize;
   int input = -1;
@@ -69,18 +77,20 @@ struct Op {
   int shift = -1;     // constant of kChannelShift, kAffineQuantize
   int output = -1;
   int input_type = 0, output_type = 0;
-  float scale = 1.0f;      // kScale; quantisation of an int8 output of kDequantize
-  int32_t zero_point = 0;  // of the int8 input of kQuantize or int8 output of kDequantize
+  float scale = 1.0f;      // kScale, kShift; quantisation of an int8 output of kDequantize, of the input of kPixels
+  int32_t zero_point = 0;  // of the int8 input of kQuantize, int8 output of kDequantize, input of kPixels
   ByteSum sum = {};        // kAddBytes: own is for `input`
   ConvAttributes conv;
   PoolAttributes pool;
-  bool pools = false;  // kImageConvolution
+  bool pools = false;   // kImageConvolution
+  PixelInput pixels;    // likewise
 };
 
 // What the engine takes over beside LCE's operators.
 struct FloatOps {
   bool arithmetic;  // additions and multiplications
   bool images;      // the first convolution and its pooling
+  bool pixels;      // also what makes floats of bytes before it
 };
 
 // Reads one node. False: the engine does not run it, and `reason` says why; it is empty if the node is simply not of

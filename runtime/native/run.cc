@@ -203,7 +203,16 @@ void Graph::RunStep(Step* step, Team* team) {
       return;
     }
     case OpKind::kImageConvolution:
-      return step->image_convolution->Run(Data<float>(op.input), Data<float>(op.output), team);
+      return step->image_convolution->Run(Data<void>(op.input), Data<float>(op.output), team);
+    case OpKind::kPixels: {
+      const auto run = [&](const auto* bytes) {
+        float* out = Data<float>(op.output);
+        ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
+          for (size_t i = begin; i < end; ++i) out[i] = static_cast<float>(bytes[i] - op.zero_point) * op.scale;
+        });
+      };
+      return op.input_type == kTfLiteInt8 ? run(Data<int8_t>(op.input)) : run(Data<uint8_t>(op.input));
+    }
     case OpKind::kAdd: {
       const float *a = Data<float>(op.input), *b = Data<float>(op.other);
       float* out = Data<float>(op.output);
@@ -217,6 +226,14 @@ void Graph::RunStep(Step* step, Team* team) {
       float* out = Data<float>(op.output);
       ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
         for (size_t i = begin; i < end; ++i) out[i] = in[i] * op.scale;
+      });
+      return;
+    }
+    case OpKind::kShift: {
+      const float* in = Data<float>(op.input);
+      float* out = Data<float>(op.output);
+      ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) out[i] = in[i] + op.scale;
       });
       return;
     }

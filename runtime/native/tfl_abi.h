@@ -12,17 +12,18 @@ extern "C" {
 
 enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1, kTfLiteDelegateError = 2 };
 enum TfLiteAllocationType { kTfLiteMemNone = 0, kTfLiteMmapRo = 1, kTfLiteArenaRw = 2 };
-enum TfLiteType { kTfLiteFloat32 = 1, kTfLiteInt32 = 2, kTfLiteBool = 6, kTfLiteInt8 = 9 };
+enum TfLiteType { kTfLiteFloat32 = 1, kTfLiteInt32 = 2, kTfLiteUInt8 = 3, kTfLiteBool = 6, kTfLiteInt8 = 9 };
 enum TfLiteQuantizationType { kTfLiteNoQuantization = 0, kTfLiteAffineQuantization = 1 };
 enum TfLiteFusedActivation { kTfLiteActNone = 0, kTfLiteActRelu = 1, kTfLiteActReluN1To1 = 2, kTfLiteActRelu6 = 3 };
 enum TfLiteBuiltin {
   kTfLiteBuiltinAdd = 0,
   kTfLiteBuiltinConv2d = 3,
+  kTfLiteBuiltinDequantize = 6,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinMul = 18,
-kTfLiteBuiltinPrelu = 54,
   kTfLiteBuiltinCustom = 32,
-  kTfLiteBuiltinDelegate = 51
+  kTfLiteBuiltinDelegate = 51,
+  kTfLiteBuiltinPrelu = 54
 };
 enum TfLitePadding { kTfLitePaddingSame = 1, kTfLitePaddingValid = 2 };
 enum TfLiteDelegateFlags { kTfLiteDelegateFlagsAllowDynamicTensors = 1 };

@@ -27,6 +27,7 @@ BUILTINS = {
     "RESHAPE": (22, 0),
     "CONCATENATION": (2, 10),
     "CONV_2D": (3, 1),
+    "DEQUANTIZE": (6, 0),
     "MAX_POOL_2D": (17, 5),
     "SUB": (41, 28),
     "PRELU": (54, 0),
