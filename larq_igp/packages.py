@@ -92,6 +92,7 @@ PACKAGES = (
     Package("filelock >=3.12", "filelock", "keep a run to one process"),
     Package("tqdm >=4.60", "tqdm", "show progress"),
     Package("tabulate >=0.9", "tabulate", "print tables"),
+    Package("pillow >=10", "PIL", "decode images"),
     Package("tomli >=2", "tomli", "read recipe files", python_below=(3, 11), is_in_python=True),
     Package("scikit-learn >=1.3", "sklearn", "read the bundled digits", True),
     Package("scipy >=1.9", "scipy", "read the bundled digits and correlate ranks", True),

@@ -27,7 +27,7 @@ def predict(
     unknown_operators: bool,
     as_json: bool,
 ) -> None:
-    """Name what is on each IMAGE (PNG, JPEG, GIF, BMP), one line after the other."""
+    """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line after the other."""
     with progress_on_stderr(as_json):
         from larq_igp.inference.predict import check_there
         from larq_igp.inference.predict import predict as predicted

@@ -17,6 +17,9 @@ from larq_igp.keras2 import tf
 IN_FLIGHT = 64
 """Images of each thread that are asked for ahead."""
 
+DECODE_ERRORS = (tf.errors.OpError, ValueError, OSError, SyntaxError)
+"""What decoding raises for a damaged file: TensorFlow's in a graph, Pillow's own outside."""
+
 Progress = Callable[[int, int], None]
 """Is called with the images done and their total, now and then."""
 
@@ -47,13 +50,23 @@ def why_corrupt(split: Split, index: int) -> str | None:
     if split.read is None:  # its images are in memory, decoded
         return None
     try:
-        decode(split.read(tf.constant(index, tf.int64))[0], channels=3)
-    except (tf.errors.OpError, ValueError) as error:
-        message = (
-            str(getattr(error, "message", error)).split("[Op:")[0].split("{{")[-1].split("}}")[-1]
-        )
-        return " ".join(message.split()).rstrip(".") or "unreadable"
+        content, _ = split.read(tf.constant(index, tf.int64))
+        decode(content, channels=3)
+    except DECODE_ERRORS as error:
+        return reason_of(error)
     return None
+
+
+def reason_of(error: Exception) -> str:
+    """Return the sentence in an error of a decoder, without TensorFlow's and Python's frames."""
+    text = str(getattr(error, "message", error)).split("[Op:")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if any(line.startswith("Traceback") for line in lines):  # of Pillow, from within TensorFlow
+        lines = [line.partition(": ")[2] for line in lines if "Error: " in line][:1]
+    if any("cannot identify image file" in line for line in lines):
+        return "it is in no format that is known"
+    sentence = " ".join(" ".join(lines).split("{{")[-1].split("}}")[-1].split())
+    return sentence.rstrip(".") or "unreadable"
 
 
 def find_corrupt(dataset: Dataset, progress: Progress) -> list[Corrupt]:

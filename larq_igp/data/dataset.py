@@ -167,8 +167,16 @@ class Dataset:
     def preprocessing(self, input_shape: tuple[int, int, int] | None = None) -> Preprocessing:
         """Return how its images become the input of a network of this shape, by default the data
         set's own.
+
+        Raises:
+            DatasetError: if the network takes images with another number of channels.
         """
         shape = input_shape or self.input_shape
+        if shape[-1] not in (1, 3, self.input_shape[-1]):
+            raise DatasetError(
+                f"{self.name} has images of {self.input_shape[-1]} channels, which cannot feed a "
+                f"network of {shape[-1]}: give an input shape of 1 or 3 channels."
+            )
         mean, deviation = self.mean, self.deviation
         if len(mean) not in (1, shape[-1]):  # a grey network on colour images
             mean, deviation = (float(np.mean(mean)),), (float(np.mean(deviation)),)

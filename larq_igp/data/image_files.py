@@ -12,8 +12,8 @@ from larq_igp.data.fingerprint import fingerprint_of_files
 from larq_igp.data.split_folders import is_hidden, sub_folders
 from larq_igp.keras2 import tf
 
-SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp"}
-FORMATS = "JPEG, PNG, GIF or BMP"
+SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+FORMATS = "JPEG, PNG, GIF, BMP, WebP or TIFF"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,10 @@
 """From the bytes of an image file to pixels: whole, or only the part that a random crop keeps."""
 
+from collections.abc import Callable
+
+import numpy as np
+
+from larq_igp.data.pillow import part_of, pixels_of, seen_shape_of
 from larq_igp.keras2 import tf
 
 EXACT_DCT, FAST_DCT = "INTEGER_ACCURATE", "INTEGER_FAST"
@@ -13,37 +18,54 @@ SCALES = (1, 2, 4, 8)
 it then computes that many times fewer rows and columns.
 """
 
+MARKED = r"(?s)\C*(Exif|Adobe)\C*"
+"""A regular expression of RE2, where ``\C`` is any byte."""
+HEAD_BYTES = 4096
+"""Of a JPEG that are searched for marks: EXIF has to come first, or after JFIF's head."""
 CROP_AREA, CROP_RATIO, CROP_ATTEMPTS = (0.08, 1.0), (3 / 4, 4 / 3), 100
 
 
 def decode(content: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decode a JPEG (CMYK and grey ones too), PNG, GIF (its first frame) or BMP: uint8
+    """Decode an image file to what Pillow makes of it, turned as its EXIF says: uint8
     ``(h, w, channels)``.
 
+    Plain JPEGs are decoded by TensorFlow, bit for bit as by Pillow; what has EXIF or may be CMYK,
+    and all other formats, by Pillow itself. The bytes say what a file is, not its name: ImageNet
+    has a PNG called JPEG.
+
     Args:
-        content: the file's bytes, a string ``()``. What it is is read from them, not from a name:
-            ImageNet has a PNG called JPEG.
+        content: the file's bytes, a string ``()``.
         channels: 1 or 3.
     """
     image = tf.cond(
-        tf.io.is_jpeg(content),
+        _is_plain_jpeg(content),
         lambda: tf.io.decode_jpeg(content, channels=channels, dct_method=EXACT_DCT),
-        lambda: _decode_other(content, channels),
+        lambda: _by_pillow(lambda content: pixels_of(content, channels), content),
     )
     return tf.ensure_shape(image, (None, None, channels))
 
 
-def _decode_other(content: tf.Tensor, channels: int) -> tf.Tensor:
-    if channels == 3:
-        return tf.io.decode_image(content, channels=3, expand_animations=False)
-    # GIF and BMP have no decoder to grey.
-    return tf.cond(
-        tf.equal(tf.strings.substr(content, 0, 4), b"\x89PNG"),
-        lambda: tf.io.decode_png(content, channels=1),
-        lambda: tf.image.rgb_to_grayscale(
-            tf.io.decode_image(content, channels=3, expand_animations=False)
-        ),
-    )
+def _is_plain_jpeg(content: tf.Tensor) -> tf.Tensor:
+    """Tell whether a file is a JPEG without EXIF, which may turn it, and without Adobe's mark,
+    which CMYK has.
+    """
+    head = tf.strings.substr(content, 0, HEAD_BYTES)
+    return tf.io.is_jpeg(content) & ~tf.strings.regex_full_match(head, MARKED)
+
+
+def _by_pillow(
+    function: Callable[..., np.ndarray],
+    content: tf.Tensor,
+    *others: tf.Tensor,
+    dtype: tf.DType = tf.uint8,
+) -> tf.Tensor:
+    """Call a function of Python with the bytes of an image file."""
+
+    def call(content: "bytes | np.ndarray", *others: np.ndarray) -> np.ndarray:
+        # It comes in an array where this runs eagerly.
+        return function(content.item() if isinstance(content, np.ndarray) else content, *others)
+
+    return tf.numpy_function(call, [content, *others], dtype, stateful=False)
 
 
 def decode_random_part(
@@ -59,7 +81,7 @@ def decode_random_part(
     ``(h, w, channels)``.
 
     The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv
-    1409.4842, section 6). Of a JPEG only the part is decoded.
+    1409.4842, section 6) of the image as it is seen. Of a JPEG only the part is decoded.
 
     Args:
         content: the file's bytes, a string ``()``.
@@ -70,31 +92,37 @@ def decode_random_part(
         scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth
             of its size: the mean of pixels that interpolation would skip.
     """
+    scales = SCALES if scaled else SCALES[:1]
+
+    def fitting_scales(window: tf.Tensor) -> tf.Tensor:
+        """Tell by which of ``SCALES`` the window can be reduced and stay as large as the result."""
+        return tf.reduce_min(window[2:] // tf.constant(size)) >= scales
 
     def part_of_jpeg() -> tf.Tensor:
         window = _random_window(tf.io.extract_jpeg_shape(content), seed)
-        scales = SCALES if scaled else SCALES[:1]
         branches = [
             lambda scale=scale: tf.io.decode_and_crop_jpeg(
                 content, window // scale, ratio=scale, channels=channels, dct_method=dct_method
             )
             for scale in scales
         ]
-        fits = tf.reduce_min(
-            window[2:] // tf.constant(size)
-        )  # how many times the part is as large as the result
-        return (
-            tf.switch_case(tf.reduce_sum(tf.cast(fits >= scales[1:], tf.int32)), branches)
-            if scaled
-            else branches[0]()
-        )
+        if not scaled:
+            return branches[0]()
+        chosen = tf.reduce_sum(tf.cast(fitting_scales(window)[1:], tf.int32))
+        return tf.switch_case(chosen, branches)
 
     def part_of_other() -> tf.Tensor:
-        image = _decode_other(content, channels)
-        window = _random_window(tf.shape(image), seed)
-        return tf.slice(image, [window[0], window[1], 0], [window[2], window[3], channels])
+        shape = tf.ensure_shape(_by_pillow(seen_shape_of, content, dtype=tf.int32), (3,))
+        window = _random_window(shape, seed)
+        scale = tf.reduce_max(tf.where(fitting_scales(window), scales, 1))
+        return _by_pillow(
+            lambda content, window, scale: part_of(content, window, int(scale), channels),
+            content,
+            window,
+            scale,
+        )
 
-    part = tf.cond(tf.io.is_jpeg(content), part_of_jpeg, part_of_other)
+    part = tf.cond(_is_plain_jpeg(content), part_of_jpeg, part_of_other)
     return tf.ensure_shape(part, (None, None, channels))
 
 

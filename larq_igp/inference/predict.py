@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from larq_igp.data import Preprocessing
+from larq_igp.data.corrupt import DECODE_ERRORS, reason_of
 from larq_igp.data.images import decode
+from larq_igp.data.pipeline import decoded_channels
 from larq_igp.errors import UserError
 from larq_igp.inference.evaluate import opened
 from larq_igp.inference.predictor import open_predictor
@@ -24,8 +26,8 @@ class ImageError(UserError):
 
 
 def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
-    """Read a PNG, JPEG, GIF or BMP file as a network's input ``(H, W, C)``, float32; colour becomes
-    grey or back as needed.
+    """Read an image file as a network's input ``(H, W, C)``, float32; colour becomes grey or back
+    as needed. It is decoded as the images of a data set are.
 
     Raises:
         ImageError: if the file is missing or cannot be decoded.
@@ -33,21 +35,13 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     path = Path(path)
     check_there([path])
     try:
-        return preprocessing(_decode(path.read_bytes(), preprocessing.input_shape[-1])).numpy()
-    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        content = tf.constant(path.read_bytes())
+        return preprocessing(decode(content, decoded_channels(preprocessing))).numpy()
+    except DECODE_ERRORS as error:
         raise ImageError(
-            f"{path} is not a PNG, JPEG, GIF or BMP image that this network can take, or it is "
-            "damaged."
+            f"{path} is not an image that this network can take, or it is damaged: "
+            f"{reason_of(error)}."
         ) from error
-
-
-def _decode(content: bytes, channels: int) -> tf.Tensor:
-    """Decode to 1 or 3 channels if that is what the network has, as the images of a data set are;
-    else to what the file has.
-    """
-    if channels in (1, 3):
-        return decode(tf.constant(content), channels)
-    return tf.io.decode_image(content, channels=0, expand_animations=False)
 
 
 def check_there(paths: Iterable[str | Path]) -> None:

@@ -40,11 +40,11 @@ def test_check_names_corrupt_images_and_changes_nothing(igp, refused, tmp_path):
 
 def test_a_folder_is_seen_for_what_it_holds(igp, refused, tmp_path):
     write_class_folders(tmp_path / "my photos", {"": 5}, ("Handschuh", "Stiefel"))
-    (tmp_path / "my photos" / "Stiefel" / "a.webp").write_bytes(b"RIFF")
+    (tmp_path / "my photos" / "Stiefel" / "a.heic").write_bytes(b"RIFF")
     (tmp_path / "my photos" / "Stiefel" / "new").mkdir()
     (tmp_path / "my photos" / "Stiefel" / "new" / "b.jpg").write_bytes(jpeg(picture(0)))
     text = igp("data", "check", "--data-dir", tmp_path / "my photos").stdout
-    assert "Not read: 1 .webp files (Stiefel/a.webp), 1 files in sub-folders of a class" in text
+    assert "Not read: 1 .heic files (Stiefel/a.heic), 1 files in sub-folders of a class" in text
     assert ["Stiefel", "3", "1", "1"] in [line.split() for line in text.splitlines()]
     write_cifar100(tmp_path / "cifar" / "cifar-100-binary")
     assert "cifar100: " in igp("data", "check", "--data-dir", tmp_path / "cifar").stdout

@@ -256,7 +256,7 @@ def test_splits_are_known_by_the_names_that_people_give_them(tmp_path, parts, sa
         ({"val": 2, "test": 1}, None, "holds test, val but no folder of training images"),
         ({"train": 2}, "valid/x.jpg", "holds valid beside train.*one folder for each class"),
         ({"": 2}, "empty/", "empty has no images, so the class 'empty' cannot be learned"),
-        ({"": 2}, "bird/a.webp", "cannot be learned: .* There are 1 .webp files .bird/a.webp"),
+        ({"": 2}, "bird/a.heic", "cannot be learned: .* There are 1 .heic files .bird/a.heic"),
     ],
 )
 def test_folders_that_would_vanish_are_refused(tmp_path, parts, change, message):
@@ -272,7 +272,7 @@ def test_folders_that_would_vanish_are_refused(tmp_path, parts, change, message)
 
 def test_what_is_no_image_is_counted_and_named(tmp_path):
     write_class_folders(tmp_path, {"": 3}, ("cat", "dog"))
-    for name in ("cat/a.webp", "cat/b.WEBP", "dog/README", "dog/.DS_Store", "loose.jpg"):
+    for name in ("cat/a.heic", "cat/b.HEIC", "dog/README", "dog/.DS_Store", "loose.jpg"):
         (tmp_path / name).write_bytes(b"x")
     for name in ("__MACOSX", "@eaDir", "dog/old"):
         (tmp_path / name).mkdir()
@@ -281,7 +281,7 @@ def test_what_is_no_image_is_counted_and_named(tmp_path):
     dataset = load_dataset("folder", data_dir=tmp_path)
     assert dataset.class_names == ("cat", "dog")
     assert {(each.what, each.count, each.example) for each in dataset.not_taken} == {
-        (".webp files", 2, "cat/a.webp"),
+        (".heic files", 2, "cat/a.heic"),
         ("files without a suffix", 1, "dog/README"),
         ("hidden files and folders", 3, "@eaDir"),
         ("files in sub-folders of a class", 1, "dog/old/a.jpg"),

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from larq_igp.data import Preprocessing
+from larq_igp.data.corrupt import DECODE_ERRORS, reason_of
 from larq_igp.data.images import decode, decode_random_part
 from larq_igp.data.preprocess import PreprocessingError
 from larq_igp.keras2 import tf
@@ -15,9 +16,9 @@ from tests.data.files import bilinear, jpeg, picture
 AS_STORED = {"mean": (0.0,), "deviation": (1.0,)}
 
 
-def saved(image: Image.Image, form: str) -> bytes:
+def saved(image: Image.Image, form: str, **options) -> bytes:
     content = io.BytesIO()
-    image.save(content, form)
+    image.save(content, form, **options)
     return content.getvalue()
 
 
@@ -31,22 +32,101 @@ def test_jpegs_are_decoded_as_pillow_does(mode, channels):
     )
 
 
-def test_cmyk_jpegs_become_colour():
-    content = jpeg(picture(0).convert("CMYK"))
-    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
-    decoded = decode(tf.constant(content), 3).numpy().astype(int)
-    assert np.abs(decoded - expected).mean() < 1
-    assert np.abs(decoded - expected).max() < 5
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    return tags.tobytes()
 
 
-@pytest.mark.parametrize("form", ["PNG", "BMP"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_other_files_are_known_by_their_content(form, channels):
+def stored(form: str, mode: str, orientation: int = 1) -> bytes:
+    """A picture in a format and a mode of Pillow's, with an EXIF that says how it is turned."""
     image = picture(0)
-    decoded = decode(tf.constant(saved(image, form)), channels).numpy()
-    assert decoded.shape == (60, 80, channels)
-    expected = np.asarray(image if channels == 3 else image.convert("L")).reshape(60, 80, channels)
-    np.testing.assert_allclose(decoded.astype(int), expected, atol=0 if channels == 3 else 1)
+    if mode == "I;16":
+        wide = np.asarray(image.convert("L")).astype(np.uint16) * 257 + 100
+        image = Image.fromarray(wide.clip(0, 65535).astype(np.uint16))
+    elif mode in ("RGBA", "LA", "PA"):
+        alpha = picture(1).convert("L")
+        image = image.convert(mode.removesuffix("A").replace("P", "RGB"))
+        image.putalpha(alpha)
+        image = image.quantize(64) if mode == "PA" else image
+    else:
+        image = image.convert(mode)
+    content = io.BytesIO()
+    options = {} if orientation == 1 else {"exif": exif(orientation)}
+    options |= {"lossless": True} if form == "WEBP" else {}
+    image.save(content, form, **options)
+    return content.getvalue()
+
+
+def by_pillow(content: bytes, channels: int) -> np.ndarray:
+    """What Pillow shows: of a JPEG for a grey network the brightness that is stored; 16 bits, which
+    it would clip, are brought to 8 first.
+    """
+    image = Image.open(io.BytesIO(content))
+    if channels == 1 and image.mode == "RGB":
+        image.draft("L", image.size)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        return np.asarray(image)[..., np.newaxis].repeat(channels, axis=2) / 257
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    return pixels.reshape(*pixels.shape[:2], channels).astype(float)
+
+
+STORED = [
+    *[("JPEG", mode) for mode in ("RGB", "L", "CMYK")],
+    *[("PNG", mode) for mode in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "I;16")],
+    *[("BMP", mode) for mode in ("RGB", "L", "P", "1")],
+    *[("GIF", mode) for mode in ("RGB", "L", "P")],
+    *[("WEBP", mode) for mode in ("RGB", "RGBA")],
+    *[("TIFF", mode) for mode in ("RGB", "RGBA", "L", "P", "CMYK", "I;16")],
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("form, mode", STORED)
+def test_every_format_is_decoded_as_pillow_does(form, mode, channels):
+    content = stored(form, mode)
+    decoded = decode(tf.constant(content), channels).numpy()
+    assert decoded.dtype == np.uint8
+    most = 0.5 if mode == "I;16" else 0
+    assert np.abs(decoded - by_pillow(content, channels)).max() <= most
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_photos_are_turned_as_their_exif_says(form, orientation):
+    content = stored(form, "RGB", orientation)
+    expected = by_pillow(content, 3)
+    assert expected.shape == ((60, 80, 3) if orientation < 5 else (80, 60, 3))
+    np.testing.assert_array_equal(decode(tf.constant(content), 3), expected)
+
+
+@pytest.mark.parametrize("damage", ["no", "cut", "number"])
+def test_exif_that_says_nothing_turns_nothing(damage):
+    content = stored("JPEG", "RGB", 6)
+    place = content.index(exif(6))
+    if damage == "no":
+        content = stored("JPEG", "RGB")
+    elif damage == "cut":
+        content = content[: place + 8] + bytes(len(exif(6)) - 8) + content[place + len(exif(6)) :]
+    else:
+        content = content.replace(exif(6), exif(9))
+    assert decode(tf.constant(content), 3).shape == (60, 80, 3)
+    seed = tf.constant([0, 1], tf.int64)
+    assert decode_random_part(tf.constant(content), (8, 8), seed).shape[-1] == 3
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_a_torn_file_is_an_error_with_a_reason(form):
+    content = tf.constant(stored(form, "RGB")[:-300])
+    for decoder in (decode, tf.function(decode)):
+        with pytest.raises(DECODE_ERRORS) as caught:
+            decoder(content, 3)
+        assert 5 < len(reason_of(caught.value)) < 120
+        assert "Traceback" not in reason_of(caught.value)
+        assert "rror" not in reason_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +163,10 @@ def test_the_crop_survives_json_and_old_files_have_none():
             Preprocessing.from_json({**old, "crop": crop})
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_random_parts_are_parts_of_the_image(form):
+@pytest.mark.parametrize(
+    "form, orientation", [("PNG", 1), *[("JPEG", turn) for turn in (1, 3, 5, 6, 8)]]
+)
+def test_random_parts_are_parts_of_the_image(form, orientation):
     """The pixels of a picture whose red is its column and whose green is its row say where a part
     comes from.
     """
@@ -92,7 +174,14 @@ def test_random_parts_are_parts_of_the_image(form):
     image = Image.fromarray(
         np.stack([columns, rows, np.full_like(rows, 99)], axis=-1).astype(np.uint8)
     )
-    content = jpeg(image, subsampling=0) if form == "JPEG" else saved(image, form)
+    # Stored so that it is seen as it is, by what undoes the orientation.
+    undone = {6: 8, 8: 6}.get(orientation, orientation)
+    turned = Image.open(io.BytesIO(saved(image, "PNG", exif=exif(undone))))
+    held = ImageOps.exif_transpose(turned)
+    options = {"exif": exif(orientation)} if orientation > 1 else {}
+    content = (
+        jpeg(held, subsampling=0, **options) if form == "JPEG" else saved(held, form, **options)
+    )
     areas, ratios = [], []
     for place in range(60):
         part = decode_random_part(
@@ -113,8 +202,9 @@ def test_random_parts_are_parts_of_the_image(form):
     assert max(ratios) < 1.34 + 0.02
 
 
+@pytest.mark.parametrize("orientation", [1, 8])
 @pytest.mark.parametrize("size, reduced", [(200, 1), (100, 2), (50, 4), (20, 8)])
-def test_parts_much_larger_than_needed_are_decoded_reduced(size, reduced):
+def test_parts_much_larger_than_needed_are_decoded_reduced(size, reduced, orientation):
     """A part is reduced by the most that leaves it as large as what it becomes, and is then the
     mean of the pixels it stands for.
     """
@@ -124,6 +214,7 @@ def test_parts_much_larger_than_needed_are_decoded_reduced(size, reduced):
     content = jpeg(
         Image.fromarray(np.stack([columns, rows, 249 - rows], axis=-1).astype(np.uint8)),
         subsampling=0,
+        **({"exif": exif(orientation)} if orientation > 1 else {}),
     )
     seen = set()
     for place in range(30):
@@ -139,7 +230,8 @@ def test_parts_much_larger_than_needed_are_decoded_reduced(size, reduced):
         assert part.shape[:2] == (whole.shape[0] // scale, whole.shape[1] // scale)
         means = whole[: part.shape[0] * scale, : part.shape[1] * scale]
         means = means.reshape(part.shape[0], scale, part.shape[1], scale, 3).mean(axis=(1, 3))
-        assert np.abs(part - means).max() <= 7
+        # Turned, the blocks that are reduced begin at the other end: 500 % 8 pixels, 2 levels.
+        assert np.abs(part - means).max() <= (7 if orientation == 1 else 9)
         seen.add(scale)
     assert reduced in seen
 

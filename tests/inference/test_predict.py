@@ -38,7 +38,7 @@ def test_rows_come_batch_by_batch_in_constant_memory(run_dir, tmp_path):
     rows = predict(model, itertools.chain([good] * 2 * BATCH_SIZE, [bad]), top=1)
     first = [next(rows) for _ in range(2 * BATCH_SIZE)]
     assert {row["image"] for row in first} == {str(good)}
-    with pytest.raises(ImageError, match=r"bad\.png is not a PNG"):
+    with pytest.raises(ImageError, match=r"bad\.png is not an image"):
         next(rows)
     rows = predict(model, itertools.repeat(good, 2000), top=1)
     next(rows)
@@ -58,8 +58,8 @@ def test_the_command_streams_rows_and_refuses_missing_images_first(run_dir, igp,
     result = igp("predict", run_dir, *many, bad)
     assert result.exit_code == 2
     assert result.stdout.count("good.png: ") == BATCH_SIZE
-    assert "bad.png is not a PNG" in result.stderr
-    assert "bad.png is not a PNG" in refused("predict", run_dir, *many, bad, "--json")
+    assert "bad.png is not an image" in result.stderr
+    assert "bad.png is not an image" in refused("predict", run_dir, *many, bad, "--json")
 
 
 def test_the_path_of_one_image_is_taken_as_it_is(run_dir, tmp_path):
