@@ -50,6 +50,7 @@ def evidence(make: Callable[[list], str]) -> Callable[[], str]:
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "table3"): networks_table,
     ("docs/recipes.md", "fields"): fields_table,
+    ("README.md", "evidence"): evidence(report.headline_table),
     ("docs/evidence.md", "networks"): evidence(report.networks_table),
     ("docs/evidence.md", "pairs"): evidence(report.differences_table),
     ("docs/evidence.md", "correlations"): evidence(report.correlations_table),

@@ -15,6 +15,8 @@ from larq_igp.files import atomic_path
 from larq_igp.report.static import new_figure
 
 COLOURS = {"residual": "#1f6fb4", "idea taken away": "#d1495b", "densely connected": "#3a7d44"}
+CLOSE = 0.15
+"""Points of error within which names would lie on each other."""
 STYLE = {"svg.hashsalt": "fashion_mnist", "font.size": 9}
 
 
@@ -59,13 +61,18 @@ def paths_figure(rows: list[Row]) -> Any:
     """Draw the mean test error against ``N_2nd`` of a block, with the spread over seeds."""
     costs = path_costs(rows)
     figure, (axes,) = new_figure(width=7.0, height=4.4)
+    points = {name: sample(errors(rows, Run(name))) for name in NETWORKS}
+    points = {name: one for name, one in points.items() if one is not None}
     drawn = set()
-    for name in NETWORKS:
-        one = sample(errors(rows, Run(name)))
-        if one is None:
-            continue
-        kind = kind_of(name)
+    for name in sorted(points, key=lambda name: points[name].mean):
+        one, kind = points[name], kind_of(name)
         label = None if kind in drawn else kind
+        # Of networks with the same cost and much the same error, every other one is named left.
+        close = [
+            other for other in points
+            if costs[other] == costs[name] and 0 < one.mean - points[other].mean < CLOSE
+        ]  # fmt: skip
+        left = len(close) % 2 == 1
         drawn.add(kind)
         axes.errorbar(
             costs[name], one.mean, yerr=one.deviation or 0.0, fmt="o", markersize=5, capsize=2,
@@ -74,8 +81,9 @@ def paths_figure(rows: list[Row]) -> Any:
         axes.annotate(
             f"{name} ({one.n})",
             (costs[name], one.mean),
-            xytext=(5, 4),
+            xytext=(-5 if left else 5, 4),
             textcoords="offset points",
+            ha="right" if left else "left",
             fontsize=7,
         )
     found = correlations(rows)["all residual networks"]
@@ -85,6 +93,7 @@ def paths_figure(rows: list[Row]) -> Any:
     ticks = (0.2, 0.5, 1, 2)
     axes.set_xticks([1e6 * tick for tick in ticks], ticks)
     axes.minorticks_off()
+    axes.set_xlim(1.5e5, 5e6)
     axes.set_xlabel("N_2nd of a block, million binary multiply-adds")
     axes.set_ylabel("test error at 1 bit, %")
     if drawn:

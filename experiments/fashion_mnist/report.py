@@ -81,6 +81,22 @@ def networks_table(rows: list[Row]) -> str:
     return table(header, lines)
 
 
+def headline_table(rows: list[Row]) -> str:
+    """Show the residual networks of the paper at 1 bit, the best first; those without a run are
+    left out.
+    """
+    costs, found = path_costs(rows), []
+    for network in NETWORKS.values():
+        one = sample(errors(rows, Run(network.name)))
+        if one is not None and network.group == "resnet" and network.name not in ABLATIONS:
+            found.append((one.mean, network.title, costs[network.name], one))
+    lines = [
+        (title, f"{cost / 1e6:.2f}", str(one.n), str(one))
+        for _, title, cost, one in sorted(found, key=lambda each: each[0])
+    ]
+    return table(("network", "N_2nd of a block, million", "seeds", "test error, %"), lines)
+
+
 def difference(one: Sample | None) -> tuple[str, str, str]:
     """Return mean, interval and n of a paired difference for a table."""
     if one is None:
