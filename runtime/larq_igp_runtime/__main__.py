@@ -1,4 +1,4 @@
-"""`python -m larq_igp_runtime FILE`: runs a file and times it."""
+"""`python -m larq_igp_runtime FILE [PHOTO...]`: names what is on photos, or times the file."""
 
 import argparse
 import json
@@ -17,10 +17,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(
         prog="python -m larq_igp_runtime",
-        description="Runs a Larq Compute Engine .tflite file and times it.",
+        description="Names what is on photos with a .tflite file of larq-igp, or without photos times the "
+        "file: any of Larq Compute Engine's.",
         epilog=f"{ISA_VARIABLE} ({', '.join(ISAS)}) forces an instruction set.",
     )
     result.add_argument("file", help="the .tflite file")
+    result.add_argument("photos", nargs="*", help="images to classify; the card FILE.json says how")
+    result.add_argument("--top", type=_positive, default=1, help="classes to name for each photo (default 1)")
     result.add_argument("--input", metavar="NPY", help="input batch as a .npy file (default: random numbers)")
     result.add_argument("--output", metavar="NPY", help="write the output to this .npy file")
     result.add_argument("--threads", type=_positive, default=1, help="threads per inference (default 1)")
@@ -35,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command; bad input is one sentence on stderr and exit code 2."""
     args = parser().parse_args(arguments)
     try:
+        if args.photos:
+            return _name(args)
         report, output = run(args)
         if args.output is not None:
             _save(args.output, output)
@@ -43,6 +48,27 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(json.dumps(report) if args.json else as_text(report))
     return 0
+
+
+def _name(args: argparse.Namespace) -> int:
+    """Prints a line for each photo; one that cannot be read costs its own line, and exit code 2."""
+    from larq_igp_runtime.photos import Classifier
+
+    classifier, failed = Classifier(args.file, args.threads), False
+    for photo in args.photos:
+        try:
+            classes = classifier.classify(photo)
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+            continue
+        best = classes[: args.top]
+        if args.json:
+            print(json.dumps({"photo": photo, "classes": [{"name": n, "probability": p} for n, p in best]}))
+        else:
+            named = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in best)
+            print(named if len(args.photos) == 1 else f"{photo}: {named}")
+    return 2 if failed else 0
 
 
 def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
