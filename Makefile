@@ -44,10 +44,10 @@ runtime: $(VENV)/installed-test ## run the tests of the edge runtime, aarch64 un
 	$(VENV)/bin/python -m pytest $(PARALLEL) runtime/tests -c runtime/pyproject.toml -m "not slow"
 
 oldest: $(OLDEST)/installed-test ## run the essential tests on the oldest Python and TensorFlow that are supported
-	$(OLDEST)/bin/python -m pytest -m "essential and not slow"
+	$(OLDEST)/bin/python -m pytest $(PARALLEL) -m "essential and not slow"
 
 newest: $(NEWEST)/installed-test ## run the essential tests on the newest Python and TensorFlow that are supported
-	$(NEWEST)/bin/python -m pytest -m "essential and not slow"
+	$(NEWEST)/bin/python -m pytest $(PARALLEL) -m "essential and not slow"
 
 dist: $(RELEASE)/installed ## build the source archives and wheels of both packages into dist/, and check them
 	rm -rf $(DIST)
@@ -91,7 +91,7 @@ $(NEWEST)/bin/python:
 	$@ -m pip install --quiet --upgrade pip
 
 $(VENV)/installed: setup.cfg pyproject.toml Makefile | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet --editable . '$(TENSORFLOW)'
+	$(VENV)/bin/python -m pip install --quiet --editable '.[datasets]' '$(TENSORFLOW)'
 	$(VENV)/bin/python -m pip install --quiet $(WITHOUT_PINS)
 	$(VENV)/bin/python -m pip install --quiet ./runtime || $(WITHOUT_RUNTIME)
 	@touch $@
@@ -104,6 +104,7 @@ $(VENV)/installed-test: setup.cfg pyproject.toml Makefile | $(VENV)/bin/python
 
 $(OLDEST)/installed-test: setup.cfg pyproject.toml Makefile | $(OLDEST)/bin/python
 	$(OLDEST)/bin/python -m pip install --quiet --editable '.[test]' tensorflow==2.15.1 'larq-zoo>=2.4,<3'
+	$(OLDEST)/bin/python -m pip install --quiet ./runtime || $(WITHOUT_RUNTIME)
 	@touch $@
 
 $(NEWEST)/installed-test: setup.cfg pyproject.toml Makefile | $(NEWEST)/bin/python

@@ -149,6 +149,7 @@ def test_without_what_the_command_line_is_made_of_there_is_one_sentence(tmp_path
     assert_names_it((finished.returncode, finished.stderr, finished.stdout), name)
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("expected, others", zip(OPTIONAL, WITHOUT_A_COMMAND, strict=True))
 def test_without_optional_packages_what_needs_one_names_it_and_the_rest_works(
     tmp_path, expected, others

@@ -19,7 +19,7 @@ it then computes that many times fewer rows and columns.
 """
 
 MARKED = r"(?s)\C*(Exif|Adobe)\C*"
-"""A regular expression of RE2, where ``\C`` is any byte."""
+r"""A regular expression of RE2, where ``\C`` is any byte."""
 HEAD_BYTES = 4096
 """Of a JPEG that are searched for marks: EXIF has to come first, or after JFIF's head."""
 CROP_AREA, CROP_RATIO, CROP_ATTEMPTS = (0.08, 1.0), (3 / 4, 4 / 3), 100

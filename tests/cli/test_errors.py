@@ -58,7 +58,7 @@ def test_a_mistyped_network_offers_the_nearest(command, refused, tmp_path, monke
             ["train", "igp_resnet_tiny", "--dataset", "digit"],
             "no data set is named 'digit'. Did you mean digits?",
         ),
-        (["train", "igp_resnet_tiny", "--data-dir", "none"], "/none is not a folder"),
+        (["train", "igp_resnet_tiny", "--data-dir", "none"], "--data-dir none is not a folder"),
         (
             ["train", "igp_resnet_tiny", "--dataset", "fashion_mnist", "--data-dir", "."],
             "fashion_mnist was not found",

@@ -153,6 +153,7 @@ def test_layers_that_may_hide_binary_convolutions_are_refused_by_name(float_mode
         theory_bytes(model)
 
 
+@pytest.mark.lce
 def test_a_registered_layer_is_seen_through():
     kind = wrapping()
     register_layer(kind, kernels=("conv.kernel",))

@@ -22,6 +22,7 @@ def test_exactly_warmup_plus_runs_calls_and_only_runs_are_timed():
     assert next(clock) == 2 * 7 * 1000  # read twice for each timed call, never in the warm-up
 
 
+@pytest.mark.lce
 def test_benchmark_invokes_the_engine_warmup_plus_runs_times(binary, monkeypatch):
     class Counting(LCEEngine):
         name = "counting"
@@ -82,6 +83,7 @@ def test_operators_are_all_timed(binary, full_precision):
         assert result.to_dict()["sum_ms"] == pytest.approx(result.sum_ms)
 
 
+@pytest.mark.lce
 def test_operators_cut_out_compute_what_the_network_computes(binary):
     """Run the cuts one after the other: the last one puts out what the whole file does."""
     from larq_compute_engine.tflite.python.interpreter import Interpreter

@@ -29,6 +29,7 @@ def path(binary, tmp_path):
     return path
 
 
+@pytest.mark.lce
 def test_round_trip(binary, path):
     findings = audit(binary.model, binary.content)
     check = verify(binary.model, binary.content, binary.images[:20])

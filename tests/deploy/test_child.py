@@ -41,6 +41,7 @@ def without_an_input(content: bytes) -> bytes:
     return pack(model)
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("engine", ["lce", "lce_indirect"])
 def test_the_child_computes_the_same(binary, engine, child):
     images = binary.images[:3]
@@ -53,11 +54,13 @@ def test_the_child_computes_the_same(binary, engine, child):
     assert all(each > 0 for each in times)
 
 
+@pytest.mark.lce
 def test_one_child_times_all_operators(binary, child):
     result = benchmark_operators(binary.content, engine="lce", runs=1, warmup=0, child=child)
     assert len(result.operators) == len(read_tflite(binary.content).operators)
 
 
+@pytest.mark.lce
 def test_what_the_interpreter_refuses_is_one_sentence(binary, child):
     """The check would refuse this file; the child is asked to load it nevertheless."""
     content, file = without_an_input(binary.content), read_tflite(binary.content)
@@ -65,6 +68,7 @@ def test_what_the_interpreter_refuses_is_one_sentence(binary, child):
         ChildEngine("lce", content, file, 1, child)
 
 
+@pytest.mark.lce
 def test_death_is_one_sentence(binary, child):
     """LCE's interpreter follows tables out of the file."""
     file = read_tflite(binary.content)

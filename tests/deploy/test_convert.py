@@ -12,6 +12,7 @@ from larq_igp.keras2 import tf
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the converter compared with warns about its own imports
+@pytest.mark.lce
 @pytest.mark.parametrize("name", ["igp_resnet_tiny", "igp_densenet_tiny"])
 def test_same_operators_weights_and_outputs_as_plain_lce(name, small_net, digits):
     import larq_compute_engine as lce
@@ -81,6 +82,7 @@ def test_binary_dense_layer_is_refused():
         convert(model)
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("converter", ["own", "lce"])
 def test_signs_that_are_multiplied_with_floats_stay_floats(binary_net, converter):
     """The first layer of Larq's tutorial: binary weights, and images as they are."""
@@ -148,17 +150,20 @@ def test_kernel_scaled_for_each_output_channel_stays_binary(binary_net):
     )
 
 
+@pytest.mark.lce
 def test_operator_that_no_interpreter_has_is_named(lambda_net):
     with pytest.raises(ConversionError, match="no interpreter has a kernel for Betainc"):
         convert(lambda_net(lambda x: tf.raw_ops.Betainc(a=x, b=x, x=x)))
 
 
+@pytest.mark.lce
 def test_factor_for_each_pixel_is_named(lambda_net):
     factor = np.random.default_rng(0).random((8, 8, 32), np.float32)
     with pytest.raises(ConversionError, match=r"'first' stands a constant of shape \(8, 8, 32\)"):
         convert(lambda_net(lambda x: x * factor))
 
 
+@pytest.mark.lce
 def test_first_error_is_the_one_shown(lambda_net):
     def fail_at_batch_1(x):
         if x.shape[0] == 1:
@@ -169,6 +174,7 @@ def test_first_error_is_the_one_shown(lambda_net):
         convert(lambda_net(fail_at_batch_1))
 
 
+@pytest.mark.lce
 def test_inner_functions_and_nested_models_convert(lambda_net):
     triple = tf.function(lambda x: 3.0 * x)
     assert read_tflite(convert(lambda_net(lambda x: triple(x)))).histogram()["LceBconv2d"] == 1

@@ -15,6 +15,7 @@ BINARY = ("larq-compute-engine", "larq-igp-runtime")
 NET = REPOSITORY / "tests" / "fixtures" / "version_0.1.0" / "net.tflite"
 
 
+@pytest.mark.lce
 def test_binary_file_runs_in_both_kernels_and_with_threads(binary, tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(binary.content)
@@ -29,6 +30,7 @@ def test_binary_file_runs_in_both_kernels_and_with_threads(binary, tmp_path):
     np.testing.assert_array_equal(open_engine(path, engine="lce", threads=2).predict(images), plain)
 
 
+@pytest.mark.lce
 def test_default_engine_is_the_first_that_can(binary, full_precision):
     own = ["larq_igp_runtime"] if installed_version("larq-igp-runtime") else []
     assert list(engines_for(binary.content)) == [*own, "lce_indirect", "lce"]
@@ -41,6 +43,7 @@ def test_default_engine_is_the_first_that_can(binary, full_precision):
     assert "tflite" not in engines_for(binary.content)
 
 
+@pytest.mark.lce
 def test_float_file_runs_in_every_engine(full_precision):
     file = read_tflite(full_precision.content)
     names = [name for name, engine in ENGINES.items() if engine.refusal(file) is None]
@@ -100,12 +103,14 @@ def assert_both_engines_are_named(finished: subprocess.CompletedProcess, state: 
     )
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("twin", ["--twin", "--no-twin"])
 def test_benchmark_without_an_engine_for_1_bit_is_one_sentence(tmp_path, twin):
     folder = site_without(tmp_path / "site", *BINARY)
     assert_both_engines_are_named(benchmark_in(folder, twin), state="")
 
 
+@pytest.mark.lce
 def test_broken_packages_say_what_is_wrong_and_how_to_get_them(tmp_path):
     folder = site_without(tmp_path / "site", *BINARY, keep_metadata=True)
     for package in ("larq_compute_engine", "larq_igp_runtime"):
@@ -115,6 +120,7 @@ def test_broken_packages_say_what_is_wrong_and_how_to_get_them(tmp_path):
     assert_both_engines_are_named(benchmark_in(folder), state)
 
 
+@pytest.mark.lce
 def test_one_engine_is_enough(tmp_path):
     folder = site_without(tmp_path / "site", BINARY[0])
     finished = benchmark_in(folder, "--runs", "2", "--warmup", "0", "--no-twin", "--json")

@@ -48,6 +48,7 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((3, 8, 8, 32)).astype(np.float32)
 
 
+@pytest.mark.lce
 def test_a_foreign_model_is_verified_by_both_engines(binary_net, tmp_path):
     done = export(
         binary_net(), tmp_path / "a.tflite", about=about(), images=images(), images_of="noise"
@@ -76,6 +77,7 @@ def test_a_file_that_one_engine_computes_wrong_is_written_and_says_so(binary_net
     assert read_card(tmp_path / "a.tflite").verified
 
 
+@pytest.mark.lce
 def test_where_no_engine_is_right_nothing_is_written_and_an_absent_one_is_said(tmp_path):
     folder = site_without(tmp_path / "site", "larq-igp-runtime")
     written = tmp_path / "written"

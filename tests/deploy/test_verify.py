@@ -61,6 +61,7 @@ def test_right_float_files_pass(family, bits, digits):
     assert check.engine == "tflite"
 
 
+@pytest.mark.lce
 def test_an_engine_that_computes_something_else_is_named(binary_net):
     """Larq Compute Engine corrects no border of a map that is smaller than the kernel; the file is
     right, and the other engine computes it.
@@ -102,6 +103,7 @@ def test_the_model_is_left_as_it_was(binary):
     assert all(len(layer.inbound_nodes) == 1 for layer in binary.model.layers)
 
 
+@pytest.mark.lce
 def test_outputs_of_whole_images_are_told(binary):
     check = verify(binary.model, binary.content, binary.images)
     assert check.examples == len(binary.images)
@@ -118,6 +120,7 @@ def test_no_images_and_wrong_images_are_refused(binary):
         verify(binary.model, binary.content, binary.images[:, :20])
 
 
+@pytest.mark.lce
 def test_engines_agree_with_keras_on_most_digits(binary):
     expected = binary.model(binary.images).numpy().argmax(1)
     for engine in ("lce", "lce_indirect"):

@@ -208,6 +208,7 @@ def test_a_float_operator_without_its_activation_is_named(dense):
         assert_named(judged(dense, edited(dense.content, change)), layer)
 
 
+@pytest.mark.lce
 def test_two_sums_with_swapped_inputs_fail(small_net, digits):
     """Swap any two operands of sums: the file is wrong, unless it adds up to the same."""
     model = small_net("igp_resnet_tiny", blocks=(1,), columns=3)

@@ -26,6 +26,7 @@ WRONG_IN_LCE = {
 }
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("name", WRONG_IN_LCE)
 def test_it_computes_what_keras_computes(name):
     shape, layers, operator = WRONG_IN_LCE[name]

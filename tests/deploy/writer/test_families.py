@@ -20,6 +20,7 @@ def require_same_network(name: str, side: int, **options) -> None:
     require_same(model, random_images(side, side, 3))
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_small_one_of_each_family(family):
     width = (
@@ -29,6 +30,7 @@ def test_a_small_one_of_each_family(family):
     require_same_network(f"{family}_tiny", 32, pad_values=pad_values, **width)
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("stem", ["imagenet", "strided"])
 def test_stems_and_means(stem):
     require_same_network("igp_resnet_tiny", 56, stem=stem, join="mean", pad_values=0)
@@ -37,6 +39,7 @@ def test_stems_and_means(stem):
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [32, 40])
 @pytest.mark.parametrize("pad_values", [0, 1])
+@pytest.mark.lce
 @pytest.mark.parametrize("name", list_networks())
 def test_the_registry(name, pad_values, side):
     require_same_network(name, side, pad_values=pad_values)
@@ -44,6 +47,7 @@ def test_the_registry(name, pad_values, side):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # larq-zoo warns of its own quantizers
+@pytest.mark.lce
 @pytest.mark.parametrize(
     ("name", "side"),
     [

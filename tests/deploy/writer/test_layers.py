@@ -163,6 +163,7 @@ CHAINS: dict[str, tuple[tuple, Callable[[], list]]] = {
 }
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_of_layers(name):
     shape, layers = CHAINS[name]
@@ -232,12 +233,14 @@ GRAPHS: dict[str, Callable] = {
 }
 
 
+@pytest.mark.lce
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_graph_of_layers(name):
     image = tf.keras.Input(MAP, name="image")
     require_same(randomize(tf.keras.Model(image, GRAPHS[name](image))))
 
 
+@pytest.mark.lce
 def test_groups():
     """Larq Compute Engine's default kernels have none."""
     image = tf.keras.Input(MAP, name="image")
