@@ -61,8 +61,8 @@ def paths_figure(rows: list[Row]) -> Any:
     """Draw the mean test error against ``N_2nd`` of a block, with the spread over seeds."""
     costs = path_costs(rows)
     figure, (axes,) = new_figure(width=7.0, height=4.4)
-    points = {name: sample(errors(rows, Run(name))) for name in NETWORKS}
-    points = {name: one for name, one in points.items() if one is not None}
+    samples = {name: sample(errors(rows, Run(name))) for name in NETWORKS}
+    points = {name: one for name, one in samples.items() if one is not None}
     drawn = set()
     for name in sorted(points, key=lambda name: points[name].mean):
         one, kind = points[name], kind_of(name)
