@@ -1,0 +1,18 @@
+"""Rows of a convolution over an image, of floats and of bytes: the bits of a plain loop, for random tasks."""
+
+import subprocess
+
+import pytest
+from conftest import isas_of_this_machine
+from test_threads import build
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("rows"), "tests/native", "image")
+
+
+@pytest.mark.parametrize("isa", isas_of_this_machine())
+def test_same_as_a_plain_loop(rows, isa):
+    result = subprocess.run([rows, isa, "5000"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
