@@ -15,6 +15,7 @@ from tests.conftest import ROOT, missing
 
 sys.path.insert(0, str(ROOT / "runtime" / "tools"))
 from emulator import LITERT, Emulator
+from instructions import DEFAULT_ROOT
 
 RELEASES = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
 SMALL = ["--blocks", "1,1", "--filters", "8"]
@@ -35,18 +36,20 @@ def requirements() -> list[str]:
 def machine(tmp_path_factory) -> Emulator:
     """An emulated machine with this checkout, the runtime's wheel and all that they import.
 
-    It is kept in ~/.cache between runs: TensorFlow's wheel for aarch64 has 250 MB.
+    Its root is kept between runs, as TensorFlow's wheel has 250 MB. LARQ_IGP_DIST names a folder
+    that has the wheel of the runtime.
     """
     if platform.machine() != "x86_64" or not shutil.which("qemu-aarch64"):
         missing("qemu-aarch64 on an x86-64 machine")
     folder = tmp_path_factory.mktemp("aarch64")
-    environment = os.environ | {"PYTHON": sys.executable}
-    command = ["make", "-C", str(ROOT / "runtime"), "wheels", f"DIST={folder}"]
-    subprocess.run([*command, f"PYTHON={sys.executable}"], env=environment, check=True)
-    (wheel,) = folder.glob("*aarch64.whl")
+    dist = Path(os.environ.get("LARQ_IGP_DIST", folder))
+    if dist == folder:
+        command = ["make", "-C", str(ROOT / "runtime"), "wheels", f"DIST={folder}"]
+        subprocess.run([*command, f"PYTHON={sys.executable}"], check=True)
+    (wheel,) = dist.glob("*aarch64.whl")
     os.environ.setdefault("PYTHON", sys.executable)
-    root = Path.home() / ".cache" / "larq-igp-runtime" / "aarch64"
-    machine = Emulator(root, wheel, folder)
+    machine = Emulator(DEFAULT_ROOT, wheel, folder)
+    root = machine.root
     version = (root / "usr/bin/python3").readlink().name.removeprefix("python")
     site = root / "site-tensorflow"
     if not (site / "done").exists():
