@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from larq_igp.training.cluster.launch import LARQ_IGP
+
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
@@ -31,9 +33,7 @@ def larq_igp(*arguments: object) -> Any:
     words = [str(argument) for argument in arguments]
     print(f"\n$ larq-igp {shlex.join(words)}", flush=True)
     start = time.perf_counter()
-    finished = subprocess.run(
-        [sys.executable, "-m", "larq_igp", *words, "--json"], stdout=subprocess.PIPE, check=False
-    )
+    finished = subprocess.run([*LARQ_IGP, *words, "--json"], stdout=subprocess.PIPE, check=False)
     if finished.returncode:
         sys.exit(finished.returncode)
     print(f"({time.perf_counter() - start:.0f} s)", flush=True)

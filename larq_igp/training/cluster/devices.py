@@ -11,7 +11,13 @@ import numpy as np
 
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
-from larq_igp.training.cluster.workers import Cluster, ClusterError, find_cluster, wait_for_workers
+from larq_igp.training.cluster.workers import (
+    Cluster,
+    ClusterError,
+    end_with_launcher,
+    find_cluster,
+    wait_for_workers,
+)
 
 STRATEGIES = ("auto", "none", "mirrored", "multiworker")
 WORKER_TIMEOUT_SECONDS = 300.0
@@ -145,6 +151,7 @@ def _local_devices() -> list[str]:
 
 
 def _multiworker(cluster: Cluster, timeout_seconds: float) -> Devices:
+    end_with_launcher()
     os.environ["TF_CONFIG"] = cluster.tf_config()
     if len(cluster.addresses) == 1:
         names = _local_devices()

@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
-from larq_igp.training.cluster.workers import LAUNCHED
+from larq_igp.training.cluster.network import leave_the_network
+from larq_igp.training.cluster.workers import GRACE_SECONDS, LAUNCHED
 
+RUN = "import sys; sys.path.remove(''); from larq_igp.__main__ import main; main()"
+LARQ_IGP = [sys.executable, "-c", RUN]
+"""The command ``larq-igp``, as ``python -m larq_igp`` but without the current folder on the path: a
+file there with the name of a module would be imported in its place. Python 3.11 has ``-P`` for it.
+"""
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows ends a process by either
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 20.0
-"""How long workers may go on when another has failed, before they are killed."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -32,17 +36,25 @@ def free_ports(count: int) -> list[int]:
 def start_worker(
     index: int, addresses: list[str], arguments: list[str], output: IO | None
 ) -> subprocess.Popen:
-    """Start ``larq-igp train`` as one worker of several."""
+    """Start ``larq-igp train`` as one worker of several. Its standard input is a pipe, which ends
+    with this process: then the worker ends too.
+    """
     config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     environment = {**os.environ, "TF_CONFIG": json.dumps(config), LAUNCHED: "1"}
-    command = [sys.executable, "-m", "larq_igp", "train", *arguments, "--strategy", "multiworker"]
     return subprocess.Popen(
-        command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None
+        [*LARQ_IGP, "train", *arguments, "--strategy", "multiworker"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
     )
 
 
-def launch(workers: int, arguments: list[str]) -> int:
+def launch(workers: int, arguments: list[str], *, open_ports: bool = False) -> int:
     """Train on several processes of this machine.
+
+    The workers talk over a network of their own, which this process enters too: TensorFlow listens
+    on all interfaces and asks for no password.
 
     SIGTERM, Ctrl-C and a closed terminal are passed on: each worker stops with a checkpoint. A
     second signal kills them.
@@ -50,12 +62,18 @@ def launch(workers: int, arguments: list[str]) -> int:
     Args:
         workers: how many; the first is the chief, whose output is shown.
         arguments: of ``larq-igp train``.
+        open_ports: whether the workers may listen on this machine's network.
+
+    Raises:
+        NetworkError: if the system allows no network of their own.
 
     Returns:
         the exit code: 0 if all came to their end; 128 and the signal's number if they stopped
         because a signal asked them to; otherwise the exit code of the first worker that failed, or
         128 and the number of the signal that ended it.
     """
+    if not open_ports:
+        leave_the_network()
     addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
     with ExitStack() as held:
         outputs = [

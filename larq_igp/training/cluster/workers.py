@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import socket
+import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -12,6 +15,8 @@ RETRY_SECONDS = 0.2
 SLURM_PORT_BASE = 12_000
 LAUNCHED = "LARQ_IGP_LAUNCHED"
 """Environment variable that ``launch`` sets for its workers, which it ends itself."""
+GRACE_SECONDS = 20.0
+"""How long workers may continue to stop by themselves, before they are killed."""
 
 
 class ClusterError(UserError):
@@ -58,6 +63,22 @@ def find_cluster() -> Cluster | None:
     if not tasks.isdigit():
         raise ClusterError(f"SLURM_STEP_NUM_TASKS must be a number; got {tasks!r}.")
     return _from_slurm() if int(tasks) > 1 else None
+
+
+def end_with_launcher() -> None:
+    """In a worker of ``launch``, stop as soon as ``launch`` has ended, however it ended: as by
+    SIGTERM, with a checkpoint, or after ``GRACE_SECONDS`` at once.
+    """
+    if LAUNCHED in os.environ:
+        threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass  # launch writes nothing
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _from_tf_config(text: str) -> Cluster:

@@ -1,15 +1,10 @@
 """SIGTERM, Ctrl-C and a closed terminal leave a checkpoint, for one process and for several."""
 
-import csv
-import fcntl
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
 import time
-from pathlib import Path
 
 import click
 import numpy as np
@@ -18,84 +13,8 @@ from click.testing import CliRunner
 
 from larq_igp.cli.output import Group
 from larq_igp.training.run.checkpoint import list_checkpoints, read_checkpoint
-from larq_igp.training.run.directory import open_run
 from tests.conftest import HANGS_SECONDS
-
-NETWORK = ["resnet_tiny", "--filters", "8", "--blocks", "1", "--input-shape", "28,28,1"]
-NETWORK += ["--batch-size", "100", "--checkpoint-seconds", "0"]
-STEPS_PER_EPOCH = 12
-
-
-class Job:
-    """``larq-igp train`` or ``launch`` at a terminal, in a session and process group of its own."""
-
-    def __init__(self, run: Path, workers: int, epochs: int):
-        self.run = run
-        command = ["launch", "--workers", str(workers)] if workers > 1 else ["train"]
-        command += [*NETWORK, "--epochs", str(epochs), "--run-dir", str(run), "--resume"]
-        self.terminal, slave = pty.openpty()
-        self.shown = bytearray()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "larq_igp", *command],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=_own_terminal,
-        )
-        os.close(slave)
-        os.set_blocking(self.terminal, False)
-
-    def read_terminal(self) -> None:
-        """Keep what was printed, so that the terminal never is full."""
-        try:
-            while data := os.read(self.terminal, 65536):
-                self.shown += data
-        except OSError:  # nothing more for now, or all who wrote have ended
-            pass
-
-    def wait_for(self, condition) -> None:
-        deadline = time.monotonic() + HANGS_SECONDS
-        while not condition():
-            self.read_terminal()
-            assert self.process.poll() is None, self.shown.decode()
-            assert time.monotonic() < deadline, self.shown.decode()
-            time.sleep(0.01)
-
-    def children(self) -> list[int]:
-        lines = subprocess.run(
-            ["ps", "--ppid", str(self.process.pid), "-o", "pid="], capture_output=True, text=True
-        ).stdout
-        return [int(line) for line in lines.split()]
-
-    def step(self) -> int:
-        found = list_checkpoints(self.run / "checkpoints")
-        return read_checkpoint(found[0]).state["step"] if found else 0
-
-    def wait_for_a_step_after(self, step: int) -> None:
-        self.wait_for(lambda: self.step() > step)
-
-    def end(self) -> int:
-        """Return the exit code."""
-        deadline = time.monotonic() + HANGS_SECONDS
-        while self.process.poll() is None:
-            self.read_terminal()
-            assert time.monotonic() < deadline, self.shown.decode()
-            time.sleep(0.01)
-        self.read_terminal()
-        self.close()
-        return self.process.returncode
-
-    def close(self) -> None:
-        if self.terminal >= 0:
-            os.close(self.terminal)
-        self.terminal = -1
-
-
-def _own_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    for number in (signal.SIGINT, signal.SIGHUP):  # as a shell sets them; the tests' may differ
-        signal.signal(number, signal.SIG_DFL)
+from tests.training.cluster.job import NETWORK, STEPS_PER_EPOCH, Job, outcome
 
 
 def terminate(job: Job) -> int:
@@ -111,17 +30,6 @@ def press_ctrl_c(job: Job) -> int:
 def close_terminal(job: Job) -> int:
     job.close()
     return signal.SIGHUP
-
-
-def outcome(run: Path) -> tuple[list[np.ndarray], list[dict]]:
-    with (run / "history.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    rows = [
-        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows
-    ]
-    opened = open_run(run)
-    weights = [opened.load_model(which).get_weights() for which in ("best", "last")]
-    return [array for each in weights for array in each], [*rows, opened.metrics()]
 
 
 @pytest.mark.parametrize("workers, epochs", [(1, 4), (2, 8)])
@@ -175,7 +83,7 @@ import subprocess, sys
 from pathlib import Path
 command = [sys.executable, "-m", "larq_igp", "train", *sys.argv[2:], "--run-dir", sys.argv[1]]
 train = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-while not any(Path(sys.argv[1]).glob("checkpoints/*.ckpt")):
+while not any(Path(sys.argv[1]).glob("checkpoints/*.safetensors")):
     assert train.poll() is None, train.stdout.read()
 train.stdout.close()
 sys.exit(train.wait())
