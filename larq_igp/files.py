@@ -1,7 +1,10 @@
-"""Write files whole or not at all: to a temporary name first, then renamed."""
+"""Files: written whole or not at all, to a temporary name first, then renamed; and read only where
+they are regular and not too large, as a pipe would never end and a device would fill the memory.
+"""
 
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +12,44 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.errors import UserError
+
+MOST_JSON_BYTES = 1 << 26
+
+
+def read_file(path: str | Path, most_bytes: int) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: of a regular file, or of a link to one.
+        most_bytes: that it may have.
+
+    Raises:
+        UserError: if it is no regular file, or is larger.
+        OSError: if it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | _NO_WAIT)
+    with open(handle, "rb") as file:
+        _check(os.fstat(handle), path, most_bytes)
+        return file.read(os.fstat(handle).st_size)
+
+
+def check_file(path: str | Path, most_bytes: int) -> None:
+    """Refuse what ``read_file`` would, where another library reads; errors as of ``read_file``."""
+    _check(os.stat(path), path, most_bytes)
+
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""For a pipe, that nobody may ever write to; and for Windows, which would change line ends."""
+
+
+def _check(status: os.stat_result, path: str | Path, most_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} cannot be read: it is not a regular file.")
+    if status.st_size > most_bytes:
+        raise UserError(
+            f"{path} cannot be read: it has {status.st_size:,} bytes, and at most {most_bytes:,} "
+            "are allowed."
+        )
 
 
 @contextmanager
@@ -94,10 +135,10 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON document.
 
     Raises:
-        UserError: if the file is missing or is not JSON.
+        UserError: if the file is missing, is not JSON, or is larger than any that is written.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(read_file(path, MOST_JSON_BYTES))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
     except (OSError, ValueError, RecursionError) as error:

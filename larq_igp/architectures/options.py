@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, cast
 
-from larq_igp.architectures.spec import is_count, require
+from larq_igp.architectures.checks import is_count, require
 
 SMALL_IMAGE_SIDE = 64
 """Largest side in pixels for which the stem ``auto`` takes the small-image form."""
@@ -10,6 +10,8 @@ MIN_IMAGE_SIDE = 28
 """Smallest side in pixels that the networks are defined for (28 -> 14 -> 7 -> 4 with the
 small-image stem).
 """
+MOST_VALUES = 2**24
+"""Of an image: 4096 x 4096 pixels of one channel."""
 STEMS = ("imagenet", "small", "strided")
 
 
@@ -52,5 +54,9 @@ def check_input_shape(input_shape: Any) -> tuple[int, int, int]:
     require(
         min(height, width) >= MIN_IMAGE_SIDE,
         f"images must be at least {MIN_IMAGE_SIDE} px on each side; got {height}x{width}.",
+    )
+    require(
+        height * width * channels <= MOST_VALUES,
+        f"images must have at most {MOST_VALUES:,} values; got {height}x{width}x{channels}.",
     )
     return height, width, channels

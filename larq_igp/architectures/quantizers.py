@@ -1,6 +1,6 @@
 """Which quantizers a recipe can name. No TensorFlow: ``larq_igp.models.layers`` makes them."""
 
-from larq_igp.architectures.spec import SpecError
+from larq_igp.architectures.checks import SpecError
 
 INPUT_QUANTIZERS: dict[int, tuple[str, ...]] = {
     1: ("ste_sign", "approx_sign", "swish_sign"),

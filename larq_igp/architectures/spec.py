@@ -6,21 +6,23 @@ ResNet has ``filters * 2**i`` channels; every stage has half the resolution of t
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from larq_igp.architectures.checks import (
+    MOST_CHANNELS,
+    MOST_LAST_CHANNELS,
+    check_blocks,
+    check_columns,
+    check_size,
+    is_count,
+    require,
+)
 from larq_igp.architectures.transitions import filters_by_reduction
 from larq_igp.errors import UserError
 
 ResNetFamily = Literal["resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet"]
 DenseNetFamily = Literal["binary_densenet", "ebinary_densenet", "igp_densenet"]
 FAMILIES: tuple[str, ...] = get_args(ResNetFamily) + get_args(DenseNetFamily)
-
-MOST_CHANNELS = 4096
-"""Of a stem or a block: more is a slip of the finger."""
-
-
-class SpecError(UserError, ValueError):
-    """A parameter of a network is outside what its family is defined for."""
 
 
 class UnknownNetworkError(UserError, KeyError):
@@ -29,38 +31,6 @@ class UnknownNetworkError(UserError, KeyError):
     def __str__(self) -> str:
         """Return the sentence itself; ``KeyError`` would quote it."""
         return str(self.args[0])
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a ``SpecError`` with the message unless the condition holds."""
-    if not condition:
-        raise SpecError(message)
-
-
-def is_count(value: object) -> bool:
-    """Tell whether a value is a positive integer."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _check_blocks(blocks: object) -> None:
-    is_valid = isinstance(blocks, tuple) and len(blocks) >= 1 and all(is_count(n) for n in blocks)
-    require(
-        is_valid,
-        f"blocks must be one positive integer for each stage, like (2, 2, 2, 2); got {blocks!r}.",
-    )
-
-
-def _check_columns(columns: Any, family: str, fractal_family: str) -> None:
-    if family == fractal_family:
-        require(
-            is_count(columns) and columns <= 8,
-            f"columns must be an integer from 1 to 8; got {columns!r}.",
-        )
-    else:
-        require(
-            columns == 1,
-            f"columns is a parameter of {fractal_family}; {family} has none (got {columns!r}).",
-        )
 
 
 def fractal_depth(columns: int) -> int:
@@ -118,10 +88,16 @@ class ResNetSpec:
             self.filters <= MOST_CHANNELS,
             f"filters must be at most {MOST_CHANNELS}; got {self.filters}.",
         )
-        _check_blocks(self.blocks)
-        _check_columns(self.columns, self.family, "igp_resnet")
+        check_blocks(self.blocks)
+        check_columns(self.columns, self.family, "igp_resnet")
         require(self.join in ("mean", "sum"), f"join must be mean or sum; got {self.join!r}.")
         self._check_ablation()
+        check_size(self.blocks, self.block_convolutions)
+        require(
+            self.stage_filters(len(self.blocks) - 1) <= MOST_LAST_CHANNELS,
+            f"filters are doubled in each stage, to at most {MOST_LAST_CHANNELS} in the last; got "
+            f"{self.filters} and {len(self.blocks)} stages.",
+        )
 
     def _check_ablation(self) -> None:
         places = ("layers", "block", "nowhere")
@@ -217,8 +193,15 @@ class DenseNetSpec:
             not (is_halved and self.growth_rate % 2),
             f"growth_rate of ebinary_densenet is halved: it must be even; got {self.growth_rate}.",
         )
-        _check_blocks(self.blocks)
-        _check_columns(self.columns, self.family, "igp_densenet")
+        check_blocks(self.blocks)
+        check_columns(self.columns, self.family, "igp_densenet")
+        layers = 2 if is_halved else fractal_convolutions(self.columns)
+        check_size(self.blocks, layers)
+        for name in ("growth_rate", "stem_filters"):
+            require(
+                getattr(self, name) <= MOST_CHANNELS,
+                f"{name} must be at most {MOST_CHANNELS}; got {getattr(self, name)}.",
+            )
         given = (self.transition_filters is not None) + (self.reduction is not None)
         require(
             given == 1,
@@ -235,6 +218,11 @@ class DenseNetSpec:
         require(
             are_counts,
             f"transition_filters must be positive integers; got {self.transition_filters!r}.",
+        )
+        widest = max((self.stem_filters, *(self.transition_filters or ())))
+        require(
+            widest <= MOST_LAST_CHANNELS,
+            f"transition_filters must be at most {MOST_LAST_CHANNELS}; got {widest}.",
         )
 
     def _check_transitions(self, field: str, values: tuple | None) -> None:

@@ -1,10 +1,12 @@
 """What all commands share: how they fail, and how they print."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from types import FrameType
 from typing import Any
 
 import click
@@ -46,6 +48,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
+            signal.signal(signal.SIGINT, _end_at_once)
             raise click.exceptions.Exit(128 + signal.SIGINT) from error
         except UserError as error:
             raise Refusal(str(error)) from error
@@ -57,6 +60,11 @@ class Group(click.Group):
             raise Refusal(
                 ": ".join(str(part) for part in (error.filename, error.strerror) if part)
             ) from error
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """Answer another Ctrl-C, which would interrupt what the first one ends."""
+    os._exit(128 + number)
 
 
 json_option = click.option(

@@ -14,10 +14,13 @@ import numpy as np
 from larq_igp.data.dataset import Dataset, DatasetError, in_memory_split
 from larq_igp.data.identity import ARCHIVE, PREPARED
 from larq_igp.data.prepared import tfds_arrays
+from larq_igp.files import read_file
 
 SIDE, PLANES = 32, 3
 PIXELS = SIDE * SIDE * PLANES
 VALIDATION_PART = 10
+MOST_BYTES = 1 << 30
+"""Of a file; the largest has 154 MB."""
 """One training image of so many, the last ones, is for validation:
 
 5,000 of 50,000, as in arXiv 1512.03385, section 4.2.
@@ -166,7 +169,7 @@ def _read(path: Path, label_bytes: int, classes: int) -> tuple[np.ndarray, np.nd
     record = label_bytes + PIXELS
     if not path.is_file():
         raise DatasetError(f"{path.parent} lacks {path.name}: unpack the archive again.")
-    content = np.fromfile(path, np.uint8)
+    content = np.frombuffer(read_file(path, MOST_BYTES), np.uint8)
     if not len(content) or len(content) % record:
         raise DatasetError(
             f"{path} is damaged: its {len(content):,} bytes are not a whole number of records of "

@@ -9,11 +9,15 @@ import numpy as np
 
 from larq_igp.data.dataset import DatasetError, NotTaken, Split, encoded_split
 from larq_igp.data.fingerprint import fingerprint_of_files
+from larq_igp.data.images import MOST_IMAGE_BYTES
 from larq_igp.data.split_folders import is_hidden, sub_folders
+from larq_igp.files import check_file
 from larq_igp.keras2 import tf
 
 SUFFIXES = {".jpeg", ".jpg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 FORMATS = "JPEG, PNG, GIF, BMP, WebP or TIFF"
+MOST_LOOKED_AT = 65_536
+"""Files whose size is looked at, as for their fingerprint: on a network disk each takes time."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Listing:
     def split(self) -> Split:
         """Return the files as a split of a data set."""
         root = str(self.root)
-        files, labels = tf.constant(self.files, tf.string), tf.constant(self.labels, tf.int64)
+        names = [os.fsencode(file) for file in self.files]
+        files, labels = tf.constant(names, tf.string), tf.constant(self.labels, tf.int64)
 
         def read(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             path = tf.strings.join([root, tf.gather(files, index)], separator="/")
@@ -61,6 +66,7 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
 
     Raises:
         DatasetError: if there is an unknown class or no image.
+        UserError: if a file is larger than images are.
     """
     folder = root / part
     found = sub_folders(folder)
@@ -91,6 +97,9 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
             else f"{folder} holds no images: a folder for each class is needed, with {FORMATS} "
             f"files in it.{_there_are(not_taken)}"
         )
+    for file in files if len(files) <= MOST_LOOKED_AT else ():
+        if (root / file).exists():  # a link to nothing is an image that is missing
+            check_file(root / file, MOST_IMAGE_BYTES)
     return Listing(root, tuple(files), np.array(labels, np.int64), not_taken)
 
 

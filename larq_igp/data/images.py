@@ -12,6 +12,8 @@ EXACT_DCT, FAST_DCT = "INTEGER_ACCURATE", "INTEGER_FAST"
 do, bit for bit; fast where they are trained on, which is TensorFlow's default and differs by about
 one grey level."""
 
+MOST_IMAGE_BYTES = 1 << 28
+"""Of an image file."""
 SCALES = (1, 2, 4, 8)
 """By which JPEG decoding can reduce an image:
 

@@ -20,10 +20,18 @@ def is_hidden(name: str) -> bool:
 
 
 def sub_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the folders in a folder, sorted, without those that are hidden."""
-    return tuple(
+    """Return the names of the folders in a folder, sorted, without those that are hidden.
+
+    Raises:
+        DatasetError: if one is no text: it would be written into configurations and cards.
+    """
+    names = tuple(
         sorted(path.name for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
     )
+    for name in names:
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise DatasetError(f"the folder {name!r} in {folder} has no UTF-8 name: rename it.")
+    return names
 
 
 def split_of(name: str) -> str | None:

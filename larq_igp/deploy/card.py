@@ -15,7 +15,7 @@ from larq_igp.deploy.audit import Audit
 from larq_igp.deploy.errors import CardError
 from larq_igp.deploy.flatbuffer import read_bytes
 from larq_igp.deploy.verify import Verification
-from larq_igp.files import write_json
+from larq_igp.files import MOST_JSON_BYTES, read_file, write_json
 from larq_igp.versions import tool_versions
 
 CARD_FORMAT = 2
@@ -157,19 +157,21 @@ def add_measurements(tflite_path: str | Path, measurements: Sequence[Measurement
     return card
 
 
-def read_card(tflite_path: str | Path) -> Card:
+def read_card(tflite_path: str | Path, content: bytes | None = None) -> Card:
     """Read the card of a ``.tflite`` and check that it belongs to it.
 
     Args:
         tflite_path: of the network, not of the card.
+        content: of the network, if it has been read.
 
     Raises:
         CardError: if the card is missing or damaged, or was written for another content.
         TFLiteFileError: if the ``.tflite`` cannot be read.
     """
-    content, path = read_bytes(tflite_path), card_path(tflite_path)
+    content = read_bytes(tflite_path) if content is None else content
+    path = card_path(tflite_path)
     try:
-        values = msgspec.json.decode(path.read_bytes())
+        values = msgspec.json.decode(read_file(path, MOST_JSON_BYTES))
     except FileNotFoundError as error:
         raise CardError(f"{tflite_path} has no card: {path} does not exist.") from error
     except (OSError, msgspec.DecodeError, RecursionError) as error:

@@ -27,6 +27,11 @@ from larq_igp.deploy.schema import (
     text,
 )
 from larq_igp.deploy.shapes import Call, is_sound
+from larq_igp.errors import UserError
+from larq_igp.files import read_file
+
+MOST_BYTES = 1 << 31
+"""That offsets of a flatbuffer reach."""
 
 ABSENT = -1
 """Index that stands for an optional input which is left out."""
@@ -122,7 +127,9 @@ def read_bytes(source: str | Path | bytes) -> bytes:
     if isinstance(source, bytes | bytearray):
         return bytes(source)
     try:
-        return Path(source).read_bytes()
+        return read_file(source, MOST_BYTES)
+    except UserError as error:
+        raise TFLiteFileError(str(error)) from error
     except FileNotFoundError as error:
         raise TFLiteFileError(f"{source} does not exist.") from error
     except OSError as error:

@@ -182,7 +182,7 @@ def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any
 def _content(subject: Subject) -> bytes:
     """Return the content of a subject's ``.tflite``: of its file, or converted in memory."""
     if subject.kind == "tflite":
-        return Path(subject.source).read_bytes()
+        return subject.content
     return convert(subject.model())
 
 

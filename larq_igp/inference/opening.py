@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.architectures import UnknownNetworkError
+from larq_igp.architectures.checks import check_classes
 from larq_igp.data import Preprocessing
 from larq_igp.data.geometry import geometry_of
 from larq_igp.deploy.card import card_path, read_card
@@ -17,7 +18,7 @@ from larq_igp.inference.keras_file import load_keras_model
 from larq_igp.inference.kinds import WORDS, Kind, kind_of, leave_out
 from larq_igp.inference.subject import Subject
 from larq_igp.models.build import IMAGENET_SHAPE
-from larq_igp.training.recipe import RecipeError, make_recipe
+from larq_igp.training.recipe import make_recipe
 from larq_igp.training.recipe.sources import Layer, from_keywords, named
 from larq_igp.training.run.directory import open_run
 
@@ -100,8 +101,7 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
         shape, classes = geometry_of(recipe.dataset, recipe.data_dir)
     if "num_classes" in options:
         classes = options["num_classes"].value
-        if not isinstance(classes, int) or classes < 1:
-            raise RecipeError(f"num_classes must be a positive integer; got {classes!r}.")
+        check_classes(classes)
     return Subject(
         source=source,
         kind=kind,
@@ -122,11 +122,11 @@ def _open_tflite(source: str) -> Subject:
         raise UserError(f"{source} takes no images: the shape of its input is {source_shape}.")
     (_, height, width, channels), classes = source_shape, result[-1]
     shape = (height, width, channels)
+    known: dict[str, Any] = {"source": source, "kind": "tflite", "content": content}
+    known |= {"input_shape": shape, "classes": classes}
     if not card_path(source).is_file():
-        return Subject(
-            source=source, kind="tflite", recipe=None, input_shape=shape, classes=classes
-        )
-    card = read_card(source)
+        return Subject(**known, recipe=None)
+    card = read_card(source, content)
     preprocessing = Preprocessing.from_json(card.preprocessing)
     if preprocessing.input_shape != shape or len(card.class_names) not in (0, classes):
         raise UserError(
@@ -134,16 +134,8 @@ def _open_tflite(source: str) -> Subject:
             f"outputs, but its card says {preprocessing.input_shape} and lists "
             f"{len(card.class_names)} classes."
         )
-    return Subject(
-        source=source,
-        kind="tflite",
-        recipe=recipe_of(card),
-        input_shape=shape,
-        classes=classes,
-        data=data_of(card),
-        preprocessing=preprocessing,
-        card=card,
-    )
+    known |= {"recipe": recipe_of(card), "data": data_of(card), "card": card}
+    return Subject(**known, preprocessing=preprocessing)
 
 
 def _open_keras(source: str) -> Subject:

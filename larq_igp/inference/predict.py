@@ -9,9 +9,10 @@ import numpy as np
 
 from larq_igp.data import Preprocessing
 from larq_igp.data.corrupt import DECODE_ERRORS, reason_of
-from larq_igp.data.images import decode
+from larq_igp.data.images import MOST_IMAGE_BYTES, decode
 from larq_igp.data.pipeline import decoded_channels
 from larq_igp.errors import UserError
+from larq_igp.files import read_file
 from larq_igp.inference.evaluate import opened
 from larq_igp.inference.predictor import open_predictor
 from larq_igp.inference.subject import Subject
@@ -35,7 +36,7 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
     path = Path(path)
     check_there([path])
     try:
-        content = tf.constant(path.read_bytes())
+        content = tf.constant(read_file(path, MOST_IMAGE_BYTES))
         return preprocessing(decode(content, decoded_channels(preprocessing))).numpy()
     except DECODE_ERRORS as error:
         raise ImageError(

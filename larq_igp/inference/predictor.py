@@ -44,11 +44,12 @@ def open_predictor(
     """
     if subject.kind == "tflite":
         opened = open_engine(
-            subject.source,
+            subject.content,
             threads=threads or 1,
             engine=engine,
             child=Child(),
             unknown_operators=unknown_operators,
+            name=subject.source,
         )
         return Predictor(opened.predict, opened.name)
     options = {"engine": engine, "threads": threads, "unknown-operators": unknown_operators}

@@ -1,6 +1,6 @@
 """What a command works on, once it is open: a network, and what is known of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from larq_igp.architectures import Spec
@@ -33,6 +33,7 @@ class Subject:
         run, card: of a run directory, or of a ``.tflite`` that has one.
         keras: the model of a file of Keras.
         weights: ``best`` or ``last``, of a run.
+        content: of a ``.tflite``, read once: what was checked is what is run.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Subject:
     card: Card | None = None
     keras: Any = None
     weights: str = "best"
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def name(self) -> str:

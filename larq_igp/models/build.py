@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.architectures import ResNetSpec, Spec, get_spec
+from larq_igp.architectures.accounting import closed_form
+from larq_igp.architectures.checks import SpecError, check_classes
 from larq_igp.architectures.options import check_input_shape, choose_stem
-from larq_igp.architectures.spec import SpecError
 from larq_igp.architectures.zoo import replace_parameters
 from larq_igp.keras2 import tf
 from larq_igp.models.densenet import densenet_body
@@ -16,6 +17,8 @@ from larq_igp.models.resnet import resnet_body
 from larq_igp.models.weights import load_weights
 
 IMAGENET_SHAPE = (224, 224, 3)
+MOST_WEIGHTS = 2**28
+"""Of a network, to be built: one gigabyte, twenty times the largest of the paper."""
 
 
 def build(
@@ -95,6 +98,7 @@ def build(
     )
     _check_top(include_top, pooling, num_classes)
     image = _image(input_shape, input_tensor)
+    _check_weights(spec, tuple(image.shape[1:]), num_classes, stem)
     x = _features(image, spec, quantization, stem)
     if include_top:
         x = head(pool(x, kind="avg"), num_classes=num_classes, activation=classifier_activation)
@@ -109,12 +113,22 @@ def build(
 
 
 def _check_top(include_top: bool, pooling: str | None, num_classes: int) -> None:
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise SpecError(f"num_classes must be a positive integer; got {num_classes!r}.")
+    check_classes(num_classes)
     if pooling not in (None, *POOLING):
         raise SpecError(f"pooling must be avg, max or None; got {pooling!r}.")
     if include_top and pooling == "max":
         raise SpecError("the classifier reads the average: pooling=max needs include_top=False.")
+
+
+def _check_weights(spec: Spec, shape: tuple[int, int, int], num_classes: int, stem: str) -> None:
+    """Refuse what would fill the memory, before it does."""
+    counts = closed_form(spec, input_shape=shape, num_classes=num_classes, bits=32, stem=stem)
+    weights = counts.kernel_weights.total()
+    if weights > MOST_WEIGHTS:
+        raise SpecError(
+            f"the network would have {weights:,} weights, and at most {MOST_WEIGHTS:,} are built: "
+            "give smaller filters, growth_rate, blocks or num_classes."
+        )
 
 
 def _image(input_shape: tuple[int, int, int] | None, input_tensor: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import larq as lq
 
-from larq_igp.architectures.spec import SpecError
+from larq_igp.architectures.checks import SpecError
 from larq_igp.keras2 import tf
 from larq_igp.models.quantization import Quantization
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import larq as lq
 
+from larq_igp.architectures.checks import SpecError
 from larq_igp.architectures.options import default_pad_values
-from larq_igp.architectures.spec import SpecError
 from larq_igp.keras2 import tf
 
 CLIP_VALUE = 1.0

@@ -18,12 +18,15 @@ import h5py
 import numpy as np
 
 from larq_igp.errors import UserError
+from larq_igp.files import check_file
 from larq_igp.keras2 import tf
 
 TOP = ("head_dense", "dense")
 """The classifier by its name and by its class: a network without one reads a file that has one."""
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 """Where ``.weights.h5`` keeps the layers, in TensorFlow of today and before 2.14."""
+MOST_BYTES = 1 << 32
+"""Of a file; the largest network that is built has a quarter of it in weights."""
 NUMBERED = re.compile(r"_(\d+)$")
 """Ends the names that Keras gives to layers: how many came before is no matter of the network."""
 UNREADABLE = (
@@ -76,6 +79,7 @@ def load_weights(model: "tf.keras.Model", path: str | Path) -> None:
     if not Path(path).is_file():
         what = "is a folder, not a weights file" if Path(path).is_dir() else "does not exist"
         raise WeightsError(f"weights file {path} {what}.")
+    check_file(path, MOST_BYTES)
     try:
         with h5py.File(_hdf5(path), "r") as file:
             values = _values(file, model)
@@ -89,8 +93,11 @@ def _hdf5(path: str | Path) -> str | BytesIO:
     """Return the HDF5 file, for a ``.keras`` archive the one inside."""
     if not zipfile.is_zipfile(path):
         return str(path)
-    with zipfile.ZipFile(path) as archive:
-        return BytesIO(archive.read("model.weights.h5"))
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes.")
+    return BytesIO(content)
 
 
 def _values(file: h5py.File, model: "tf.keras.Model") -> list[tuple[Any, np.ndarray]]:

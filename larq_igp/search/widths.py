@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from larq_igp.architectures import ZOO, ResNetSpec, Spec, get_spec
-from larq_igp.architectures.spec import SpecError
+from larq_igp.architectures.checks import SpecError
 from larq_igp.search.budget import DesignError
 
 WIDEST = 1024

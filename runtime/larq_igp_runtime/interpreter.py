@@ -174,8 +174,12 @@ class Interpreter:
         try:
             self._allocate(shapes)
         except (ValueError, RuntimeError) as error:
-            self._allocate(former)
-            raise ModelError(f"The model does not fit the shape: {_one_line(error)}") from error
+            after = ""
+            try:
+                self._allocate(former)
+            except (ValueError, RuntimeError):
+                after = " It cannot be used any more: load it again."
+            raise ModelError(f"The model does not fit the shape: {_one_line(error)}{after}") from error
 
     def _allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
         for info, shape in zip(self._infos, shapes, strict=True):

@@ -14,6 +14,7 @@
 
 #include "graph.h"
 #include "kernels.h"
+#include "memory.h"
 #include "tfl_abi.h"
 #include "thread_pool.h"
 
@@ -30,6 +31,7 @@ struct Engine {
   bool profile = false;
   int num_threads = 0;  // 0: as the interpreter recommends
   ThreadPool pool;
+  MemoryBudget memory;
   FloatOps float_ops() const {
     const bool images = fuse && kernels->image_lanes > 0;
     return {fuse, images, images && pixels && kernels->pixel_lanes > 0};
@@ -71,6 +73,7 @@ void* InitPartition(TfLiteContext* context, const char* buffer, size_t) {
   const TfLiteStatus status = Guard(context, [&]() -> std::string {
     partition = new Partition;
     partition->engine = static_cast<Delegate*>(params->delegate->data_)->engine;
+    const MemoryScope scope(&partition->engine->memory);
     partition->error = partition->graph.Build(context, *params, *partition->engine->kernels, partition->engine->float_ops());
     return partition->error;
   });
@@ -98,6 +101,7 @@ TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
     if (!partition) return "out of memory";
     if (!partition->error.empty()) return partition->error;
     Engine* engine = partition->engine.get();
+    const MemoryScope scope(&engine->memory);
     const int wanted = engine->num_threads ? engine->num_threads : context->recommended_num_threads;
     partition->threads = engine->pool.Limit(wanted);
     const Team team(&engine->pool, partition->threads);  // starts the threads: loading may take longer
@@ -110,6 +114,7 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
     Partition* partition = static_cast<Partition*>(node->user_data);
     if (!partition || !partition->error.empty()) return "a partition was not prepared";
     Engine* engine = partition->engine.get();
+    const MemoryScope scope(&engine->memory);
     Team team(&engine->pool, partition->threads);
     return partition->graph.Run(context, &team, engine->profile);
   });

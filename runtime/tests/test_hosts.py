@@ -11,6 +11,7 @@ from conftest import RUNTIME, isas_of_this_machine, need, need_module
 sys.path.insert(0, str(RUNTIME / "tools"))
 import host_venv
 
+SETUP = RUNTIME / "setup.cfg"
 # What a host can get wrong: claiming and resizing, types and shapes, results. Not every kernel again.
 TESTS = [
     "test_interpreter.py",
@@ -44,6 +45,13 @@ def versions() -> list[str]:
     result = subprocess.run(command, capture_output=True, text=True)
     need(result.returncode == 0, "a package index")
     return re.search(r"Available versions: (.*)", result.stdout).group(1).split(", ")
+
+
+def test_the_bound_is_behind_the_newest():
+    """A newer one fails here: run the tests below with it, then move the bound in `setup.cfg` up."""
+    (bound,) = re.findall(r"ai-edge-litert>=1\.0\.1,<(\d+)\.(\d+)$", SETUP.read_text(), re.MULTILINE)
+    newest = tuple(map(int, versions()[0].split(".")[:2]))
+    assert newest < tuple(map(int, bound)) == (newest[0], newest[1] + 1)
 
 
 @pytest.mark.parametrize("which", ["oldest", "newest"])

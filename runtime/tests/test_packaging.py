@@ -1,5 +1,7 @@
 """The shared library and the wheels: what they export, what they need, how they are tagged."""
 
+import hashlib
+import json
 import os
 import platform
 import re
@@ -46,6 +48,15 @@ def check_library(library: Path) -> None:
     assert not foreign
     needed = needed_libraries(library)
     assert needed and all(LIBRARIES.fullmatch(name) for name in needed), needed
+    readelf = [need_tool("readelf"), "--wide"]
+    shown = {
+        what: subprocess.run([*readelf, what, library], check=True, capture_output=True, text=True).stdout
+        for what in ("-d", "-l")
+    }
+    assert re.search(r"BIND_NOW|FLAGS_1\).*NOW", shown["-d"])
+    assert "GNU_RELRO" in shown["-l"]
+    assert re.search(r"GNU_STACK.* RW ", shown["-l"])
+    assert "__stack_chk_fail" in undefined
 
 
 def test_installed_library():
@@ -129,3 +140,17 @@ def test_manylinux_wheels(wheels, arch, tmp_path):
         [sys.executable, "-m", "auditwheel", "show", wheel], check=True, capture_output=True, text=True
     ).stdout
     assert re.search(rf'"manylinux_2_17_{arch}"', " ".join(shown.split())), shown
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_bill_of_materials(wheels, tmp_path, arch):
+    need_module("cyclonedx")
+    wheel = tmp_path / wheels[arch].name
+    wheel.write_bytes(wheels[arch].read_bytes())
+    subprocess.run([sys.executable, RUNTIME / "tools/sbom.py", wheel], check=True, stdout=subprocess.PIPE)
+    bill = json.loads(Path(f"{wheel}.cdx.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    whole = bill["metadata"]["component"]
+    assert (whole["name"], whole["version"]) == ("larq-igp-runtime", __version__)
+    assert whole["hashes"][0]["content"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert {part["name"] for part in bill["components"]} == {"numpy", "pillow", "ai-edge-litert", "libc++"}

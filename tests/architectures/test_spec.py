@@ -1,8 +1,9 @@
 import pytest
 
 from larq_igp.architectures import DenseNetSpec, ResNetSpec
+from larq_igp.architectures.checks import SpecError
 from larq_igp.architectures.options import check_input_shape, choose_stem
-from larq_igp.architectures.spec import SpecError, fractal_convolutions, fractal_depth
+from larq_igp.architectures.spec import fractal_convolutions, fractal_depth
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import pytest
 
 from larq_igp.architectures import ZOO, UnknownNetworkError, get_spec
-from larq_igp.architectures.spec import FAMILIES, SpecError
+from larq_igp.architectures.checks import SpecError
+from larq_igp.architectures.spec import FAMILIES
 from larq_igp.paper.table3 import TABLE3
 
 

@@ -9,8 +9,8 @@ from larq_igp.analysis.paths import gradient_paths
 from larq_igp.analysis.summary import summarise
 from larq_igp.architectures import ResNetSpec
 from larq_igp.architectures.accounting import binary_conv_shapes, closed_form
+from larq_igp.architectures.checks import SpecError
 from larq_igp.architectures.options import choose_stem
-from larq_igp.architectures.spec import SpecError
 from larq_igp.graph import read_graph
 from larq_igp.keras2 import tf
 

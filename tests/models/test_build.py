@@ -5,7 +5,8 @@ import pytest
 import larq_igp
 from larq_igp import models
 from larq_igp.architectures import ZOO, get_spec
-from larq_igp.architectures.spec import FAMILIES, SpecError
+from larq_igp.architectures.checks import SpecError
+from larq_igp.architectures.spec import FAMILIES
 from larq_igp.keras2 import tf
 from tests.conftest import SMALL
 

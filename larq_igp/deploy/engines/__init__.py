@@ -64,6 +64,7 @@ def open_engine(
     engine: str | None = None,
     child: Child | None = None,
     unknown_operators: bool = False,
+    name: str = "the model",
 ) -> Engine:
     """Open a ``.tflite`` for inference.
 
@@ -74,13 +75,14 @@ def open_engine(
         child: runs a file of which it is not known where it comes from; by default this process
             does.
         unknown_operators: whether operators that the check does not know may run.
+        name: of what is given as content, for messages.
 
     Raises:
         TFLiteFileError: if the file is missing or damaged.
         EngineError: if the engine is unknown, not installed, or cannot run the file.
     """
     content = read_bytes(source)
-    where = "the model" if isinstance(source, bytes | bytearray) else str(source)
+    where = name if isinstance(source, bytes | bytearray) else str(source)
     check_structure(content, where, unknown_operators=unknown_operators)
     file = read_content(content, where)
     if len(file.inputs) != 1 or len(file.outputs) != 1:

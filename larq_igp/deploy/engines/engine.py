@@ -13,14 +13,14 @@ from larq_igp.versions import installed_version
 
 
 class Engine(ABC):
-    """An interpreter with a file in it, at batch 1.
+    """An interpreter with a file in it, at the batch of the file.
 
     Attributes:
         name: of the interpreter.
         threads: that it may use.
-        input_shape: ``(1, H, W, C)``.
+        input_shape: ``(B, H, W, C)``; the batch B of a file is mostly 1.
         input_dtype: of the input's elements.
-        output_shape: of one result, ``(1, classes)``.
+        output_shape: of one result, ``(B, classes)``.
     """
 
     name: str
@@ -46,10 +46,12 @@ class Engine(ABC):
         return time_calls(self.invoke, runs=runs, warmup=warmup)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``, one after the other.
+        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``, as many at once as the
+        file takes; zeros fill up the last batch.
 
         Raises:
             ValueError: if the images have another shape or type than the file takes.
+            EngineError: if the file has another number of answers than of images, or fails.
         """
         batch = np.asarray(batch)
         if batch.ndim != len(self.input_shape) or batch.shape[1:] != self.input_shape[1:]:
@@ -61,7 +63,12 @@ class Engine(ABC):
             )
         if not len(batch):
             return np.empty((0, *self.output_shape[1:]), np.float32)
-        return np.concatenate([self.run([image[np.newaxis]])[0] for image in batch])
+        size = self.input_shape[0]
+        if self.output_shape[0] != size:
+            raise EngineError(f"the file has {self.output_shape[0]} answers for {size} images.")
+        filled = np.concatenate([batch, self._zeros[0][: -len(batch) % size]])
+        outputs = [self.run([piece])[0] for piece in np.split(filled, len(filled) // size)]
+        return np.concatenate(outputs)[: len(batch)]
 
 
 class LocalEngine(Engine):
@@ -98,6 +105,36 @@ class LocalEngine(Engine):
     @abstractmethod
     def _load(self, interpreter: Any, content: bytes) -> None:
         """Load the file into an interpreter of this class."""
+
+    @abstractmethod
+    def _run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs."""
+
+    @abstractmethod
+    def _invoke(self) -> None:
+        """Run once on whatever the inputs hold."""
+
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Run once; return copies of all outputs.
+
+        Raises:
+            EngineError: if the interpreter fails.
+        """
+        try:
+            return self._run(inputs)
+        except (RuntimeError, ValueError) as error:
+            raise self._failure(error) from error
+
+    def invoke(self) -> None:
+        """Run once on whatever the inputs hold; errors as of ``run``."""
+        try:
+            self._invoke()
+        except (RuntimeError, ValueError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> EngineError:
+        said = " ".join(str(error).split()).rstrip(".")
+        return EngineError(f"engine {self.name!r} cannot run the file: {said}.")
 
     @classmethod
     def version(cls) -> str | None:

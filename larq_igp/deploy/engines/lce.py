@@ -28,11 +28,11 @@ class LCEEngine(LocalEngine):
             content, self.threads, reference_kernels, self.indirect_bgemm, self.xnnpack
         )
 
-    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    def _run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Run once; return copies of all outputs."""
         return self._interpreter.predict([_plain(value) for value in inputs])
 
-    def invoke(self) -> None:
+    def _invoke(self) -> None:
         """Run once on zeros: this interpreter copies its input in with every call, which takes
         microseconds.
         """

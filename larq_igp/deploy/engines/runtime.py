@@ -29,11 +29,11 @@ class RuntimeEngine(LocalEngine):
         self._interpreter = interpreter(content, num_threads=self.threads, **options)
         self.run(self._zeros)  # so that what is timed later has numbers to read
 
-    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    def _run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Run once; return copies of all outputs."""
         outputs = self._interpreter.predict(inputs)
         return outputs if isinstance(outputs, list) else [outputs]
 
-    def invoke(self) -> None:
+    def _invoke(self) -> None:
         """Run once on whatever the inputs hold."""
         self._interpreter.invoke()

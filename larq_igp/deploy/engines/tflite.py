@@ -37,12 +37,12 @@ class TFLiteEngine(LocalEngine):
         for index, value in zip(self._inputs, inputs, strict=True):
             self._interpreter.set_tensor(index, value)
 
-    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    def _run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Run once; return copies of all outputs."""
         self._set(inputs)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
-    def invoke(self) -> None:
+    def _invoke(self) -> None:
         """Run once on whatever the inputs hold."""
         self._interpreter.invoke()

@@ -32,6 +32,18 @@ class StrategyError(UserError):
     """The devices asked for are not there, or do not fit the batch."""
 
 
+def threads() -> int:
+    """Return the threads among which TensorFlow divides a sum on the CPU: those of
+    ``TF_NUM_INTRAOP_THREADS`` or ``tf.config``, else one for each core that this process may use.
+    Sums in other parts are rounded otherwise, so another number gives other last digits.
+    """
+    asked = tf.config.threading.get_intra_op_parallelism_threads()
+    said = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return asked or (int(said) if said.isdigit() else 0) or cores
+
+
 @dataclass(frozen=True)
 class Devices:
     """Where a run computes.

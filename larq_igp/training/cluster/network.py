@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 from larq_igp.errors import UserError
 
@@ -46,26 +47,27 @@ def leave_the_network() -> None:
 def _enter_namespace() -> None:
     if sys.platform != "linux":
         raise OSError(0, f"{sys.platform} has no network namespaces")
-    user, group = os.getuid(), os.getgid()
+    own = Path("/proc/self").stat()
     try:
-        _unshare(NEW_NETWORK)
+        _call("unshare", NEW_NETWORK)
     except PermissionError:
-        _unshare(NEW_USER | NEW_NETWORK)
+        _call("unshare", NEW_USER | NEW_NETWORK)
         Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-
-
-def _unshare(flags: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).unshare(flags):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        Path("/proc/self/uid_map").write_text(f"{own.st_uid} {own.st_uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{own.st_gid} {own.st_gid} 1")
 
 
 def _start_loopback() -> None:
-    import fcntl  # Windows has none
-
     with socket.socket() as any_socket:
-        request = struct.pack(REQUEST, b"lo", 0)
-        name, flags = struct.unpack(REQUEST, fcntl.ioctl(any_socket, GET_FLAGS, request))
-        fcntl.ioctl(any_socket, SET_FLAGS, struct.pack(REQUEST, name, flags | UP))
+        request = ctypes.create_string_buffer(struct.pack(REQUEST, b"lo", 0))
+        _call("ioctl", any_socket.fileno(), ctypes.c_ulong(GET_FLAGS), request)
+        name, flags = struct.unpack(REQUEST, request.raw[: struct.calcsize(REQUEST)])
+        request = ctypes.create_string_buffer(struct.pack(REQUEST, name, flags | UP))
+        _call("ioctl", any_socket.fileno(), ctypes.c_ulong(SET_FLAGS), request)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """Call a function of the C library, as neither ``os`` in 3.10 nor other systems have it."""
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,10 +1,12 @@
 """When a checkpoint is due, what goes into it, and how training stands where it stood."""
 
+import re
 import time
 
 import numpy as np
 
 from larq_igp.errors import UserError
+from larq_igp.training.cluster.devices import threads
 from larq_igp.training.fit.position import Position
 from larq_igp.training.fit.session import Session
 from larq_igp.training.fit.variables import TrainingVariables
@@ -14,6 +16,8 @@ from larq_igp.training.run.layout import CHECKPOINTS, resume_command
 from larq_igp.versions import tool_versions
 
 SIGNS = "signs "
+COUNTER = re.compile(r"\b(iteration|iter):0$")
+"""Ends the names of the variables in which optimizers count their steps."""
 
 
 class LostWorkerError(UserError):
@@ -67,6 +71,7 @@ class Checkpointing:
                 "steps_per_epoch": session.steps,
                 "replicas": session.devices.replicas,
                 "workers": session.devices.workers,
+                "threads": threads(),
                 "worker_digests": digests,
                 "versions": tool_versions(),
             }
@@ -100,3 +105,41 @@ def signs_of(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
         for name, array in checkpoint.arrays.items()
         if name.startswith(SIGNS)
     }
+
+
+def check_checkpoint(
+    checkpoint: Checkpoint, session: Session, names: list[str], signs: dict[str, np.ndarray] | None
+) -> None:
+    """Compare a checkpoint with the model and the recipe that it is to be restored into.
+
+    Args:
+        checkpoint: that is to be restored.
+        session: likewise.
+        names: of the variables of its model.
+        signs: of its binary weights, by layer; None where they are not watched.
+
+    Raises:
+        CheckpointError: naming what is of another run.
+    """
+    state, of_layers = checkpoint.state, signs_of(checkpoint)
+    is_scaled = session.recipe.precision == "mixed_float16"  # leaves out steps that overflow
+    counts = [int(each) for name, each in checkpoint.arrays.items() if COUNTER.search(name)]
+    kinds, held = (
+        {name: (each.shape, each.dtype) for name, each in layers.items()}
+        for layers in (signs or {}, of_layers)
+    )
+    fits = {
+        "steps of an epoch": state["steps_per_epoch"] == session.steps,
+        "steps": state["step"] <= session.total,
+        "steps of its optimizer": all(
+            count <= state["step"] if is_scaled else count == state["step"] for count in counts
+        ),
+        "signs of binary weights": signs is None or kinds == held,
+        "arrays": len(checkpoint.arrays) == len(names) + len(of_layers),
+    }
+    wrong = [name for name, does_fit in fits.items() if not does_fit]
+    if wrong:
+        raise CheckpointError(
+            f"the checkpoint at step {state['step']} in {session.run.folder} is of another run: it "
+            f"has other {' and '.join(wrong)}. Remove it to resume from the one before."
+        )

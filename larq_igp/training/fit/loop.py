@@ -18,7 +18,12 @@ from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.fit.batches import distributed_train_batches
 from larq_igp.training.fit.binary_layers import LayerWatch
-from larq_igp.training.fit.checkpointing import Checkpointing, LostWorkerError, signs_of
+from larq_igp.training.fit.checkpointing import (
+    Checkpointing,
+    LostWorkerError,
+    check_checkpoint,
+    signs_of,
+)
 from larq_igp.training.fit.position import Position
 from larq_igp.training.fit.progress import Progress
 from larq_igp.training.fit.save_weights import save_weights
@@ -85,7 +90,12 @@ class Loop:
 
         Returns:
             whether every digit is what it was.
+
+        Raises:
+            UserError: if it is not a checkpoint of this run.
         """
+        signs = self._signs if self._layers else None
+        check_checkpoint(checkpoint, self.session, self._variables.names(), signs)
         self.position = Position.from_json(checkpoint.state)
         exact = self._variables.write(checkpoint.arrays)
         self._set_plain(checkpoint.arrays)
@@ -188,14 +198,14 @@ class Loop:
         if asked or due:
             self._checkpoint(trained)
         if asked:
-            self._stop(stop)
+            self.stop(stop)
         row = self._row_of_training(epoch)
         figures = self._validation.measure(
             lambda number: self._looks(number) and self._wishes(stop)[0]
         )
         if figures is None:
             self._checkpoint(trained)
-            self._stop(stop)
+            self.stop(stop)
         row |= {f"val_{name}": value for name, value in figures.items()}
         values = self._variables.read()
         self._set_plain(values)
@@ -237,12 +247,17 @@ class Loop:
         if asked or due:
             self._checkpoint(self._variables.read())
         if asked:
-            self._stop(stop)
+            self.stop(stop)
 
     def _checkpoint(self, values: dict[str, np.ndarray]) -> None:
         self._checkpointing.write(self.position, values, self._signs)
 
-    def _stop(self, stop: StopRequest) -> NoReturn:
+    def stop(self, stop: StopRequest) -> NoReturn:
+        """End the run where it stands; a checkpoint has been written.
+
+        Raises:
+            StoppedError: always, with the command that resumes it.
+        """
         number, step = stop.signal or signal.SIGTERM, self.position.step
         epochs = self.session.recipe.epochs
         raise StoppedError(

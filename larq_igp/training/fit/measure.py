@@ -33,6 +33,8 @@ def measure(
     dataset: Dataset,
     split_name: str,
     preprocessing: Preprocessing,
+    *,
+    before_each: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Measure a classifier on every example of a split.
 
@@ -41,6 +43,7 @@ def measure(
         dataset: whose examples are classified.
         split_name: which of them.
         preprocessing: from stored image to input.
+        before_each: called before each batch; what it raises ends the measurement.
 
     Returns:
         ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, and
@@ -54,6 +57,7 @@ def measure(
     for images, labels in eval_arrays(
         dataset, split_name, preprocessing, batch_size=EVAL_BATCH_SIZE
     ):
+        before_each()
         probabilities = finite(predict(images))
         ranked = np.argsort(-probabilities, axis=-1, kind="stable")[:, :5]
         top1 += int((ranked[:, 0] == labels).sum())

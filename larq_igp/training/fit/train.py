@@ -12,7 +12,7 @@ from larq_igp.data.corrupt import CorruptImageError
 from larq_igp.errors import UserError
 from larq_igp.files import write_json
 from larq_igp.models.weights import load_weights
-from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices
+from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices, threads
 from larq_igp.training.fit.loop import Loop
 from larq_igp.training.fit.measure import measure
 from larq_igp.training.fit.prerequisites import (
@@ -162,36 +162,63 @@ class _Training:
 
     def _fit_and_measure(self, session: Session, checkpoint: Checkpoint | None) -> dict[str, Any]:
         # 3. Fit, from the start or from a checkpoint.
-        settings, devices, run = self.settings, self.devices, session.run
+        settings, devices = self.settings, self.devices
         loop = Loop(
             session, checkpoint_seconds=settings.checkpoint_seconds, verbose=settings.verbose
         )
         if checkpoint is not None:
             exact = loop.restore(checkpoint)
             if devices.is_chief and settings.verbose:
-                replicas = "; the number of replicas is another, so the last digits will differ"
                 print(
                     f"resuming at step {loop.position.step:,} of {session.total:,}"
-                    f"{'' if exact else replicas}"
+                    f"{_what_differs(checkpoint, exact)}"
                 )
         loop.fit(self.stop)
 
         # 4. Measure the weights that validation chose on images that chose nothing.
         metrics: dict[str, Any] = {}
         if devices.is_chief:
-            load_weights(session.plain, weights_path(run.folder, "best"))
-            metrics = measure(
-                session.plain.predict_on_batch, session.dataset, "test", run.preprocessing
-            )
-            metrics |= {
-                "split": "test",
-                "epoch": loop.position.best_epoch,
-                "validation_top1": loop.position.best_score[0],
-            }
-            write_json(run.folder / METRICS, metrics)
-            keep_newest(run.folder / CHECKPOINTS)
-        devices.any(False)  # the others wait until the chief has done
+            with suppress(StoppedError):
+                metrics = self._measure(session, loop)
+        (is_stopped,) = devices.any(devices.is_chief and not metrics)  # the others wait
+        if is_stopped:
+            loop.stop(self.stop)
         return metrics
+
+    def _measure(self, session: Session, loop: Loop) -> dict[str, Any]:
+        run = session.run
+
+        def stop_if_asked() -> None:
+            if self.stop.signal is not None:
+                loop.stop(self.stop)
+
+        load_weights(session.plain, weights_path(run.folder, "best"))
+        metrics = measure(
+            session.plain.predict_on_batch,
+            session.dataset,
+            "test",
+            run.preprocessing,
+            before_each=stop_if_asked,
+        )
+        metrics |= {
+            "split": "test",
+            "epoch": loop.position.best_epoch,
+            "validation_top1": loop.position.best_score[0],
+        }
+        write_json(run.folder / METRICS, metrics)
+        keep_newest(run.folder / CHECKPOINTS)
+        return metrics
+
+
+def _what_differs(checkpoint: Checkpoint, exact: bool) -> str:
+    """Say why the digits will not be those of a run that was left alone; '' if they will."""
+    before, now = checkpoint.state.get("threads"), threads()
+    found = [] if exact else ["the number of replicas is another"]
+    if before not in (None, now):  # versions before this did not keep it
+        found.append(
+            f"there are {now} threads and were {before} (set TF_NUM_INTRAOP_THREADS={before})"
+        )
+    return f"; {' and '.join(found)}, so the last digits will differ" if found else ""
 
 
 def _write_status(run: Run, error: Exception, devices: Devices) -> None:

@@ -94,20 +94,24 @@ class TrainingVariables:
             whether every digit is what it was: not, if there are more or fewer replicas now.
 
         Raises:
-            UserError: if they are the values of another model.
+            UserError: if they are the values of another model, or of none.
         """
-        names, shapes = self.names(), [tuple(v.shape) for v in self.variables]
+        names = self.names()
+        kinds = [(v.dtype.as_numpy_dtype, tuple(v.shape)) for v in self.variables]
         local = {i for group in self.local for i in group}
         given = [
-            values[name].shape[1:] if i in local else values[name].shape
+            (values[name].dtype, values[name].shape[1:] if i in local else values[name].shape)
             for i, name in enumerate(names)
             if name in values
         ]
-        if list(values)[: len(names)] != names or given != shapes:
+        if list(values)[: len(names)] != names or given != kinds:
             raise UserError(
                 "the checkpoint holds other variables than this network and optimizer have: "
                 "it was written by another version of the software."
             )
+        broken = next((name for name in names if not np.isfinite(values[name]).all()), None)
+        if broken is not None:
+            raise UserError(f"{broken[5:]} in the checkpoint is not finite: it cannot be resumed.")
         with self.strategy.scope():
             for i, variable in enumerate(self.variables):
                 if i not in local:

@@ -25,12 +25,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from larq_igp.errors import UserError
-from larq_igp.files import atomic_path
+from larq_igp.files import atomic_path, read_file
 from larq_igp.training.run.checkpoint_of_0_1_0 import SUFFIX as OLD_SUFFIX
 from larq_igp.training.run.checkpoint_of_0_1_0 import read as read_old
 from larq_igp.training.run.format import check_format
+from larq_igp.training.run.state import check_state
 
 KEPT = 2
+MOST_BYTES = 1 << 34
 SUFFIX = ".safetensors"
 NO_DIGEST = "0" * 64
 TEMPORARY = {
@@ -120,19 +122,28 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint of this or an earlier version.
 
     Raises:
-        TornCheckpointError: if a single bit of it is not what was written.
+        TornCheckpointError: if a single bit of it is not what was written, or it does not hold the
+            state of a run.
         LaterFormatError: if a later version wrote it.
     """
     try:
         if path.suffix == OLD_SUFFIX:
             checkpoint = Checkpoint(*read_old(path))
         else:
-            checkpoint = from_bytes(path.read_bytes())
+            checkpoint = from_bytes(read_file(path, MOST_BYTES))
     except OSError as error:
         raise TornCheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, SafetensorError) as error:
+    except UserError as error:
+        raise TornCheckpointError(str(error)) from error
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise TornCheckpointError(f"{path} is damaged: its checksum is wrong.") from error
-    check_format(checkpoint.state.get("format", 1), path)
+    try:
+        check_format(checkpoint.state.get("format", 1), path)
+        check_state(checkpoint.state)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise TornCheckpointError(
+            f"{path} does not hold the state of a run: {str(error).rstrip('.')}."
+        ) from error
     return checkpoint
 
 

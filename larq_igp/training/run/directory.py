@@ -3,9 +3,13 @@
 what a training run leaves behind, and how it is read again. ``layout.py`` names the files.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from larq_igp.data import Dataset, Identity, Preprocessing
 from larq_igp.errors import UserError
@@ -24,6 +28,7 @@ from larq_igp.training.run.layout import (
     weights_path,
 )
 from larq_igp.training.run.network import build_network
+from larq_igp.training.run.state import Count, Share
 from larq_igp.versions import tool_versions
 
 __all__ = [
@@ -38,8 +43,22 @@ __all__ = [
 ]
 
 
+DIGEST = "sha256"
+
+
 class RunError(UserError):
     """A folder is not a run directory, or cannot become one."""
+
+
+class Metrics(msgspec.Struct):
+    """What ``metrics.json`` holds."""
+
+    top1: Share
+    top5: Share
+    loss: float
+    examples: Count
+    epoch: Count
+    validation_top1: Share
 
 
 @dataclass(frozen=True)
@@ -100,11 +119,10 @@ class Run:
         if not path.exists():
             return None
         metrics = read_json(path)
-        accuracies = (
-            [metrics.get(key) for key in ("top1", "top5")] if isinstance(metrics, dict) else [None]
-        )
-        if not all(isinstance(share, float | int) and 0 <= share <= 1 for share in accuracies):
-            raise RunError(f"{path} is damaged: it holds no accuracy. Remove it to go without.")
+        try:
+            msgspec.convert(metrics, Metrics)
+        except msgspec.ValidationError as error:
+            raise RunError(f"{path} is damaged: {error}. Remove it to go without.") from error
         return metrics
 
 
@@ -150,7 +168,17 @@ def write_config(run: Run) -> None:
         "preprocessing": run.preprocessing.to_json(),
         "versions": tool_versions(),
     }
-    write_json(run.folder / CONFIG, config)
+    _write_config(run.folder, config)
+
+
+def _write_config(folder: Path, config: dict[str, Any]) -> None:
+    write_json(folder / CONFIG, config | {DIGEST: _digest(config)})
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Return the SHA-256 of all that a configuration says besides."""
+    said = {name: value for name, value in config.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -169,7 +197,7 @@ def update_config(run: Run) -> None:
     recipe = config["recipe"] | {"data_dir": run.recipe.data_dir}
     data = {"data": run.data.to_json()} if "data" in config else {}
     if config != config | {"recipe": recipe} | data:
-        write_json(run.folder / CONFIG, config | {"recipe": recipe} | data)
+        _write_config(run.folder, config | {"recipe": recipe} | data)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -189,6 +217,9 @@ def open_run(folder: str | Path) -> Run:
         recipe = Recipe.from_json(config["recipe"])
         preprocessing = Preprocessing.from_json(config["preprocessing"])
         run = Run(folder, recipe, _read_identity(config, recipe, preprocessing), preprocessing)
+        _check_feeding(run)
+        if config.get(DIGEST) not in (None, _digest(config)):  # format 2 began without
+            raise RunError("it was edited, as its checksum is another")
     except LaterFormatError:
         raise
     except NewerRecipeError as error:
@@ -196,6 +227,17 @@ def open_run(folder: str | Path) -> Run:
     except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
         raise RunError(f"{folder / CONFIG} is damaged: {_damage(error)}.") from error
     return run
+
+
+def _check_feeding(run: Run) -> None:
+    """Compare the two places that say what is done to an image.
+
+    Raises:
+        RunError: if they differ.
+    """
+    said = run.data.normalisation
+    if said is not None and dict(said) != run.preprocessing.normalisation():
+        raise RunError("preprocessing and normalisation of the data differ")
 
 
 def _damage(error: Exception) -> str:

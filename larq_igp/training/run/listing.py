@@ -1,10 +1,12 @@
 """Which runs there are, and how they stand: read without TensorFlow, while others write."""
 
 import csv
-import json
+import io
 from pathlib import Path
 from typing import Any
 
+from larq_igp.errors import UserError
+from larq_igp.files import MOST_JSON_BYTES, read_file, read_json
 from larq_igp.training.run.layout import CONFIG, HISTORY, METRICS, STATUS
 from larq_igp.training.run.lock import is_locked
 
@@ -31,7 +33,7 @@ def describe(run: Path) -> dict[str, Any]:
     )
     row = {"run": str(run), "state": "damaged", "epoch": 0} | row
     try:
-        recipe = json.loads((run / CONFIG).read_text())["recipe"]
+        recipe = read_json(run / CONFIG)["recipe"]
         row |= {
             "network": recipe["network"],
             "dataset": recipe.get("dataset"),
@@ -42,15 +44,17 @@ def describe(run: Path) -> dict[str, Any]:
         row["best_validation_top1"] = max(
             (float(each["val_top1"]) for each in history), default=None
         )
-        metrics = json.loads((run / METRICS).read_text()) if (run / METRICS).exists() else None
+        metrics = read_json(run / METRICS) if (run / METRICS).exists() else None
         row["test_top1"] = float(metrics["top1"]) if metrics else None
-        status = json.loads((run / STATUS).read_text()) if (run / STATUS).exists() else {}
+        status = read_json(run / STATUS) if (run / STATUS).exists() else {}
         row["note"] = status.get("reason")
         if metrics:
             row["state"] = "finished"
         else:
             stopped = "failed" if status.get("state") == "failed" else "interrupted"
             row["state"] = {True: "running", False: stopped, None: "unknown"}[is_locked(run)]
+    except UserError as error:
+        row["note"] = str(error)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         row["note"] = f"{type(error).__name__}: {error}"
     return row
@@ -59,5 +63,5 @@ def describe(run: Path) -> dict[str, Any]:
 def _history(run: Path) -> list[dict[str, str]]:
     if not (run / HISTORY).exists():
         return []
-    with (run / HISTORY).open(newline="") as file:
-        return list(csv.DictReader(file))
+    text = read_file(run / HISTORY, MOST_JSON_BYTES).decode()
+    return list(csv.DictReader(io.StringIO(text, newline="")))

@@ -78,6 +78,26 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path, workers):
     assert list_checkpoints(tmp_path / "run" / "checkpoints") == []
 
 
+TWICE = """
+import atexit, os, signal, threading, time
+import click
+from larq_igp.cli.output import Group
+@click.command()
+def wait():
+    atexit.register(time.sleep, 30)
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    signal.raise_signal(signal.SIGINT)
+Group(commands={"wait": wait})(["wait"])
+"""
+
+
+def test_a_second_ctrl_c_ends_any_other_command_with_130_at_once():
+    started = time.monotonic()
+    finished = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, check=False)
+    assert (finished.returncode, finished.stderr) == (128 + signal.SIGINT, b"")
+    assert time.monotonic() - started < 25
+
+
 READER_ENDS_FIRST = """
 import subprocess, sys
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from larq_igp.data import load_dataset
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
-from larq_igp.training.fit.loop import NonFiniteLossError
+from larq_igp.training.fit.loop import Loop, NonFiniteLossError
+from larq_igp.training.fit.signals import StoppedError
 from larq_igp.training.fit.train import train
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import RunError, open_run, weights_path
@@ -156,3 +158,20 @@ def test_damaged_runs_are_refused(run_dir, tmp_path):
     weights_path(tmp_path, "best").write_bytes(weights_path(run_dir, "best").read_bytes()[:999])
     with pytest.raises(UserError, match="does not hold the weights of igp_resnet_tiny"):
         open_run(tmp_path).load_model()
+
+
+def test_sigterm_while_the_best_weights_are_measured_is_obeyed(tmp_path, monkeypatch):
+    fit = Loop.fit
+
+    def fit_and_be_stopped(self, stop):
+        fit(self, stop)
+        signal.raise_signal(signal.SIGTERM)
+
+    recipe = Recipe(**SHORT | {"epochs": 1})
+    with monkeypatch.context() as patch, pytest.raises(StoppedError, match="at step 12 of 12"):
+        patch.setattr(Loop, "fit", fit_and_be_stopped)
+        train(recipe, tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "interrupted"
+    resumed = train(recipe, tmp_path / "run", verbose=0, resume=True)
+    assert resumed == train(recipe, tmp_path / "undisturbed", verbose=0)

@@ -177,6 +177,7 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     swapped = tmp_path / "swapped"
     write_class_folders(swapped, {"": 20}, ("ant", "cat"))
     config = json.loads((run / "config.json").read_text())
+    del config["sha256"]  # else it is noticed that it was edited
     config["data"] = load_dataset("folder", data_dir=swapped).identity((28, 28, 3)).to_json()
     (run / "config.json").write_text(json.dumps(config))
     with pytest.raises(OtherDataError, match="class 1 is 'bee', not 'cat'"):
