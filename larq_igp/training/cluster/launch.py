@@ -15,7 +15,7 @@ from typing import IO
 from larq_igp.training.cluster.network import leave_the_network
 from larq_igp.training.cluster.workers import GRACE_SECONDS, LAUNCHED
 
-RUN = "import sys; sys.path.remove(''); from larq_igp.__main__ import main; main()"
+RUN = "import sys; sys.path[:] = filter(None, sys.path); from larq_igp.__main__ import main; main()"
 LARQ_IGP = [sys.executable, "-c", RUN]
 """The command ``larq-igp``, as ``python -m larq_igp`` but without the current folder on the path: a
 file there with the name of a module would be imported in its place. Python 3.11 has ``-P`` for it.
