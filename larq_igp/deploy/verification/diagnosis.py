@@ -24,7 +24,7 @@ def difference(replay: Replay, index: int) -> Fault:
         if current not in missing and not replay.known[current].is_found:
             missing.add(current)
             stack += replay.graph.calls[current].inputs
-    return _fault(replay, sorted(missing))
+    return _fault(replay, sorted(missing) or [index])
 
 
 def difference_at(replay: Replay, operator: Operator) -> Fault:

@@ -55,13 +55,21 @@ class KerasSums:
         signs = tf.constant(np.where(negative, -1, 1), tf.float32)
         return np.asarray(copy(signs)).astype(np.int64)
 
-    def after(self, sums: np.ndarray) -> tuple[np.ndarray, Terms]:
-        """Return what the layer makes of sums ``(..., O)``, float32, and the terms of that."""
+    @property
+    def has_activation(self) -> bool:
+        """Whether the layer computes more than factor and bias."""
+        return self.layer.activation not in (None, tf.keras.activations.linear)
+
+    def before_activation(self, sums: np.ndarray) -> tuple[np.ndarray, Terms]:
+        """Return factor and bias on sums ``(..., O)``, float32, and the terms of that."""
         magnitudes = np.abs(self.weights)
         factor = magnitudes.max(axis=(0, 1, 2))
         bias = 0.0 if self.layer.bias is None else self.layer.bias.numpy()
-        values = self.layer.activation(tf.constant(sums * factor + bias, tf.float32))
         # The converter takes one magnitude for a filter whose weights are nearly of one magnitude.
         approximation = (factor - magnitudes.min(axis=(0, 1, 2))) * magnitudes[..., 0].size
         size = np.abs(sums) * factor + np.abs(bias) + approximation / (UNITS * UNIT)
-        return np.asarray(values), Terms(size)
+        return (sums * factor + bias).astype(np.float32), Terms(size)
+
+    def activated(self, values: np.ndarray, terms: Terms) -> tuple[np.ndarray, Terms]:
+        """Return what the activation makes of values, and the terms of that."""
+        return np.asarray(self.layer.activation(tf.constant(values))), terms

@@ -43,11 +43,13 @@ class Replay:
         file: the file with the values of its tensors.
         known: what is known of each result, by the index of the call that returns it.
         farthest: largest distance of a value of the file from Keras', see ``rounding``.
+        explained: tensors of the file that were compared, but are no result of a whole layer.
     """
 
     def __init__(self, graph: Graph, file: FileTensors):
         """Start at the images."""
         self.graph, self.file, self.farthest = graph, file, 0.0
+        self.explained: set[int] = set()
         self.known = {graph.inputs[0]: self.found(file.file.inputs[0])}
 
     def readers(self, index: int) -> list[int]:

@@ -194,7 +194,8 @@ def has_inner_results(layer: "tf.keras.layers.Layer") -> bool:
     """
     activation = getattr(layer, "activation", None)
     is_fused = activation in (None, tf.keras.activations.linear, tf.keras.activations.relu)
-    return _rule_of(layer) is _unknown or (not is_fused and hasattr(layer, "kernel"))
+    is_several = hasattr(layer, "kernel") or activation is tf.keras.activations.hard_sigmoid
+    return _rule_of(layer) is _unknown or (not is_fused and is_several)
 
 
 def _rule_of(layer: "tf.keras.layers.Layer") -> Rule:
@@ -213,4 +214,6 @@ def terms_after(
         output: what the layer made of them.
     """
     size, count = _rule_of(layer)(LayerCall(layer, [each.size for each in terms], inputs, output))
+    if np.ndim(size) > 1 and np.shape(size) != output.shape:  # pooled, or moved
+        size = size.reshape(-1, size.shape[-1]).max(axis=0)
     return Terms(size, max([count, *[each.count for each in terms]]))

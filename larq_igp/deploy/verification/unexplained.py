@@ -27,7 +27,7 @@ All others move values or quantize them.
 def first_unexplained(replay: Replay) -> Operator | None:
     """Return the first operator whose result should be one of Keras' and is none."""
     file = replay.file
-    explained = replay.found_tensors() | _inside_of_layers(replay)
+    explained = replay.found_tensors() | replay.explained | _inside_of_layers(replay)
     readers: dict[int, list[Operator]] = {}
     for operator in file.file.operators:
         for tensor in file.reads(operator):

@@ -26,6 +26,9 @@ from larq_igp.deploy.verification.unexplained import first_unexplained
 from larq_igp.graph import Call, Graph
 from larq_igp.graph.bits import output_quantizer
 
+BEFORE_ACTIVATION = -1
+"""Stands for what a layer makes before its activation, which may be an operator of its own."""
+
 
 class Walk(Replay):
     """One walk from the images to the output."""
@@ -62,8 +65,19 @@ class Walk(Replay):
         if operator is not None:
             raise difference_at(self, operator)
         output = self.known[self.graph.outputs[0]]
-        if not output.is_found or output.sources != {self.file.file.outputs[0]}:
+        if not output.is_found or not self._is_output(output):
             raise difference(self, self.graph.outputs[0])
+
+    def _is_output(self, known: Known) -> bool:
+        """Tell whether the file gives a result that it has; perhaps in another shape."""
+        given = self.file.file.outputs[0]
+        if known.sources == {given}:
+            return True
+        is_derived = given in self.file.computed_from(known.sources)
+        found = self.file.values[given]
+        if not is_derived or found.size != known.value.size:
+            return False
+        return bool(np.all(known.terms.agree(found.reshape(known.value.shape), known.value)))
 
     def _call(self, index: int) -> None:
         """Run a layer, and look in the file for what it makes."""
@@ -110,6 +124,12 @@ class Walk(Replay):
         sums = keras.sums(keras.signs_of(source.value))
         if not operator.has_written(self.file.values[operator.writes], sums):
             raise Fault(f"{what}: the engine makes other sums than Keras from the same signs.")
+        if end == BEFORE_ACTIVATION:
+            self.explained.add(operator.writes)
+            before = self.found(operator.writes)
+            value, terms = keras.activated(before.value, before.terms)
+            self.known[index] = self.look_up(index, value, terms, before.sources)
+            return
         for place, value, terms in self._after_sums(index, keras, sums):
             self.known[place] = Known(value, terms, source.sources)
             if place == end:
@@ -128,7 +148,10 @@ class Walk(Replay):
 
         First what the layer itself makes, then what each layer does that alone reads the last one.
         """
-        value, terms = keras.after(sums)
+        value, terms = keras.before_activation(sums)
+        if keras.has_activation:
+            yield BEFORE_ACTIVATION, value, terms
+        value, terms = keras.activated(value, terms)
         yield index, value, terms
         for following in self.followers(index):
             call = self.graph.calls[following]
