@@ -111,3 +111,10 @@ def test_versions_stand_in_one_place():
         config.read(folder / "setup.cfg")
         assert config["metadata"]["version"] == f"attr: {package}.__version__"
     assert (ROOT / "runtime" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_every_folder_is_a_package():
+    """A folder without ``__init__.py`` is imported from a checkout, and absent from a wheel."""
+    for package, folder in PACKAGES.items():
+        for file in (folder / package).rglob("*.py"):
+            assert (file.parent / "__init__.py").exists(), file.parent

@@ -1,0 +1,1 @@
+"""Compare a file with its Keras model, layer by layer."""
