@@ -283,17 +283,19 @@ def test_checkpoints_come_back_as_they_were(tmp_path):
         "nan": np.array([np.nan, -0.0, np.inf]),
         "strided": np.arange(6).reshape(2, 3).T,
     }
+    state = {
+        "history": [], "layers": [], "best_score": None, "best_epoch": 0, "seconds": 0.1,
+        "recipe": {"note": '"sha256":"'}, "steps_per_epoch": 12, "replicas": 1, "workers": 1,
+        "train_images": 1,
+    }  # fmt: skip
     for step in (1, 2, 3):
-        write_checkpoint(
-            tmp_path,
-            Checkpoint({"step": step, "rows": [{"loss": 0.1, "note": '"sha256":"'}]}, arrays),
-        )
+        write_checkpoint(tmp_path, Checkpoint({"step": step} | state, arrays))
     assert [path.name for path in list_checkpoints(tmp_path)] == [
         "step-000000000003.safetensors",
         "step-000000000002.safetensors",
     ]
     read = read_checkpoint(list_checkpoints(tmp_path)[0])
-    assert read.state == {"step": 3, "rows": [{"loss": 0.1, "note": '"sha256":"'}]}
+    assert read.state == {"step": 3} | state
     assert list(read.arrays) == list(arrays)
     for name, array in arrays.items():
         assert read.arrays[name].tobytes() == np.ascontiguousarray(array).tobytes()
