@@ -98,7 +98,7 @@ def test_wheels_in_an_empty_environment_do_what_the_readme_says(dist, tmp_path, 
     image = "import larq_igp.keras2 as k; tf = k.tf; tf.io.write_file('photo.png', "
     image += "tf.io.encode_png(tf.zeros((8, 8, 1), tf.uint8)))"
     shell(f'python -c "{image}"', tmp_path, **path)
-    ran = [each for each in commands if "fashion_mnist" not in each]
+    ran = [each for each in commands if "fashion_mnist" not in each and "my_model" not in each]
     assert len(ran) >= 7
     for command in ran:
         shell(re.sub(r"--epochs \d+", "--epochs 1", command), tmp_path, **path)
