@@ -54,6 +54,7 @@ NEEDED = {
     "h5py": ALL - NO_TENSORFLOW - NO_NETWORK,
     "safetensors": {"train"},
     "tqdm": {"train"},
+    "pillow": {"predict"},
     "filelock": {"train", "runs"},
 }
 """What each needed package is needed for; ``list`` and, where it is not named, ``runs`` work."""

@@ -172,10 +172,10 @@ class Dataset:
             DatasetError: if the network takes images with another number of channels.
         """
         shape = input_shape or self.input_shape
-        if shape[-1] not in (1, 3, self.input_shape[-1]):
+        if self.store is not None and shape[-1] not in (1, 3):
             raise DatasetError(
-                f"{self.name} has images of {self.input_shape[-1]} channels, which cannot feed a "
-                f"network of {shape[-1]}: give an input shape of 1 or 3 channels."
+                f"the image files of {self.name} are decoded to 1 or 3 channels, which cannot feed "
+                f"a network of {shape[-1]}: give an input shape of 1 or 3 channels."
             )
         mean, deviation = self.mean, self.deviation
         if len(mean) not in (1, shape[-1]):  # a grey network on colour images

@@ -3,9 +3,12 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits."""
@@ -14,7 +17,7 @@ FIRST_TRANSPOSED = 5
 
 
 @contextmanager
-def _opened(content: bytes, channels: int, scale: int = 1) -> Iterator[tuple[Image.Image, int]]:
+def _opened(content: bytes, channels: int, scale: int = 1) -> Iterator[tuple["Image.Image", int]]:
     """Open the first frame of an image file, as it is to be seen.
 
     Args:
@@ -25,6 +28,8 @@ def _opened(content: bytes, channels: int, scale: int = 1) -> Iterator[tuple[Ima
     Yields:
         the image, and the scale: 1 for what is no JPEG.
     """
+    from PIL import Image, ImageOps
+
     with Image.open(io.BytesIO(content)) as image:
         if image.format == "JPEG" and image.mode in ("RGB", "L"):
             width, height = image.size
@@ -34,7 +39,9 @@ def _opened(content: bytes, channels: int, scale: int = 1) -> Iterator[tuple[Ima
         yield ImageOps.exif_transpose(image), scale
 
 
-def _pixels(image: Image.Image, channels: int) -> np.ndarray:
+def _pixels(image: "Image.Image", channels: int) -> np.ndarray:
+    from PIL import Image
+
     if image.mode in GREY_16:
         image = Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))
     elif image.mode == "P" and "transparency" in image.info:
@@ -70,6 +77,8 @@ def seen_shape_of(content: bytes) -> np.ndarray:
     Raises:
         OSError, ValueError, SyntaxError: if it is damaged, or no image.
     """
+    from PIL import ExifTags, Image
+
     with Image.open(io.BytesIO(content)) as image:
         width, height = image.size
         if image.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_TRANSPOSED:

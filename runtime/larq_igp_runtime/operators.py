@@ -684,6 +684,7 @@ TABLE = (
     Known("PADV2", 60, 43, (3, 3), 1, _pad),
     Known("SLICE", 65, 48, (3, 3), 1, _slice),
     Known("EXPAND_DIMS", 70, 52, _TWO, 1, _expand_dims),
+    Known("LOG", 73, 0, _ONE, 1, _unary("float32")),
     Known("SUM", 74, 27, _TWO, 1, _reduce("float32")),
     Known("SQRT", 75, 0, _ONE, 1, _unary("float32")),
     Known("RSQRT", 76, 0, _ONE, 1, _unary("float32")),

@@ -160,7 +160,7 @@ def test_operator_that_no_interpreter_has_is_named(lambda_net):
 def test_factor_for_each_pixel_is_named(lambda_net):
     factor = np.random.default_rng(0).random((8, 8, 32), np.float32)
     with pytest.raises(ConversionError, match=r"'first' stands a constant of shape \(8, 8, 32\)"):
-        convert(lambda_net(lambda x: x * factor))
+        convert(lambda_net(lambda x: x * factor), converter="lce")
 
 
 @pytest.mark.lce

@@ -135,7 +135,7 @@ def test_command(igp, refused):
         "--family",
         "igp_densenet",
         "--columns",
-        "8",
+        "4",
         "--blocks",
         "40,40,40",
     )
