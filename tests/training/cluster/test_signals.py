@@ -32,7 +32,7 @@ def close_terminal(job: Job) -> int:
     return signal.SIGHUP
 
 
-@pytest.mark.parametrize("workers, epochs", [(1, 4), (2, 8)])
+@pytest.mark.parametrize("workers, epochs", [(1, 4), pytest.param(2, 8, marks=pytest.mark.slow)])
 def test_each_signal_leaves_a_checkpoint_from_which_every_digit_follows(tmp_path, workers, epochs):
     """One run is stopped three times, in three ways, and compared with one that is left alone."""
     undisturbed = Job(tmp_path / "undisturbed", workers, epochs)
