@@ -43,20 +43,20 @@ class Report:
         return not self.corrupt or self.choice != REFUSE
 
     @property
-    def usable(self) -> Dataset:
+    def without_corrupt(self) -> Dataset:
         """The data set without its corrupt images."""
         return without(self.dataset, self.corrupt) if self.corrupt else self.dataset
 
     def examples(self) -> dict[str, int]:
         """Return how many examples each split has without the corrupt ones."""
-        return {name: split.examples for name, split in self.usable.splits.items()}
+        return {name: split.examples for name, split in self.without_corrupt.splits.items()}
 
     def class_examples(self) -> dict[str, dict[str, int]]:
         """Return how many examples each class has in each split; empty if labels are not at
         hand.
         """
         names, counts = self.dataset.class_names, {}
-        for split_name, split in self.usable.splits.items():
+        for split_name, split in self.without_corrupt.splits.items():
             if split.labels is None:
                 return {}
             counts[split_name] = np.bincount(split.labels, minlength=len(names))

@@ -9,7 +9,7 @@ import numpy as np
 from larq_igp.deploy.matching import SCALE_TOLERANCE, pack_filters
 from larq_igp.deploy.writer.draft import CLIPPED, INT, Draft, Operator, Tensor
 from larq_igp.deploy.writer.quantizers import WORD_BITS
-from larq_igp.deploy.writer.shapes import SAME, VALID, padded_same
+from larq_igp.deploy.writer.shapes import SAME, VALID, pads_as_same
 
 BCONV, QUANTIZE, DEQUANTIZE, BMAXPOOL = (
     "LceBconv2d",
@@ -34,7 +34,7 @@ def binarize_convolution(draft: Draft, operator: Operator) -> bool:
     if signs.is_made_by("PADV2") and padding == VALID:
         pad = signs.producer
         assert pad is not None
-        if not _is_same_padding(pad, operator):
+        if pad.constant(2) != 1 or not pads_as_same(pad, operator):
             return False
         signs, padding, pad_value = pad.source, SAME, 1
     filters = operator.constant(1)
@@ -68,21 +68,6 @@ def has_one_magnitude(filters: np.ndarray) -> bool:
     if np.any(np.abs(scale) <= np.finfo(F).eps):
         return False
     return bool(np.all(np.abs(np.abs(filters / scale) - F(1)) <= F(SCALE_TOLERANCE)))
-
-
-def _is_same_padding(pad: Operator, convolution: Operator) -> bool:
-    """Tell whether a pad of ones is what SAME padding adds for the convolution that reads it."""
-    pads, value, filters = pad.constant(1), pad.constant(2), convolution.constant(1)
-    if pads is None or value is None or filters is None or value != 1:
-        return False
-    options = convolution.options
-    expected = padded_same(
-        pad.source.shape,
-        filters.shape[1:3],
-        (options["strideH"], options["strideW"]),
-        (options["dilationHFactor"], options["dilationWFactor"]),
-    )
-    return np.array_equal(pads, expected)
 
 
 def fuse_arithmetic(draft: Draft, operator: Operator) -> bool:

@@ -6,7 +6,7 @@ They are TensorFlow Lite's, so that files are the same operator for operator.
 import numpy as np
 
 from larq_igp.deploy.writer.draft import CAN_CLIP, CLIPPED, Draft, Operator
-from larq_igp.deploy.writer.shapes import SAME, VALID, padded_same
+from larq_igp.deploy.writer.shapes import SAME, VALID, pads_as_same
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 ACTIVATIONS = {"RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
@@ -60,23 +60,15 @@ def fuse_padding(draft: Draft, operator: Operator) -> bool:
     """Let a convolution pad by itself where zeros around its input are what SAME padding adds."""
     if operator.kind not in CONVOLUTIONS[:2] or operator.options["padding"] != VALID:
         return False
-    pad, filters = operator.source.producer, operator.constant(1)
-    if pad is None or pad.kind not in ("PAD", "PADV2") or filters is None:
+    pad = operator.source.producer
+    if pad is None or pad.kind not in ("PAD", "PADV2"):
         return False
     value = pad.constant(2)
     if (value is not None and value != 0) or not draft.is_read_once(operator.source):
         return False
-    options = operator.options
-    expected = padded_same(
-        pad.source.shape,
-        filters.shape[1:3],
-        (options["strideH"], options["strideW"]),
-        (options["dilationHFactor"], options["dilationWFactor"]),
-    )
-    pads = pad.constant(1)
-    if pads is None or not np.array_equal(pads, expected):
+    if not pads_as_same(pad, operator):
         return False
-    options["padding"] = SAME
+    operator.options["padding"] = SAME
     draft.set_input(operator, 0, pad.source)
     draft.remove_unread(pad.output)
     return True

@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from larq_igp.deploy.writer.draft import Operator
+
 Pair = tuple[int, int]
 SAME, VALID = 0, 1
 """TensorFlow Lite's numbers of the two paddings."""
@@ -48,3 +52,17 @@ def padded_same(
         missing = max(0, (-(-side // stride) - 1) * stride + span - side)
         pads.append((missing // 2, missing - missing // 2))
     return [*pads, (0, 0)]
+
+
+def pads_as_same(pad: Operator, convolution: Operator) -> bool:
+    """Tell whether a pad adds around a map what SAME padding of the convolution would add."""
+    pads, filters, options = pad.constant(1), convolution.constant(1), convolution.options
+    if pads is None or filters is None:
+        return False
+    expected = padded_same(
+        pad.source.shape,
+        filters.shape[1:3],
+        (options["strideH"], options["strideW"]),
+        (options["dilationHFactor"], options["dilationWFactor"]),
+    )
+    return np.array_equal(pads, expected)
