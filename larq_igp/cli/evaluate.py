@@ -2,6 +2,7 @@
 
 import click
 
+from larq_igp.cli.answers import answers_text, metrics_text
 from larq_igp.cli.options import (
     SOURCE,
     data_options,
@@ -12,14 +13,6 @@ from larq_igp.cli.options import (
     weights_option,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_random_weights
-
-
-def metrics_text(metrics: dict) -> str:
-    """Format accuracy for a terminal."""
-    return (
-        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} of {metrics['examples']:,} "
-        f"{metrics['split']} images"
-    )
 
 
 @click.command(short_help="Measure the accuracy of a run or a .tflite.", epilog=SOURCE)
@@ -49,7 +42,9 @@ def evaluate(
     unknown_operators,
     as_json: bool,
 ) -> None:
-    """Measure the accuracy of SOURCE by the input pipeline that it was trained with."""
+    """Measure the accuracy of SOURCE by the input pipeline that it was trained with: in all, of
+    each class, and which mistakes are the most confident ones.
+    """
     with progress_on_stderr(as_json):
         from larq_igp.inference.evaluate import evaluate as measured
 
@@ -67,4 +62,5 @@ def evaluate(
             unknown_operators=unknown_operators,
         )
         warn_of_random_weights(subject)
-    emit(as_json, {"source": source, **metrics}, f"{source}: {metrics_text(metrics)}")
+    text = [f"{source}: {metrics_text(metrics)}", answers_text(metrics)]
+    emit(as_json, {"source": source, **metrics}, "\n".join(text))

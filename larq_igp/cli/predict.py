@@ -1,11 +1,23 @@
 """``predict``."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 import click
+from tqdm import tqdm
 
 from larq_igp.cli.options import SOURCE, engine_options, open_typed, source_argument, weights_option
-from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_random_weights
+from larq_igp.cli.output import (
+    Refusal,
+    emit,
+    json_option,
+    progress_on_stderr,
+    warn_of_random_weights,
+)
+
+IN_FILES = 5
+"""Classes of each image in a file."""
 
 
 @click.command(short_help="Name what is on images.", epilog=SOURCE)
@@ -14,6 +26,15 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_r
 @click.option(
     "--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to name."
 )
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    type=click.Path(),
+    multiple=True,
+    help="A .csv or .json file that gets a row an image, with its five best classes, in place of "
+    "the lines; may be repeated.",
+)
 @weights_option
 @engine_options
 @json_option
@@ -21,38 +42,80 @@ def predict(
     source: str,
     images: tuple[str, ...],
     top: int,
+    outputs: tuple[str, ...],
     weights,
     engine,
     threads,
     unknown_operators: bool,
     as_json: bool,
 ) -> None:
-    """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line after the other."""
-    with progress_on_stderr(as_json):
-        from larq_igp.inference.predict import check_there
-        from larq_igp.inference.predict import predict as predicted
+    """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line after the other. An
+    IMAGE may be a folder, of which all images are meant, or a pattern in quotes: 'photos/*.jpg'.
 
+    An image that cannot be read costs its own row, which says why, and exit code 2 at the end.
+    """
+    rows = Rows()
+    with progress_on_stderr(as_json), ExitStack() as files:
+        from larq_igp.inference.image_paths import image_paths
+        from larq_igp.inference.predict import predict as predicted
+        from larq_igp.inference.prediction_files import check_outputs, open_rows
+
+        check_outputs(outputs)
+        paths = image_paths(images)
         subject = open_typed(source, {"weights": weights}, for_images=True)
-        check_there(images)
-        rows = predicted(
+        found = predicted(
             subject,
-            images,
-            top=top,
+            paths,
+            top=max(top, IN_FILES) if outputs else top,
             engine=engine,
             threads=threads,
             unknown_operators=unknown_operators,
         )
         warn_of_random_weights(subject)
-        document = list(rows) if as_json else []
+        writers = [files.enter_context(open_rows(path, IN_FILES)) for path in outputs]
+        for row in rows.counted(found, shows_progress=bool(outputs or as_json)):
+            for write in writers:
+                write(row)
+            if as_json:
+                rows.document.append(row | {"classes": row["classes"][:top]})
+            elif not outputs and not row["error"]:
+                click.echo(_text(row))
     if as_json:
-        emit(True, document, "")
-    else:
-        _print(rows)
+        emit(True, rows.document, "")
+    elif outputs:
+        click.echo(f"{rows.count:,} images in {' and '.join(outputs)}")
+    if rows.failed:
+        raise Refusal(f"{rows.failed:,} of {rows.count:,} images cannot be read.")
 
 
-def _print(rows: Iterable[dict]) -> None:
-    for row in rows:
-        guesses = ", ".join(
-            f"{guess['class_name']} {guess['probability']:.1%}" for guess in row["classes"]
-        )
-        click.echo(f"{row['image']}: {guesses}")
+class Rows:
+    """Counts rows, and says on standard error which images cannot be read.
+
+    Attributes:
+        count: rows so far.
+        failed: those of images that cannot be read.
+        document: what ``--json`` prints.
+    """
+
+    def __init__(self) -> None:
+        self.count = self.failed = 0
+        self.document: list[dict] = []
+
+    def counted(self, rows: Iterable[dict], *, shows_progress: bool) -> Iterator[dict]:
+        """Yield the rows."""
+        bar = tqdm(unit=" images", disable=not (shows_progress and sys.stderr.isatty()))
+        with bar:
+            for row in rows:
+                self.count += 1
+                bar.update()
+                if row["error"]:
+                    self.failed += 1
+                    tqdm.write(f"error: {row['error']}", file=sys.stderr)
+                yield row
+
+
+def _text(row: dict) -> str:
+    guesses = ", ".join(
+        f"{guess['class_name']} {guess['probability']:.1%}" for guess in row["classes"]
+    )
+    return f"{row['image']}: {guesses}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from larq_igp.cli.evaluate import metrics_text
+from larq_igp.cli.answers import metrics_text
 from larq_igp.cli.options import complete_source, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe

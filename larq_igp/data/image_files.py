@@ -132,8 +132,7 @@ def _beside_classes(root: Path, part: str) -> Iterator[tuple[str, str]]:
         if is_hidden(entry.name):
             yield path, "hidden files and folders"
         elif not entry.is_dir():
-            is_image = _suffix(entry.name) in SUFFIXES
-            yield path, LOOSE if is_image else _files_of_kind(entry.name)
+            yield path, LOOSE if is_image_name(entry.name) else _files_of_kind(entry.name)
 
 
 def _entries(root: Path, prefix: str) -> Iterator[tuple[str, str | None]]:
@@ -147,12 +146,17 @@ def _entries(root: Path, prefix: str) -> Iterator[tuple[str, str | None]]:
                 for name in sorted(names):
                     inside = Path(inner, name).relative_to(root).as_posix()
                     yield inside, "files in sub-folders of a class"
-        elif _suffix(entry.name) not in SUFFIXES:
+        elif not is_image_name(entry.name):
             yield path, _files_of_kind(entry.name)
         else:
             # A link to nothing is an image that is missing: it is found as a corrupt one.
             is_image = entry.is_file() or not os.path.exists(entry.path)
             yield path, None if is_image else "devices and pipes"
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file is taken for an image, by its suffix."""
+    return _suffix(name) in SUFFIXES
 
 
 def _suffix(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from larq_igp.inference.opening import open_subject
 from larq_igp.inference.predictor import open_predictor
 from larq_igp.inference.subject import Subject
+from larq_igp.training.fit.answers import Answers
 from larq_igp.training.fit.measure import measure
 
 
@@ -37,8 +38,9 @@ def evaluate(
         unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Returns:
-        ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, how
-        many ``examples`` they are of, and ``dataset``, ``split`` and ``engine``.
+        ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, of how
+        many ``examples`` and ``classes`` they are, and ``dataset``, ``split`` and ``engine``;
+        ``by_class``, ``confusion`` and ``mistakes`` are lists as of ``Answers``.
 
     Raises:
         UserError: if the subject or the data set cannot be had, or the network's answers do not
@@ -49,8 +51,18 @@ def evaluate(
     predictor = open_predictor(
         subject, engine=engine, threads=threads, unknown_operators=unknown_operators
     )
-    metrics = measure(predictor.predict, images, split, subject.preprocessing_of(images))
-    return {**metrics, "dataset": images.name, "split": split, "engine": predictor.engine}
+    answers, names = Answers(subject.classes), subject.class_names
+    preprocessing = subject.preprocessing_of(images)
+    metrics = measure(predictor.predict, images, split, preprocessing, answers=answers)
+    return {
+        **metrics,
+        "dataset": images.name,
+        "split": split,
+        "engine": predictor.engine,
+        "by_class": answers.by_class(names),
+        "confusion": answers.confusion(names),
+        "mistakes": answers.mistakes(names, images.split(split)),
+    }
 
 
 def opened(source: str | Path | Subject, weights: str | None) -> Subject:

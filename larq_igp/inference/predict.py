@@ -1,4 +1,4 @@
-"""Name what is on an image file."""
+"""Name what is on image files."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -34,26 +34,16 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         ImageError: if the file is missing or cannot be decoded.
     """
     path = Path(path)
-    check_there([path])
+    if not path.is_file():
+        raise ImageError(f"image {path} does not exist, or is not a file.")
     try:
         content = tf.constant(read_file(path, MOST_IMAGE_BYTES))
         return preprocessing(decode(content, decoded_channels(preprocessing))).numpy()
-    except DECODE_ERRORS as error:
+    except (*DECODE_ERRORS, UserError) as error:
         raise ImageError(
             f"{path} is not an image that this network can take, or it is damaged: "
             f"{reason_of(error)}."
         ) from error
-
-
-def check_there(paths: Iterable[str | Path]) -> None:
-    """Refuse images that are missing, before the first is classified.
-
-    Raises:
-        ImageError: naming the first.
-    """
-    for path in paths:
-        if not Path(path).is_file():
-            raise ImageError(f"image {path} does not exist, or is not a file.")
 
 
 def predict(
@@ -70,7 +60,7 @@ def predict(
 
     Args:
         source: what ``open_subject`` opens, or has opened.
-        images: their paths, or the path of one.
+        images: their paths, or the path of one; ``image_paths`` finds those in folders.
         top: how many classes to name for each.
         weights: ``best`` or ``last``, of a run.
         engine: that runs a ``.tflite``; None takes the fastest that is installed.
@@ -78,11 +68,11 @@ def predict(
         unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Yields:
-        for each image its path and its ``classes``, best first, each with ``label``, ``class_name``
-        and ``probability``.
+        for each ``image`` its path and its ``classes``, best first, each with ``label``,
+        ``class_name`` and ``probability``; and ``error``, which is None, or why the image cannot
+        be read: then there are no classes.
 
     Raises:
-        ImageError: when the rows come to a file that is missing or is not an image.
         UserError: if the subject cannot be had.
     """
     subject = opened(source, weights)
@@ -97,9 +87,26 @@ def predict(
     names = subject.class_names
     paths = iter([images] if isinstance(images, str | Path) else images)
     while batch := list(islice(paths, BATCH_SIZE)):
-        inputs = np.stack([read_image(path, preprocessing) for path in batch])
-        for path, probabilities in zip(batch, finite(predictor.predict(inputs)), strict=True):
-            yield {"image": str(path), "classes": _best(probabilities, names, top)}
+        inputs, errors = _read(batch, preprocessing)
+        answers = iter(finite(predictor.predict(np.stack(inputs))) if inputs else ())
+        for path, error in zip(batch, errors, strict=True):
+            classes = [] if error else _best(next(answers), names, top)
+            yield {"image": str(path), "classes": classes, "error": error}
+
+
+def _read(
+    paths: Iterable[str | Path], preprocessing: Preprocessing
+) -> tuple[list[np.ndarray], list[str | None]]:
+    """Return the inputs of the images that can be read, and for each image why not, or None."""
+    inputs, errors = [], []
+    for path in paths:
+        error = None
+        try:
+            inputs.append(read_image(path, preprocessing))
+        except ImageError as found:
+            error = str(found)
+        errors.append(error)
+    return inputs, errors
 
 
 def _best(probabilities: np.ndarray, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:

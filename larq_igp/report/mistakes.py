@@ -1,17 +1,18 @@
 """What a network misreads on the test images of its data set."""
 
 import base64
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from larq_igp.data import DatasetError, eval_arrays
+from larq_igp.data import DatasetError
 from larq_igp.inference.predictor import open_predictor
 from larq_igp.keras2 import tf
 from larq_igp.report.charts import Chart
 from larq_igp.report.facts import Facts
 from larq_igp.report.page import Section
+from larq_igp.training.fit.answers import Answers
+from larq_igp.training.fit.measure import measure
 
 IMAGES_SHOWN = 24
 
@@ -27,29 +28,28 @@ def mistakes_section(facts: Facts) -> Section:
         dataset = subject.load_data()
     except DatasetError as error:  # the page shows what it can
         return Section(title, f"Left out: {error}")
+    answers, names = Answers(subject.classes, IMAGES_SHOWN), subject.class_names
     predict, preprocessing = open_predictor(subject).predict, subject.preprocessing_of(dataset)
-    classes, names = subject.classes, subject.class_names
-    matrix, wrong, place = np.zeros((classes, classes), int), [], 0
-    for images, labels in eval_arrays(dataset, "test", preprocessing, batch_size=100):
-        guesses = predict(images).argmax(axis=-1)
-        np.add.at(matrix, (labels, guesses), 1)
-        indices = np.flatnonzero(labels != guesses).tolist()
-        wrong += [(place + i, labels[i], guesses[i]) for i in indices]
-        place += len(labels)
-    cells = tuple(tuple(int(n) for n in row) for row in matrix)
+    examples = measure(predict, dataset, "test", preprocessing, answers=answers)["examples"]
+    wrong = examples - int(answers.counts.trace())
     slug = "".join(letter if letter.isalnum() else "-" for letter in facts.name)
-    chart = Chart(
-        f"confusion-{slug}", "Confusion matrix", "answer", "truth", matrix=cells, ticks=names
-    )
+    chart = confusion_chart(f"confusion-{slug}", answers.counts.tolist(), names)
+    shown = answers.worst()
     pictures = "".join(
-        _picture(dataset.split("test"), index, names[truth], names[guess])
-        for index, truth, guess in wrong[:IMAGES_SHOWN]
+        _picture(dataset.split("test"), each.index, names[each.truth], names[each.answer])
+        for each in shown
     )
     text = (
-        f"{len(wrong)} of {place} test images are misread; the first "
-        f"{min(len(wrong), IMAGES_SHOWN)} are shown as truth → answer."
+        f"{wrong} of {examples} test images are misread; the {len(shown)} most confident answers "
+        "of them are shown as truth → answer."
     )
     return Section(title, text, (chart,), f'<div class="images">{pictures}</div>')
+
+
+def confusion_chart(name: str, counts: Sequence[Sequence[int]], names: tuple[str, ...]) -> Chart:
+    """Return the chart of a confusion matrix: counts by truth and answer."""
+    cells = tuple(map(tuple, counts))
+    return Chart(name, "Confusion matrix", "answer", "truth", matrix=cells, ticks=names)
 
 
 def _picture(split: Any, index: int, truth: str, guess: str) -> str:

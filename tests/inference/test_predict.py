@@ -1,13 +1,18 @@
+import csv
 import itertools
+import json
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image  # comes with matplotlib, of the test extra
 
 from larq_igp.data import Preprocessing
+from larq_igp.errors import UserError
+from larq_igp.inference.image_paths import image_paths
 from larq_igp.inference.opening import open_subject
-from larq_igp.inference.predict import BATCH_SIZE, ImageError, predict, read_image
+from larq_igp.inference.predict import BATCH_SIZE, predict, read_image
 
 MODES = {
     "png": ("L", "RGB", "RGBA"),
@@ -38,8 +43,8 @@ def test_rows_come_batch_by_batch_in_constant_memory(run_dir, tmp_path):
     rows = predict(model, itertools.chain([good] * 2 * BATCH_SIZE, [bad]), top=1)
     first = [next(rows) for _ in range(2 * BATCH_SIZE)]
     assert {row["image"] for row in first} == {str(good)}
-    with pytest.raises(ImageError, match=r"bad\.png is not an image"):
-        next(rows)
+    assert next(rows)["image"] == str(bad)
+    assert next(rows, None) is None
     rows = predict(model, itertools.repeat(good, 2000), top=1)
     next(rows)
     tracemalloc.start()
@@ -59,7 +64,7 @@ def test_the_command_streams_rows_and_refuses_missing_images_first(run_dir, igp,
     assert result.exit_code == 2
     assert result.stdout.count("good.png: ") == BATCH_SIZE
     assert "bad.png is not an image" in result.stderr
-    assert "bad.png is not an image" in refused("predict", run_dir, *many, bad, "--json")
+    assert "1 of 33 images cannot be read." in result.stderr
 
 
 def test_the_path_of_one_image_is_taken_as_it_is(run_dir, tmp_path):
@@ -67,3 +72,69 @@ def test_the_path_of_one_image_is_taken_as_it_is(run_dir, tmp_path):
     Image.new("L", (8, 8), 120).save(path)
     (row,) = predict(run_dir, str(path), top=1)
     assert row == next(predict(run_dir, [path], top=1))
+
+
+@pytest.fixture()
+def photos(tmp_path, monkeypatch):
+    """A folder with three images, one of them damaged, and what is no image of the user's."""
+    monkeypatch.chdir(tmp_path)
+    inner = tmp_path / "my photos" / "Größe"
+    inner.mkdir(parents=True)
+    for name, level in (("b.png", 200), ("Größe/ä 1.jpg", 100)):
+        Image.new("L", (9, 8), level).save(inner.parent / name)
+    (inner.parent / "a.png").write_text("no image")
+    (inner.parent / "notes.txt").write_text("no image either")
+    (inner.parent / ".hidden.png").write_text("no image of the user's")
+    (inner.parent / "@eaDir").mkdir()
+    (inner.parent / "@eaDir" / "b.png").write_text("a thumbnail")
+    return inner.parent
+
+
+def test_folders_and_patterns_mean_the_images_in_them(photos):
+    names = ["my photos/a.png", "my photos/b.png", "my photos/Größe/ä 1.jpg"]
+    assert list(image_paths(["my photos"])) == names
+    assert list(image_paths(["my photos/*"])) == names[:2]
+    assert sorted(image_paths(["my photos/**/*"])) == sorted(names)
+    assert list(image_paths(["my photos/b.png", "my photos/?.png"])) == [names[1], *names[:2]]
+    (photos / "b[1].png").write_bytes((photos / "b.png").read_bytes())
+    assert list(image_paths([photos / "b[1].png"])) == [str(photos / "b[1].png")]
+    for given, sentence in (
+        ("my photos/@eaDir/none", "does not exist"),
+        ("*.gif", "no image matches"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            image_paths([names[0], given])
+    (photos / "empty").mkdir()
+    with pytest.raises(UserError, match="empty holds no images"):
+        image_paths([photos / "empty"])
+
+
+def test_a_damaged_image_costs_its_own_row(run_dir, photos, igp):
+    expected = {str(row["image"]): row for row in predict(run_dir, image_paths([photos]), top=5)}
+    result = igp("predict", run_dir, photos, "-o", "rows.csv", "-o", "rows.json")
+    assert result.exit_code == 2
+    assert result.stdout == "3 images in rows.csv and rows.json\n"
+    assert "1 of 3 images cannot be read." in result.stderr
+    assert json.loads(Path("rows.json").read_text()) == list(expected.values())
+    with open("rows.csv", encoding="utf-8", newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == expected.keys()
+    bad, good = (rows[str(photos / name)] for name in ("a.png", "b.png"))
+    assert "a.png is not an image" in bad["error"]
+    assert bad["class"] == bad["probability_5"] == good["error"] == ""
+    guesses = expected[good["image"]]["classes"]
+    for place, guess in zip(("", "_2", "_3", "_4", "_5"), guesses, strict=True):
+        assert good[f"class{place}"] == guess["class_name"]
+        assert float(good[f"probability{place}"]) == pytest.approx(guess["probability"], rel=1e-5)
+    printed = igp("predict", run_dir, photos, "--top", 1)
+    assert printed.stdout.count(str(photos)) == 2
+    document = json.loads(igp("predict", run_dir, photos, "--top", 1, "--json").stdout)
+    assert [len(row["classes"]) for row in document] == [0, 1, 1]
+
+
+def test_only_damaged_images_and_unwritable_files(run_dir, photos, refused):
+    assert "1 of 1 images cannot be read" in refused("predict", run_dir, photos / "a.png")
+    image = photos / "b.png"
+    assert "must end in .csv or .json" in refused("predict", run_dir, image, "-o", "rows.txt")
+    assert "does not exist" in refused("predict", run_dir, image, "-o", "none/rows.csv")
+    assert not list(Path().glob("*.csv"))

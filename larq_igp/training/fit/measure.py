@@ -10,6 +10,7 @@ import numpy as np
 
 from larq_igp.data import Dataset, Preprocessing, eval_arrays
 from larq_igp.errors import UserError
+from larq_igp.training.fit.answers import Answers
 
 EVAL_BATCH_SIZE = 100
 SMALLEST_PROBABILITY = 1e-7  # as Keras clips, so that the logarithm is finite
@@ -34,6 +35,7 @@ def measure(
     split_name: str,
     preprocessing: Preprocessing,
     *,
+    answers: Answers | None = None,
     before_each: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Measure a classifier on every example of a split.
@@ -43,11 +45,12 @@ def measure(
         dataset: whose examples are classified.
         split_name: which of them.
         preprocessing: from stored image to input.
+        answers: gets the answer to each example.
         before_each: called before each batch; what it raises ends the measurement.
 
     Returns:
         ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, and
-        how many ``examples`` they are of.
+        of how many ``examples`` and ``classes`` they are. Of 5 classes or fewer, ``top5`` is 1.
 
     Raises:
         UserError: if the classifier gives NaN or infinity, or an image is corrupt.
@@ -62,6 +65,8 @@ def measure(
         ranked = np.argsort(-probabilities, axis=-1, kind="stable")[:, :5]
         top1 += int((ranked[:, 0] == labels).sum())
         top5 += int((ranked == labels[:, np.newaxis]).any(axis=-1).sum())
+        if answers is not None:
+            answers.add(probabilities, labels)
         of_truth = probabilities[np.arange(len(labels)), labels]
         loss -= float(np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).sum())
     examples = dataset.split(split_name).examples
@@ -70,4 +75,5 @@ def measure(
         "top5": top5 / examples,
         "loss": loss / examples,
         "examples": examples,
+        "classes": len(dataset.class_names),
     }

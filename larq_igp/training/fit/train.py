@@ -13,6 +13,7 @@ from larq_igp.errors import UserError
 from larq_igp.files import write_json
 from larq_igp.models.weights import load_weights
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices, threads
+from larq_igp.training.fit.answers import Answers
 from larq_igp.training.fit.loop import Loop
 from larq_igp.training.fit.measure import measure
 from larq_igp.training.fit.prerequisites import (
@@ -193,11 +194,13 @@ class _Training:
                 loop.stop(self.stop)
 
         load_weights(session.plain, weights_path(run.folder, "best"))
+        answers = Answers(len(run.class_names))
         metrics = measure(
             session.plain.predict_on_batch,
             session.dataset,
             "test",
             run.preprocessing,
+            answers=answers,
             before_each=stop_if_asked,
         )
         metrics |= {
@@ -205,7 +208,8 @@ class _Training:
             "epoch": loop.position.best_epoch,
             "validation_top1": loop.position.best_score[0],
         }
-        write_json(run.folder / METRICS, metrics)
+        answers.write(run.folder, run.class_names, session.dataset.split("test"))
+        write_json(run.folder / METRICS, metrics)  # last: a run that has them is finished
         keep_newest(run.folder / CHECKPOINTS)
         return metrics
 

@@ -6,6 +6,9 @@ layers.csv          one row an epoch and binary layer: flipped weights, saturate
 best.weights.h5     weights of the best validation epoch
 last.weights.h5     weights after the last epoch
 metrics.json        final measurements on the test split
+confusion.csv       its confusion matrix: a row for each class, a column for each answer, recall
+mistakes.csv        its most confident mistakes
+curves.svg          the history, drawn; confusion.svg the confusion matrix
 tensorboard/        the same as history.csv and layers.csv, as event files
 initial.weights.h5  a copy of the weights that the recipe starts from
 teacher/            a copy of the teacher that the recipe names, or the run of the 32-bit twin
@@ -20,6 +23,7 @@ from pathlib import Path
 
 CONFIG, HISTORY, LAYERS, METRICS = "config.json", "history.csv", "layers.csv", "metrics.json"
 TENSORBOARD, CHECKPOINTS, STATUS, LOCK = "tensorboard", "checkpoints", "status.json", "run.lock"
+CONFUSION, MISTAKES = "confusion.csv", "mistakes.csv"
 TEACHER, FIRST_STAGE = "teacher", "first_stage"
 
 

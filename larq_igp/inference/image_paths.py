@@ -1,0 +1,56 @@
+"""Which image files are meant by files, folders and patterns."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from larq_igp.data.image_files import FORMATS, is_image_name
+from larq_igp.data.split_folders import is_hidden
+from larq_igp.errors import UserError
+
+
+def image_paths(given: Iterable[str | Path]) -> Iterator[str]:
+    """Yield the paths of image files, one after the other, however many there are.
+
+    Args:
+        given: image files; folders, of which every image is meant, those in folders inside too;
+            and patterns like ``photos/*.jpg`` or ``photos/**/a?.png``.
+
+    Raises:
+        UserError: before the first path, if something given is not there, or holds no image.
+    """
+    typed = [str(each) for each in given]
+    for each in typed:
+        if next(_of(each), None) is None:
+            raise UserError(_nothing(each))
+    return (path for each in typed for path in _of(each))
+
+
+def _of(given: str) -> Iterator[str]:
+    if os.path.isdir(given):
+        yield from _in_folder(given)
+    elif os.path.lexists(given):
+        yield given
+    elif glob.has_magic(given):
+        typed = Path(given).parts
+        for path in sorted(glob.iglob(given, recursive=True)):
+            found = (part for part in Path(path).parts if part not in typed)
+            if is_image_name(path) and not any(map(is_hidden, found)) and not os.path.isdir(path):
+                yield path
+
+
+def _in_folder(folder: str) -> Iterator[str]:
+    for path, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        for name in sorted(files):
+            if is_image_name(name) and not is_hidden(name):
+                yield os.path.join(path, name)
+
+
+def _nothing(given: str) -> str:
+    if os.path.isdir(given):
+        return f"the folder {given} holds no images: {FORMATS} files are needed."
+    if glob.has_magic(given):
+        return f"no image matches {given!r}."
+    return f"image {given} does not exist, or is not a file."
