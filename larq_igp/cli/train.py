@@ -1,5 +1,6 @@
 """``train``."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from larq_igp.cli.options import complete_source, download_option, option_names,
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
 from larq_igp.terminal import long_command
+from larq_igp.training.recipe import Recipe
 
 SAME_COMMAND = "(here)"
 """What ``--resume`` without a folder stands for: that of the same command."""
@@ -74,6 +76,39 @@ def resumed_folder(network: str | None, run_dir: str | None, resume: str) -> str
     return run_dir
 
 
+def chosen_folder(network: str | None, recipe: Recipe, is_resumed: bool) -> tuple[Path, bool]:
+    """Return the usual folder of a run, and whether the run that it holds is resumed: an unfinished
+    one of the same recipe, if that was asked for, or is answered with yes at a terminal.
+    """
+    from larq_igp.training.run.layout import resume_command
+    from larq_igp.training.train import default_run_dir, images_name, run_name, unfinished_run
+
+    name = run_name(network)
+    unfinished = unfinished_run(name, recipe)
+    if unfinished and not is_resumed:
+        found = f"{unfinished} is an unfinished run of this recipe"
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            is_resumed = click.confirm(f"{found}: resume it?", default=True, err=True)
+        else:
+            click.echo(
+                f"note: {found}; resume it with {resume_command(unfinished)}. A new one is started",
+                err=True,
+            )
+    if unfinished and is_resumed:
+        return unfinished, True
+    return default_run_dir(name, images_name(recipe), resume=is_resumed), is_resumed
+
+
+def draw(folder: Path) -> None:
+    """Draw the charts of a finished run into its folder, if matplotlib is installed."""
+    from larq_igp.packages import BY_MODULE
+
+    if BY_MODULE["matplotlib"].is_installed:
+        from larq_igp.report.run_charts import draw_charts
+
+        draw_charts(folder)
+
+
 @click.command(short_help="Train a network and measure it; resume a run.")
 @click.argument("network", metavar="[NAME-or-FILE]", required=False, shell_complete=complete_source)
 @click.option(
@@ -108,8 +143,9 @@ def train(
 
     and ends with the same weights and history as if nothing had happened. In a job that may be
     started several times, give the same command each time, with --run-dir and --resume: it starts
-    the run, resumes it, or says that it is finished. SIGTERM, Ctrl-C and a closed terminal
-    write a checkpoint first; a second Ctrl-C ends at once.
+    the run, resumes it, or says that it is finished. Without either, an unfinished run of the same
+    command is offered at a terminal; elsewhere a new one is started, with a note. SIGTERM, Ctrl-C
+    and a closed terminal write a checkpoint first; a second Ctrl-C ends at once.
     """  # noqa: D301  click takes the escape as "do not wrap"
     if network is not None and model is not None:
         raise Refusal(f"{network} and --model {model} both name a network: give one of them.")
@@ -130,7 +166,7 @@ def train(
         )
     with long_command(), progress_on_stderr(as_json):
         from larq_igp.training.fit.signals import StoppedError
-        from larq_igp.training.train import default_run_dir, images_name, recipe_of_run, run_name
+        from larq_igp.training.train import recipe_of_run
         from larq_igp.training.train import train as train_network
 
         given = run_dir if resume is None else resumed_folder(network, run_dir, resume)
@@ -138,8 +174,10 @@ def train(
             recipe = recipe_of_run(str(given), options["data_dir"])
         else:
             recipe = typed_recipe(network, options)
-        name, is_resumed = run_name(network), resume is not None
-        folder = given or default_run_dir(name, images_name(recipe), resume=is_resumed)
+        is_resumed = resume is not None
+        folder = Path(given or ".")
+        if not given and not dry_run:
+            folder, is_resumed = chosen_folder(network, recipe, is_resumed)
         try:
             if dry_run:
                 from larq_igp.training.fit.dry_run import dry_run as try_out
@@ -154,10 +192,14 @@ def train(
             else:
                 of_run |= {
                     "verbose": 2 if quiet else 1,
-                    "announce": lambda recipe: click.echo(recipe_text(recipe)),
+                    "announce": lambda recipe: click.echo(
+                        f"run directory: {folder}\n{recipe_text(recipe)}"
+                    ),
                 }
                 document = train_network(recipe, folder, resume=is_resumed, **of_run)
                 text = train_text(document)
+                if "top1" in document:
+                    draw(folder)
         except StoppedError as stopped:
             click.echo(stopped, err=True)
             ctx.exit(stopped.exit_code)

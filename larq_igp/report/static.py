@@ -3,6 +3,7 @@
 Plotly's own export draws in a web browser, which few servers have and pip does not install.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,18 @@ def gradient_figure(report: Any, title: str) -> Any:
 
 def chart_figure(chart: Any) -> Any:
     """Draw a ``Chart`` of the page for print."""
-    figure, (ax,) = new_figure()
+    return chart_figures([chart])
+
+
+def chart_figures(charts: Sequence[Any]) -> Any:
+    """Draw charts of the page in a row."""
+    figure, axes = new_figure(len(charts))
+    for chart, ax in zip(charts, axes, strict=True):
+        _draw_chart(figure, ax, chart)
+    return figure
+
+
+def _draw_chart(figure: Any, ax: Any, chart: Any) -> None:
     ax.set_title(chart.title, fontsize=11)
     ax.set_xlabel(chart.x_label)
     ax.set_ylabel(chart.y_label)
@@ -98,7 +110,7 @@ def chart_figure(chart: Any) -> Any:
         places = range(len(chart.ticks))
         ax.set_xticks(places, chart.ticks, rotation=90, fontsize=7)
         ax.set_yticks(places, chart.ticks, fontsize=7)
-        return figure
+        return
     for series in chart.series:
         _draw(ax, series)
     if chart.is_graph:
@@ -108,7 +120,6 @@ def chart_figure(chart: Any) -> Any:
     names = [series.name for series in chart.series if series.style not in ("edges", "nodes")]
     if len(names) > 1 or chart.is_graph:
         figure.legend(loc="outside lower center", ncols=3, fontsize=7)
-    return figure
 
 
 def _draw(ax: Any, series: Any) -> None:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import inspect
-from itertools import count
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from larq_igp.training.fit.train import train as train_by
 from larq_igp.training.recipe import Recipe, make_recipe
 from larq_igp.training.recipe.files import SUFFIX
 from larq_igp.training.recipe.sources import from_keywords, named
-from larq_igp.training.run.directory import open_run
+from larq_igp.training.run.directory import Run, open_run
+from larq_igp.training.run.listing import describe
+from larq_igp.training.run.same_run import differences
 
 OPTIONS = {each.name: each for each in dataclasses.fields(TrainingOptions)}
 
@@ -36,7 +40,8 @@ def train(
             data were moved.
         run_dir: a folder that does not exist yet; None is the first of ``runs/NAME-DATASET``,
             ``runs/NAME-DATASET-2``, ... that does not.
-        resume: resume the run in ``run_dir``; start it if there is none.
+        resume: resume the run in ``run_dir``; start it if there is none. Without ``run_dir``, the
+            newest unfinished run of the same recipe in ``runs/``.
         **fields: fields of the recipe, which come over those of ``network``, and how the run is
             carried out: fields of ``larq_igp.training.fit.train.TrainingOptions``.
 
@@ -61,6 +66,8 @@ def train(
         recipe = _recipe(network, fields)
     if run_dir is None:
         run_dir = default_run_dir(run_name(network), images_name(recipe), resume=resume)
+        if resume:
+            run_dir = unfinished_run(run_name(network), recipe) or run_dir
     metrics = train_by(recipe, run_dir, resume=resume, **options)
     return {"run_dir": str(run_dir), **metrics}
 
@@ -123,10 +130,32 @@ def default_run_dir(network: str, images: str, *, resume: bool = False) -> Path:
         images: as ``images_name`` returns it.
         resume: whether a run that is there already is meant.
     """
+    names = _run_dirs(network, images)
+    return next(path for path in names if resume or not path.exists())
+
+
+def _run_dirs(network: str, images: str) -> Iterator[Path]:
     base = Path("runs") / f"{network}-{images}"
-    if resume:
-        return base
-    names = (
-        base if number == 1 else base.with_name(f"{base.name}-{number}") for number in count(1)
-    )
-    return next(path for path in names if not path.exists())
+    yield base
+    yield from (base.with_name(f"{base.name}-{number}") for number in count(2))
+
+
+def unfinished_run(network: str, recipe: Recipe) -> Path | None:
+    """Return the newest run of a recipe under its usual names that was interrupted, and that nobody
+    trains now.
+
+    Args:
+        network: as ``run_name`` returns it.
+        recipe: of which it must be.
+    """
+    taken = takewhile(Path.exists, _run_dirs(network, images_name(recipe)))
+    for folder in reversed(list(taken)):
+        with suppress(UserError):  # a damaged run is not offered
+            if describe(folder)["state"] == "interrupted" and _is_of(open_run(folder), recipe):
+                return folder
+    return None
+
+
+def _is_of(run: Run, recipe: Recipe) -> bool:
+    now = recipe.resolved(run.preprocessing.input_shape)
+    return not differences(run.recipe, now)

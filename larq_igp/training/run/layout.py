@@ -24,6 +24,7 @@ from pathlib import Path
 CONFIG, HISTORY, LAYERS, METRICS = "config.json", "history.csv", "layers.csv", "metrics.json"
 TENSORBOARD, CHECKPOINTS, STATUS, LOCK = "tensorboard", "checkpoints", "status.json", "run.lock"
 CONFUSION, MISTAKES = "confusion.csv", "mistakes.csv"
+CONFUSION_CHART, CURVES_CHART = "confusion.svg", "curves.svg"
 TEACHER, FIRST_STAGE = "teacher", "first_stage"
 
 

@@ -33,13 +33,18 @@ def check_same_recipe(
     Raises:
         OtherRecipeError: with the difference, field by field.
     """
-    # JSON has lists where recipes have tuples.
-    old, new = (json.loads(json.dumps(each.to_json())) for each in (before, now))
-    found = _differences(old, new, not_compared)
+    found = differences(before, now, not_compared)
     if found:
         raise OtherRecipeError(
             f"{where} was started with another recipe: {'; '.join(found)}. Name another --run-dir."
         )
+
+
+def differences(before: Recipe, now: Recipe, not_compared: Collection[str] = ()) -> list[str]:
+    """Return in words in which fields two recipes differ, but for some that are not compared."""
+    # JSON has lists where recipes have tuples.
+    old, new = (json.loads(json.dumps(each.to_json())) for each in (before, now))
+    return _differences(old, new, not_compared)
 
 
 def _differences(
