@@ -20,7 +20,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from inputs import ATTACKS
+from inputs import ATTACKS, Attack
 
 import larq_igp.inference.predict
 import larq_igp.training.train  # noqa: F401
@@ -77,17 +77,19 @@ def _be_the_command(arguments: list[str], folder: Path, log: Path) -> None:
         os._exit(code)
 
 
-def fault(ended: str, printed: str, allowed: tuple[int, ...], typed: int) -> str:
+def fault(ended: str, printed: str, attack: Attack, typed: int) -> str:
     """Say what is wrong with how a command ended; '' if nothing is. What was typed, in characters,
     may be repeated.
     """
     *_, last = ["", *printed.strip().splitlines()]
     if "Traceback" in printed:
         return f"traceback: {last[:100]}"
-    if ended not in [f"exit {code}" for code in allowed]:
+    if ended not in [f"exit {code}" for code in attack.allowed]:
         return f"{ended}: {last[:100]}"
     if ended == "exit 2" and len(last) > SENTENCE_CHARACTERS + typed:
         return f"{len(last):,} characters are no sentence"
+    if attack.says not in printed:
+        return f"it does not say {attack.says}"
     return ""
 
 
@@ -102,7 +104,7 @@ def count(only: str) -> dict[str, Counter]:
             folder.mkdir()
             arguments = [str(each) for each in attack.make(folder)]
             length = len(" ".join(arguments))
-            found = fault(*run(arguments, folder), attack.allowed, length)
+            found = fault(*run(arguments, folder), attack, length)
             counter = counts.setdefault(attack.kind, Counter())
             counter.update(tries=1, faults=bool(found))
             print(f"{attack.kind}: {attack.name[:60]}: {found or 'no fault'}", file=sys.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
+from keras_models import MODEL_ATTACKS
 from runs import RUN_ATTACKS
 
 RECIPE = 'network = "resnet_tiny"\n'
@@ -26,12 +27,14 @@ class Attack(NamedTuple):
         name: of this attack.
         make: writes its files into a folder, and returns the arguments of ``larq-igp``.
         allowed: exit codes; a sentence by default.
+        says: what has to be printed.
     """
 
     kind: str
     name: str
     make: Callable[[Path], list[Any]]
     allowed: tuple[int, ...] = (2,)
+    says: str = ""
 
 
 def recipe(name: str, text: str, allowed: tuple[int, ...] = (2,)) -> Attack:
@@ -218,8 +221,10 @@ ATTACKS: list[Attack] = [
     Attack("images", "1 TiB", special(PREDICT, "x.png", "sparse")),
     Attack("images", "a PNG of 60,000 x 60,000", huge_image),
     Attack("images", "a data set of images", classes, (0,)),
-    Attack("images", "a link to /dev/zero in a data set", among_others("zero")),
-    Attack("images", "a FIFO in a data set", among_others("fifo")),
+    *(
+        Attack("images", f"{name} in a data set", among_others(what), (0,), "Not read: 1 devices")
+        for name, what in (("a link to /dev/zero", "zero"), ("a FIFO", "fifo"))
+    ),
     Attack("images", "1 TiB in a data set", among_others("sparse")),
     Attack("weights", "an array of 4 TiB", huge_weights),
     Attack("weights", "names of 4 TiB", huge_weights_that_fit),
@@ -243,5 +248,6 @@ ATTACKS: list[Attack] = [
     Attack("data sets", "IDX of rank 255", lambda folder: idx(folder, RANK_255)),
     Attack("data sets", "IDX of 6 GB in 6 MB", idx_bomb),
     Attack("data sets", "a class that is not UTF-8", lambda f: classes(f, b"\xff\xfe")),
+    *MODEL_ATTACKS(Attack, special),
     *RUN_ATTACKS(Attack, special),
 ]

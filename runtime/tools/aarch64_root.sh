@@ -2,15 +2,17 @@
 # Makes a folder that holds an aarch64 Linux: Debian's Python and a LiteRT interpreter, to be run on
 # another machine by qemu-aarch64. The host's package database is neither read nor changed.
 #
-#   tools/aarch64_root.sh DIRECTORY [LITERT_VERSION]
+#   tools/aarch64_root.sh DIRECTORY
 #
-# Needs apt-get, dpkg-deb and pip. Done before: does nothing.
+# `aarch64_requirements.txt` names the versions and what each wheel must hash to. Needs apt-get,
+# dpkg-deb and pip. Done before: does nothing.
 set -eu
 
-[ $# -ge 1 ] || { echo "usage: $0 DIRECTORY [LITERT_VERSION]" >&2; exit 2; }
+[ $# -eq 1 ] || { echo "usage: $0 DIRECTORY" >&2; exit 2; }
 mkdir -p "$1"
 root=$(cd "$1" && pwd)
-litert=${2:-2.3.0}
+requirements=$(dirname "$0")/aarch64_requirements.txt
+litert=$(sed -n 's/^ai-edge-litert==\([^ ]*\).*/\1/p' "$requirements")
 python=${PYTHON:-python3}
 stamp="$root/.done-$litert"
 [ -e "$stamp" ] && exit 0
@@ -36,10 +38,10 @@ fi
 version=$(basename "$(readlink "$root/usr/bin/python3")" | sed 's/python//')
 wheels="$root/.wheels-$litert"
 "$python" -m pip download --quiet --disable-pip-version-check --dest "$wheels" --only-binary=:all: \
+    --no-deps --require-hashes --requirement "$requirements" \
     --python-version "$version" --implementation cp \
     --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
-    --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \
-    "ai-edge-litert==$litert" "numpy${NUMPY:-}"
+    --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64
 site="$root/site-$litert"
 mkdir -p "$site"
 for wheel in "$wheels"/*.whl; do "$python" -m zipfile -e "$wheel" "$site"; done

@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
-LITERT = "2.3.0"
+REQUIREMENTS = (TOOLS / "aarch64_requirements.txt").read_text()
+(LITERT,) = re.findall(r"^ai-edge-litert==(\S+)", REQUIREMENTS, re.MULTILINE)
 
 
 class Emulator:
@@ -19,21 +20,20 @@ class Emulator:
         engine: path of the wheel's shared library.
     """
 
-    def __init__(self, root: Path, wheel: Path, folder: Path, litert: str = LITERT, cpu: str = "cortex-a72"):
+    def __init__(self, root: Path, wheel: Path, folder: Path, cpu: str = "cortex-a72"):
         """Makes the root if need be, and unpacks the wheel.
 
         Args:
             root: folder of the aarch64 system, made by `aarch64_root.sh`; kept between runs.
             wheel: the aarch64 wheel of the runtime.
             folder: a scratch folder.
-            litert: version of ai-edge-litert.
             cpu: qemu's name of the processor.
         """
-        subprocess.run([TOOLS / "aarch64_root.sh", root, litert], check=True)
+        subprocess.run([TOOLS / "aarch64_root.sh", root], check=True)
         self.root, self.cpu, self.folder = root.resolve(), cpu, folder
         zipfile.ZipFile(wheel).extractall(folder / "package")
         self.engine = folder / "package/larq_igp_runtime/liblarq_igp_runtime.so"
-        self._path = f"{folder}/package:{self.root}/site-{litert}"
+        self._path = f"{folder}/package:{self.root}/site-{LITERT}"
 
     def run(self, *arguments, qemu: tuple = (), **environment) -> subprocess.CompletedProcess:
         """Runs the emulated Python with the arguments; a failure raises with what it printed."""
