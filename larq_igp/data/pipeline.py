@@ -8,7 +8,7 @@ from larq_igp.data.augment import augment
 from larq_igp.data.corrupt import corrupt_images_named
 from larq_igp.data.dataset import Dataset, DatasetError, Split
 from larq_igp.data.images import decode, decode_random_part
-from larq_igp.data.preprocess import Preprocessing
+from larq_igp.data.preprocess import Preprocessing, to_uint8
 from larq_igp.keras2 import tf
 
 
@@ -122,11 +122,6 @@ def train_batches(
     )
 
 
-def to_uint8(image: tf.Tensor) -> tf.Tensor:
-    """Round grey levels from 0 to 255 to whole ones."""
-    return image if image.dtype == tf.uint8 else tf.cast(image + 0.5, tf.uint8)
-
-
 def train_arrays(
     dataset: Dataset, preprocessing: Preprocessing, *, batch_size: int, seed: int, batches: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -154,9 +149,8 @@ def decoded_channels(preprocessing: Preprocessing) -> int:
 def eval_batches(
     split: Split, preprocessing: Preprocessing, *, batch_size: int
 ) -> "tf.data.Dataset":
-    """Return every example of a split once, in order, without augmentation:
-
-    ``(N, H, W, C)`` float32 and ``(N,)`` int64.
+    """Return every example of a split once, in order, without augmentation: ``(N, H, W, C)`` as
+    the preprocessing makes them, mostly float32, and ``(N,)`` int64.
     """
 
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

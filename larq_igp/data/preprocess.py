@@ -67,6 +67,10 @@ class Preprocessing:
         """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
         return self.normalise(self.resize(image))
 
+    def as_pixels(self) -> "PixelPreprocessing":
+        """Return the same up to the normalisation, for what normalises pixels itself."""
+        return PixelPreprocessing(self.input_shape, self.mean, self.deviation, crop=self.crop)
+
     def resize(self, image: tf.Tensor) -> tf.Tensor:
         """Bring one image to size, as ``crop`` says, and to the network's channels: ``(H, W, C)``
         on the scale 0 to 255.
@@ -156,3 +160,16 @@ class Preprocessing:
         if asked != FIXED:
             raise PreprocessingError(f"the preprocessing asks for {asked}; there is only {FIXED}.")
         return cls(check_input_shape(shape), mean, deviation, crop=data.get("crop"))
+
+
+class PixelPreprocessing(Preprocessing):
+    """Resize, crop, set channels, round: uint8 ``(h, w, c)`` -> uint8 ``(H, W, C)``."""
+
+    def __call__(self, image: tf.Tensor) -> tf.Tensor:
+        """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
+        return to_uint8(self.resize(image))
+
+
+def to_uint8(image: tf.Tensor) -> tf.Tensor:
+    """Round grey levels from 0 to 255 to whole ones."""
+    return image if image.dtype == tf.uint8 else tf.cast(image + 0.5, tf.uint8)

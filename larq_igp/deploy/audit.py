@@ -6,9 +6,11 @@ which operators, what did not fuse and why, and the size against the theory.
 from collections import Counter
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
-from larq_igp.deploy.fusion import Unfused, unfused_operators
+from larq_igp.deploy.fusion import CONVOLUTIONS, Unfused, unfused_operators
 from larq_igp.deploy.lce_kernels import is_lce_convolution, lce_convolutions, read_model
 from larq_igp.deploy.matching import (
     BINARY_CONV,
@@ -22,6 +24,8 @@ from larq_igp.keras2 import tf
 
 FLOAT_BYTES = 4
 WORD_BYTES = WORD_BITS // 8
+WORDS = np.dtype(np.int32)
+"""What binary weights are packed in."""
 SAME_PADDING = 0
 """TensorFlow Lite's number for it in an operator's options."""
 
@@ -50,6 +54,10 @@ class Audit:
         file_bytes: size of the file.
         constant_bytes: of its constants; the rest is the graph, with names and shapes.
         theory_bytes: what the weights need, see ``theory_bytes``.
+        storage_bits: of kernels at the width of the network, as the paper counts.
+        file_storage_bits: of kernels as they stand in the file: binary ones in words of 32 bits,
+            others in 32 or 8 bits a weight.
+        dense_bits: width of the narrowest weights that are multiplied with floats, 8 or 32.
         operators: how many of each kind, most frequent first.
         warnings: sentences about what is likely to be wrong or slow.
     """
@@ -63,6 +71,9 @@ class Audit:
     file_bytes: int
     constant_bytes: int
     theory_bytes: int
+    storage_bits: int
+    file_storage_bits: int
+    dense_bits: int
     operators: dict[str, int]
     warnings: tuple[str, ...] = ()
 
@@ -105,6 +116,7 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
     matches = [] if float_model else match_binary_convolutions(graph, file)
     _require_same_padding(file, matches)
     operators = file.histogram()
+    weights = _weights(file)
     return Audit(
         binary_convolutions=len(lce_convolutions(graph)),
         lce_bconv2d=operators.get(BINARY_CONV, 0),
@@ -114,10 +126,28 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
         output=_port(file.tensors[file.outputs[0]]),
         file_bytes=file.size_bytes,
         constant_bytes=file.constant_bytes,
-        theory_bytes=theory_bytes(graph, float_model=float_model),
+        theory_bytes=theory_bytes(graph, float_model=float_model) - _saved_bytes(weights),
+        storage_bits=sum(
+            int(kernel.weights.shape.num_elements()) * kernel.bits
+            for kernel in graph.kernels().values()
+        ),
+        file_storage_bits=sum(8 * each.nbytes for each in weights),
+        dense_bits=min((8 * each.itemsize for each in weights if each.dtype != WORDS), default=32),
         operators=operators,
         warnings=tuple(_warnings(file, matches)),
     )
+
+
+def _weights(file: TFLiteFile) -> list[np.ndarray]:
+    """Return the weights of all operators that multiply, each once."""
+    places = {each.inputs[1] for each in file.operators if each.name in CONVOLUTIONS}
+    values = (file.tensors[place].value for place in places)
+    return [value for value in values if value is not None]
+
+
+def _saved_bytes(weights: list[np.ndarray]) -> int:
+    """Return by how much weights of 8 bits are smaller than the float32 that theory counts."""
+    return sum(value.size * (FLOAT_BYTES - 1) for value in weights if value.dtype == np.int8)
 
 
 def _port(tensor: Tensor) -> Port:

@@ -42,6 +42,41 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DenseChoice:
+    """Why weights of matrix products and 1x1 convolutions have 8 bits, or 32.
+
+    Attributes:
+        bits: of the weights, 8 or 32.
+        reason: in words.
+        float_top1: share of right answers of the file with float weights, on validation images;
+            None if it was not measured.
+        int8_top1: likewise, with weights of 8 bits.
+        examples: number of validation images; None if nothing was measured.
+    """
+
+    bits: int
+    reason: str
+    float_top1: float | None = None
+    int8_top1: float | None = None
+    examples: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What was done to make a file.
+
+    Attributes:
+        converter: ``own``, ``lce`` or ``tensorflow_lite``.
+        scores: what the file gives, ``probabilities`` or ``logits``.
+        dense_choice: why dense weights have the width that they have; None if nothing was chosen.
+    """
+
+    converter: str
+    scores: str
+    dense_choice: DenseChoice | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What is known of a converted network.
 
@@ -62,6 +97,14 @@ class Card:
         accuracy: top-1 of the Keras model on that data set's test images, from 0 to 1; None if not
             measured.
         measurements: of the file itself, on the test images.
+        converter: that wrote it, ``own``, ``lce`` or ``tensorflow_lite``; None if not known.
+        input: kind of elements that the file takes: ``uint8`` are pixels from 0 to 255, which it
+            normalises itself; ``float32`` is what ``preprocessing`` makes of them.
+        scores: what the file gives, ``probabilities`` or ``logits``.
+        dense_bits: width of its weights that are multiplied with floats, 8 or 32.
+        dense_choice: why; None if nothing was chosen.
+        storage_bits: of kernels at the width of the network, as the paper counts.
+        file_storage_bits: of kernels as they stand in the file.
         audit: the findings of ``audit``.
         verified: whether any engine computes what Keras does.
         verifications: what each engine says; one that was not installed says so.
@@ -85,6 +128,13 @@ class Card:
     seed: int | None = None
     accuracy: float | None = None
     measurements: tuple[Measurement, ...] = ()
+    converter: str | None = None
+    input: str = "float32"
+    scores: str = "probabilities"
+    dense_bits: int = 32
+    dense_choice: DenseChoice | None = None
+    storage_bits: int | None = None
+    file_storage_bits: int | None = None
     audit: dict[str, Any] | None = None
     verified: bool = False
     verifications: tuple[Verification, ...] = ()
@@ -105,6 +155,7 @@ def write_card(
     *,
     audit: Audit | None = None,
     verifications: tuple[Verification, ...] = (),
+    made: Made | None = None,
 ) -> Path:
     """Write the card beside a ``.tflite`` that is already there.
 
@@ -134,7 +185,8 @@ def write_card(
         command=about.command,
         seed=about.seed,
         accuracy=about.accuracy,
-        audit=audit.to_dict() if audit else None,
+        **(asdict(made) | {"dense_choice": made.dense_choice} if made else {}),
+        **(_of_audit(audit) if audit else {}),
         verified=any(each.passed for each in verifications),
         verifications=verifications,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -143,6 +195,16 @@ def write_card(
     )
     write_json(path, asdict(card))
     return path
+
+
+def _of_audit(audit: Audit) -> dict[str, Any]:
+    return {
+        "input": audit.input.dtype,
+        "dense_bits": audit.dense_bits,
+        "storage_bits": audit.storage_bits,
+        "file_storage_bits": audit.file_storage_bits,
+        "audit": audit.to_dict(),
+    }
 
 
 def add_measurements(tflite_path: str | Path, measurements: Sequence[Measurement]) -> Card:

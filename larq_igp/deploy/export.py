@@ -4,7 +4,8 @@ What fails leaves nothing behind.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ import numpy as np
 
 from larq_igp.deploy.about import About
 from larq_igp.deploy.audit import Audit, audit
-from larq_igp.deploy.card import card_path, write_card
-from larq_igp.deploy.convert import Converted, convert_by, lce_is_installed
+from larq_igp.deploy.card import DenseChoice, Made, card_path, write_card
+from larq_igp.deploy.convert import Converted, lce_is_installed
+from larq_igp.deploy.device.make import Device, made
+from larq_igp.deploy.device.scores import scores_of, with_scores
 from larq_igp.deploy.errors import ConversionError
-from larq_igp.deploy.verify import Verification, verify_with_all
+from larq_igp.deploy.verify import Verification, predict_all, verify_with_all
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
+
+AS_IT_IS = Device()
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Export:
     verifications: tuple[Verification, ...]
     dataset: str
     converter: str
+    scores: str
+    choice: DenseChoice | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -40,6 +47,8 @@ class Export:
             "card": str(self.card),
             "bytes": self.audit.file_bytes,
             "converter": self.converter,
+            "scores": self.scores,
+            "dense_choice": None if self.choice is None else asdict(self.choice),
             "conversion_seconds": round(self.seconds, 3),
             "verified_on": self.dataset,
             "audit": self.audit.to_dict(),
@@ -75,6 +84,8 @@ def export(
     float_model: bool = False,
     converter: str = "auto",
     threads: int = 1,
+    device: Device = AS_IT_IS,
+    choice: DenseChoice | None = None,
 ) -> Export:
     """Convert, audit, verify, and only then write the file and its card.
 
@@ -82,12 +93,15 @@ def export(
         model: the network, with its weights.
         path: of the ``.tflite``; its card gets the same name with ``.json``.
         about: what the card will say.
-        images: inputs to verify on, ``(N, H, W, C)``.
+        images: inputs of the file to verify on, ``(N, H, W, C)``: pixels if it takes them, else
+            normalised.
         images_of: name of the data set that they are of.
         float_model: convert with TensorFlow Lite whatever the quantizers are.
         converter: see ``convert``; ``auto`` takes Larq Compute Engine for a file that is wrong,
             too.
         threads: to verify with.
+        device: what the file is to be for a device.
+        choice: why its dense weights have the width that they have, for the card.
 
     Raises:
         ConversionError: if the network cannot be converted, the converter degraded it, or the file
@@ -95,10 +109,24 @@ def export(
         UserError: if the file cannot be written.
     """
     path = check_output(path)
-    tried = _tried(model, images, converter, float_model=float_model, threads=threads)
+    model = with_scores(model, device.scores)
+    normalise = _normalise(about) if device.takes_pixels else None
+    expected = predict_all(model, images if normalise is None else normalise(images))
+
+    def attempt(converter: str) -> _Tried:
+        start = time.perf_counter()
+        with made(model, device, about, float_model=float_model, converter=converter) as file:
+            seconds = time.perf_counter() - start
+            findings = audit(model, file.content, float_model=float_model)
+            checks = verify_with_all(
+                model, file.content, images, normalise=normalise, expected=expected, threads=threads
+            )
+        return _Tried(file, seconds, findings, checks)
+
+    tried = attempt(converter)
     is_wrong = tried.converted.converter == "own" and not tried.is_right
     if is_wrong and converter == "auto" and lce_is_installed():
-        tried = _tried(model, images, "lce", float_model=float_model, threads=threads)
+        tried = attempt("lce")
     findings, checks = tried.audit, tried.checks
     if not tried.is_right:
         reasons = dict.fromkeys(check.reason for check in checks if check.examples)
@@ -109,10 +137,15 @@ def export(
     card = card_path(path)
     with atomic_path(path) as file:
         file.write_bytes(tried.converted.content)
-        written = write_card(file, about, audit=findings, verifications=checks)
+        how = Made(
+            converter=tried.converted.converter, scores=scores_of(model), dense_choice=choice
+        )
+        written = write_card(file, about, audit=findings, verifications=checks, made=how)
         written.replace(card)
     by = tried.converted.converter
-    return Export(path, card, tried.seconds, findings, checks, images_of, by)
+    return Export(
+        path, card, tried.seconds, findings, checks, images_of, by, scores_of(model), choice
+    )
 
 
 @dataclass(frozen=True)
@@ -129,12 +162,5 @@ class _Tried:
         return any(check.passed for check in self.checks)
 
 
-def _tried(
-    model: "tf.keras.Model", images: np.ndarray, converter: str, *, float_model: bool, threads: int
-) -> _Tried:
-    start = time.perf_counter()
-    converted = convert_by(model, float_model=float_model, converter=converter)
-    seconds = time.perf_counter() - start
-    findings = audit(model, converted.content, float_model=float_model)
-    checks = verify_with_all(model, converted.content, images, threads=threads)
-    return _Tried(converted, seconds, findings, checks)
+def _normalise(about: About) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda pixels: about.preprocessing.normalise(tf.constant(pixels)).numpy()

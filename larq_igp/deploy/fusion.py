@@ -42,8 +42,21 @@ def unfused_operators(file: TFLiteFile) -> tuple[Unfused, ...]:
             why_unfused(file, operator),
         )
         for operator in file.operators
-        if operator.name in ELEMENTWISE
+        if operator.name in ELEMENTWISE and not _is_for_device(file, operator)
     )
+
+
+def _is_for_device(file: TFLiteFile, operator: Operator) -> bool:
+    """Tell whether an operator normalises pixels, or scales what weights of 8 bits make: the
+    converter made it on purpose.
+    """
+    source = _source(file, operator)
+    if source is None or _constant(file, operator) is None:
+        return False
+    if source.name == "FULLY_CONNECTED":
+        weights = file.tensors[source.inputs[1]].value
+        return weights is not None and weights.dtype == np.int8
+    return source.name == "DEQUANTIZE" and source.inputs[0] in file.inputs
 
 
 def why_unfused(file: TFLiteFile, operator: Operator) -> str:

@@ -16,6 +16,8 @@ What is compared, for a file to pass:
   activation, or thresholds) is compared for *every* sum that may occur, not only for those of the
   images (``verification.constants``).
 - The engine's output is the same whether it keeps all results or not: what it fuses is right too.
+- A file that normalises pixels or has weights of 8 bits is compared so without these
+  (``device.plain``); they are compared on their own (``verification.device_file``).
 
 How far the outputs of whole images are from Keras' is told, and judges nothing.
 
@@ -25,13 +27,17 @@ ReLU over values that are all positive. So does what stays within rounding: in a
 hundreds of terms, that is more than a thousandth of a small bias.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from larq_igp.deploy.device.plain import plain_file
 from larq_igp.deploy.engines import ENGINES, engines_for, open_engine
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
 from larq_igp.deploy.lce_kernels import read_model
+from larq_igp.deploy.verification.device_file import check_device_file
 from larq_igp.deploy.verification.fault import Fault
 from larq_igp.deploy.verification.file_tensors import bytes_per_image, read_tensors
 from larq_igp.deploy.verification.rounding import UNITS
@@ -50,6 +56,9 @@ MOST_BYTES = 2**28
 gives thousands of values of each channel.
 """
 BATCH = 32
+
+Normalise = Callable[[np.ndarray], np.ndarray]
+"""Makes of images as a file takes them what its Keras model takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +101,7 @@ def verify(
     flatbuffer: bytes,
     images: np.ndarray,
     *,
+    normalise: Normalise | None = None,
     engine: str | None = None,
     threads: int = 1,
 ) -> Verification:
@@ -100,8 +110,9 @@ def verify(
     Args:
         model: the Keras model, which is left as it is.
         flatbuffer: the content of the ``.tflite``.
-        images: ``(N, H, W, C)``, preprocessed as for the model. Layers are compared on the first
-            few, outputs on all.
+        images: ``(N, H, W, C)`` as the file takes them: normalised as for the model, or pixels.
+            Layers are compared on the first few, outputs on all.
+        normalise: makes of images what the model takes; None if that is the same.
         engine: that runs the file; None is the first that is installed of those that verify.
         threads: of the engine.
 
@@ -115,14 +126,30 @@ def verify(
     if engine is None:
         installed = engines_for(flatbuffer)
         engine = next((name for name in JUDGES[file.is_binary] if name in installed), installed[0])
-    images = _checked(model, images)
-    return _verify(model, _predict(model, images), flatbuffer, images, engine, threads)
+    inputs = _inputs(model, images, normalise)
+    return _verify(
+        model, predict_all(model, inputs.normalised), flatbuffer, inputs, engine, threads
+    )
 
 
 def verify_with_all(
-    model: "tf.keras.Model", flatbuffer: bytes, images: np.ndarray, *, threads: int = 1
+    model: "tf.keras.Model",
+    flatbuffer: bytes,
+    images: np.ndarray,
+    *,
+    normalise: Normalise | None = None,
+    expected: np.ndarray | None = None,
+    threads: int = 1,
 ) -> tuple[Verification, ...]:
     """Compare a file with its Keras model by every engine that verifies; see ``verify``.
+
+    Args:
+        model: as of ``verify``, and so are the others.
+        flatbuffer: likewise.
+        images: likewise.
+        normalise: likewise.
+        expected: the outputs that those of the file are compared with; None are the model's.
+        threads: likewise.
 
     Returns:
         One verification for each; of an engine that is not installed, one that says so.
@@ -132,44 +159,66 @@ def verify_with_all(
     """
     file = read_tflite(flatbuffer)
     engines_for(flatbuffer)  # raises if none is installed
-    images = _checked(model, images)
-    expected = _predict(model, images)
+    inputs = _inputs(model, images, normalise)
+    expected = predict_all(model, inputs.normalised) if expected is None else expected
     found = []
     for name in JUDGES[file.is_binary]:
         refusal = ENGINES[name].refusal(file)
         if refusal:
             found.append(Verification(engine=name, passed=False, reason=refusal))
         else:
-            found.append(_verify(model, expected, flatbuffer, images, name, threads))
+            found.append(_verify(model, expected, flatbuffer, inputs, name, threads))
     return tuple(found)
 
 
-def _checked(model: "tf.keras.Model", images: np.ndarray) -> np.ndarray:
-    images, shape = np.asarray(images, np.float32), model.input_shape[1:]
+@dataclass(frozen=True)
+class _Inputs:
+    """Images as a file takes them, and as its model does."""
+
+    images: np.ndarray
+    normalised: np.ndarray
+    normalise: Normalise
+
+
+def _inputs(model: "tf.keras.Model", images: np.ndarray, normalise: Normalise | None) -> _Inputs:
+    images, shape = np.asarray(images), model.input_shape[1:]
     if not len(images):
         raise ValueError("verification needs at least one image.")
     if images.shape[1:] != shape:
         wanted = ", ".join(map(str, ("N", *shape)))
         raise ValueError(f"the model takes images of shape ({wanted}); got {images.shape}.")
-    return images
+    if normalise is None:
+        images = images.astype(np.float32)
+    normalise = normalise or (lambda each: each)
+    return _Inputs(images, normalise(images), normalise)
 
 
 def _verify(
     model: "tf.keras.Model",
     expected: np.ndarray,
     flatbuffer: bytes,
-    images: np.ndarray,
+    inputs: _Inputs,
     engine: str,
     threads: int,
 ) -> Verification:
-    opened = open_engine(flatbuffer, threads=threads, engine=engine, unknown_operators=True)
-    found = opened.predict(images)
-    few = images[: _image_count(read_tflite(flatbuffer))]
-    tensors = read_tensors(flatbuffer, few, engine=engine, threads=threads)
-    walk = Walk(read_model(model), tensors)
+    plain = plain_file(flatbuffer)
+    count = _image_count(read_tflite(plain))
+    options: dict[str, Any] = {"engine": engine, "threads": threads}
+    found = _run(flatbuffer, inputs.images, **options)
+    tensors = read_tensors(plain, inputs.normalised[:count], **options)
+    walk, parts = Walk(read_model(model), tensors), []
     try:
         walk.run()
-        _require_same(found[: len(few)], tensors.values[tensors.file.outputs[0]])
+        whole = (
+            found[:count]
+            if plain is flatbuffer
+            else _run(plain, inputs.normalised[:count], **options)
+        )
+        _require_same(whole, tensors.values[tensors.file.outputs[0]])
+        if plain is not flatbuffer:
+            parts = check_device_file(
+                flatbuffer, inputs.images[:count], inputs.normalise, **options
+            )
         fault = None
     except Fault as error:
         fault = str(error)
@@ -179,22 +228,28 @@ def _verify(
         engine=engine,
         version=ENGINES[engine].version(),
         passed=fault is None,
-        reason=fault or _agreement(binary, results, walk.farthest),
+        reason=fault or _agreement(binary, results, walk.farthest, parts),
         binary_convolutions=binary,
         results=results,
         largest_rounding=round(walk.farthest, 2),
-        examples=len(images),
+        examples=len(inputs.images),
         max_abs_diff=float(np.max(np.abs(expected - found))),
         top1_agreement=float(np.mean(expected.argmax(-1) == found.argmax(-1))),
         moved=float(np.mean(_moved(expected, found))),
     )
 
 
+def _run(content: bytes, images: np.ndarray, *, engine: str, threads: int) -> np.ndarray:
+    opened = open_engine(content, threads=threads, engine=engine, unknown_operators=True)
+    return opened.predict(images)
+
+
 def _image_count(file: TFLiteFile) -> int:
     return max(1, min(MOST_IMAGES, MOST_BYTES // bytes_per_image(file)))
 
 
-def _predict(model: "tf.keras.Model", images: np.ndarray) -> np.ndarray:
+def predict_all(model: "tf.keras.Model", images: np.ndarray) -> np.ndarray:
+    """Return a model's outputs for images as it takes them."""
     starts = range(0, len(images), BATCH)
     return np.concatenate(
         [model(images[start : start + BATCH], training=False).numpy() for start in starts]
@@ -221,9 +276,10 @@ def _require_same(whole: np.ndarray, kept: np.ndarray) -> None:
         raise Fault("the engine computes something else where it does not keep all results.")
 
 
-def _agreement(binary: int, results: int, farthest: float) -> str:
+def _agreement(binary: int, results: int, farthest: float, parts: list[str]) -> str:
     exactly = f"{binary} binary convolutions agree bit for bit and " if binary else ""
+    also = f" The file {' and '.join(parts)}." if parts else ""
     return (
         f"from the same inputs, {exactly}{results} other results to {farthest:.1f} units in the "
-        f"last place, where rounding may take {UNITS:g}."
+        f"last place, where rounding may take {UNITS:g}.{also}"
     )

@@ -5,6 +5,8 @@ recipe file, a ``.tflite`` or a model that Keras has saved.
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from larq_igp.architectures import UnknownNetworkError
 from larq_igp.architectures.checks import check_classes
 from larq_igp.data import Preprocessing
@@ -124,6 +126,7 @@ def _open_tflite(source: str) -> Subject:
     shape = (height, width, channels)
     known: dict[str, Any] = {"source": source, "kind": "tflite", "content": content}
     known |= {"input_shape": shape, "classes": classes}
+    known["takes_pixels"] = file.tensors[file.inputs[0]].dtype == np.uint8
     if not card_path(source).is_file():
         return Subject(**known, recipe=None)
     card = read_card(source, content)

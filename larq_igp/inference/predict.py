@@ -27,8 +27,8 @@ class ImageError(UserError):
 
 
 def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
-    """Read an image file as a network's input ``(H, W, C)``, float32; colour becomes grey or back
-    as needed. It is decoded as the images of a data set are.
+    """Read an image file as a network's input ``(H, W, C)``; colour becomes grey or back as
+    needed. It is decoded as the images of a data set are.
 
     Raises:
         ImageError: if the file is missing or cannot be decoded.
@@ -84,6 +84,7 @@ def predict(
         if subject.kind == "tflite":
             raise UserError(f"{subject.source} has no card that says how images are fed to it.")
         preprocessing = subject.preprocessing_of(subject.load_data())
+    preprocessing = preprocessing.as_pixels() if subject.takes_pixels else preprocessing
     names = subject.class_names
     paths = iter([images] if isinstance(images, str | Path) else images)
     while batch := list(islice(paths, BATCH_SIZE)):

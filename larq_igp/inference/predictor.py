@@ -9,17 +9,19 @@ from larq_igp.deploy.engines import Child, open_engine
 from larq_igp.errors import UserError
 from larq_igp.inference.subject import Subject
 
+Predict = Callable[[np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True)
 class Predictor:
     """Classifies images.
 
     Attributes:
-        predict: maps inputs ``(N, H, W, C)`` float32 to probabilities ``(N, classes)``.
+        predict: maps inputs ``(N, H, W, C)`` to probabilities ``(N, classes)``.
         engine: what computes: ``keras``, or the engine of a ``.tflite``.
     """
 
-    predict: Callable[[np.ndarray], np.ndarray]
+    predict: Predict
     engine: str
 
 
@@ -51,7 +53,9 @@ def open_predictor(
             unknown_operators=unknown_operators,
             name=subject.source,
         )
-        return Predictor(opened.predict, opened.name)
+        gives_logits = subject.card is not None and subject.card.scores == "logits"
+        predict = _as_probabilities(opened.predict) if gives_logits else opened.predict
+        return Predictor(predict, opened.name)
     options = {"engine": engine, "threads": threads, "unknown-operators": unknown_operators}
     given = [f"--{name}" for name, each in options.items() if each]
     if given:
@@ -59,3 +63,12 @@ def open_predictor(
             f"leave out {', '.join(given)}: Keras runs {subject.source}, which is no .tflite file."
         )
     return Predictor(subject.model().predict_on_batch, "keras")
+
+
+def _as_probabilities(predict: Predict) -> Predict:
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        logits = predict(images).astype(np.float64)
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+    return probabilities

@@ -33,6 +33,7 @@ class Subject:
         run, card: of a run directory, or of a ``.tflite`` that has one.
         keras: the model of a file of Keras.
         weights: ``best`` or ``last``, of a run.
+        takes_pixels: whether it normalises pixels itself, as a ``.tflite`` may.
         content: of a ``.tflite``, read once: what was checked is what is run.
     """
 
@@ -47,6 +48,7 @@ class Subject:
     card: Card | None = None
     keras: Any = None
     weights: str = "best"
+    takes_pixels: bool = False
     content: bytes = field(default=b"", repr=False)
 
     @property
@@ -179,9 +181,10 @@ class Subject:
 
     def preprocessing_of(self, dataset: Dataset) -> Preprocessing:
         """Return how images of a data set are fed: as the network was trained, or with random
-        weights as the data set says.
+        weights as the data set says; as pixels to what normalises them itself.
         """
-        return self.preprocessing or dataset.preprocessing(self.input_shape)
+        fed = self.preprocessing or dataset.preprocessing(self.input_shape)
+        return fed.as_pixels() if self.takes_pixels else fed
 
     def _recipe(self) -> Recipe:
         if self.recipe is None:

@@ -2,8 +2,8 @@
 
     python examples/python_litert.py model.tflite image.npy
 
-The array has the model's input shape, such as (1, 224, 224, 3), in float32. With tflite_runtime or
-TensorFlow only the import differs.
+The array has the model's input shape and type, such as (1, 224, 224, 3) in uint8. With tflite_runtime
+or TensorFlow only the import differs.
 """
 
 import sys

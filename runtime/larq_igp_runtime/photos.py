@@ -1,8 +1,8 @@
 """From a photo to the name of what is on it, as the card beside a file says.
 
 larq-igp writes a card with every file it converts: `net.json` beside `net.tflite`. Photos are decoded,
-resized, cropped and normalised as larq-igp does in training and evaluation: the same pixels, and inputs
-that differ by rounding alone.
+resized, cropped and normalised (unless the file does that) as larq-igp does in training and evaluation:
+the same pixels, and inputs that differ by rounding alone.
 """
 
 import hashlib
@@ -32,6 +32,8 @@ class Card:
         crop: None stretches an image to (H, W). A share resizes it until it just covers
             (H / crop, W / crop), and cuts out the centre.
         class_names: in the order of the outputs.
+        takes_pixels: whether the file takes uint8 from 0 to 255, and normalises them itself.
+        gives_logits: whether the file gives logits in place of probabilities.
     """
 
     input_shape: tuple[int, int, int]
@@ -39,6 +41,8 @@ class Card:
     deviation: np.ndarray
     crop: float | None
     class_names: tuple[str, ...]
+    takes_pixels: bool = False
+    gives_logits: bool = False
 
 
 def read_card(file: str | Path) -> Card:
@@ -81,11 +85,19 @@ def _card(values: Any) -> Card:
         raise ValueError(f"input_shape is {how['input_shape']} and crop {crop}")
     if any(each.shape not in ((1,), (channels,)) for each in (mean, deviation)):
         raise ValueError(f"mean is {how['mean']} and deviation {how['deviation']}")
-    return Card((height, width, channels), mean, deviation, crop, tuple(map(str, values["class_names"])))
+    return Card(
+        (height, width, channels),
+        mean,
+        deviation,
+        crop,
+        tuple(map(str, values["class_names"])),
+        takes_pixels=values.get("input") == "uint8",
+        gives_logits=values.get("scores") == "logits",
+    )
 
 
 def read_photo(path: str | Path, card: Card) -> np.ndarray:
-    """Read a photo as the input of a network: float32 (H, W, C).
+    """Read a photo as the input of a file: float32 (H, W, C), or uint8 if it takes pixels.
 
     Any format that Pillow knows; turned as its EXIF says.
 
@@ -93,6 +105,8 @@ def read_photo(path: str | Path, card: Card) -> np.ndarray:
         ValueError: if it cannot be decoded.
     """
     pixels = _resized(_decoded(path, card.input_shape[2]), card)
+    if card.takes_pixels:
+        return (pixels + np.float32(0.5)).astype(np.uint8)
     return (pixels - card.mean) / card.deviation
 
 
@@ -185,5 +199,8 @@ class Classifier:
             ValueError: if the photo cannot be read.
         """
         (scores,) = self._interpreter.predict(read_photo(photo, self.card)[np.newaxis])
+        if self.card.gives_logits:
+            powers = np.exp(scores.astype(np.float64) - scores.max())
+            scores = powers / powers.sum()
         best = np.argsort(-scores, kind="stable")
         return [(self._names[index], float(scores[index])) for index in best]

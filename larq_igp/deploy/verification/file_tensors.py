@@ -1,5 +1,6 @@
 """All tensors of a file, with the values that an engine computes for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -15,9 +16,14 @@ WORD_BITS = 32
 
 def with_all_outputs(content: bytes) -> bytes:
     """Return the same file with every tensor that an operator writes as an output."""
+    operators = parse(content).subgraphs[0].operators
+    return with_outputs(content, [int(each) for op in operators for each in op.outputs])
+
+
+def with_outputs(content: bytes, tensors: Sequence[int]) -> bytes:
+    """Return the same file with other tensors for outputs."""
     model = parse(content)
-    graph = model.subgraphs[0]
-    graph.outputs = [int(tensor) for operator in graph.operators for tensor in operator.outputs]
+    model.subgraphs[0].outputs = list(tensors)
     model.signatureDefs = None  # they name outputs
     return pack(model)
 

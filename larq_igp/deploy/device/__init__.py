@@ -1,0 +1,1 @@
+"""What makes a file fit for a device: pixels in, small weights, labels inside."""

@@ -1,0 +1,49 @@
+"""Whether a classifier gives probabilities or logits."""
+
+from typing import Any
+
+from larq_igp.deploy.errors import ConversionError
+from larq_igp.keras2 import tf
+
+SCORES = ("probabilities", "logits")
+SOFTMAX = (tf.keras.activations.softmax, tf.nn.softmax)
+
+
+def _ends_in_softmax(layer: Any) -> bool:
+    is_softmax = isinstance(layer, tf.keras.layers.Softmax)
+    return is_softmax or getattr(layer, "activation", None) in SOFTMAX
+
+
+def _last_layer(model: "tf.keras.Model") -> Any:
+    return model.outputs[0]._keras_history.layer
+
+
+def scores_of(model: "tf.keras.Model") -> str:
+    """Return ``probabilities`` for a classifier that ends in a softmax, else ``logits``."""
+    return SCORES[0] if _ends_in_softmax(_last_layer(model)) else SCORES[1]
+
+
+def with_scores(model: "tf.keras.Model", scores: str | None) -> "tf.keras.Model":
+    """Return the same classifier with other scores; it shares its layers with the model.
+
+    Args:
+        model: that ends in a softmax, alone or as an activation, or in logits.
+        scores: ``probabilities`` or ``logits``; None is what the model gives.
+
+    Raises:
+        ConversionError: if there is nothing of this name.
+    """
+    if scores is not None and scores not in SCORES:
+        raise ConversionError(f"scores are {' or '.join(SCORES)}, not {scores!r}.")
+    if scores in (None, scores_of(model)):
+        return model
+    layer, output = _last_layer(model), model.outputs[0]
+    if scores == SCORES[0]:
+        return tf.keras.Model(model.inputs, tf.keras.layers.Softmax(name="softmax")(output))
+    before = output._keras_history.layer.get_input_at(output._keras_history.node_index)
+    if not layer.weights:
+        return tf.keras.Model(model.inputs, before)
+    bare = type(layer).from_config({**layer.get_config(), "activation": None})
+    logits = bare(before)
+    bare.set_weights(layer.get_weights())
+    return tf.keras.Model(model.inputs, logits)
