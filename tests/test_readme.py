@@ -76,7 +76,7 @@ def test_its_targets_and_folders_exist():
 
 def without_measurements(text: str) -> list[str]:
     """Return a table's lines without what differs from one run and machine to another."""
-    text = re.sub(r"\d+\.\d+(%| ms)|\d\.\de-\d+", r"#\1", text)
+    text = re.sub(r"\d+\.\d+(%| ms| kB \.tflite)|\d\.\de-\d+", r"#\1", text)
     return [line.strip() for line in text.strip().splitlines()]
 
 
