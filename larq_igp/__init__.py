@@ -29,6 +29,8 @@ _LAZY = {
     "build": "larq_igp.models",
     "get_spec": "larq_igp.architectures",
     "list_networks": "larq_igp.architectures",
+    "register_family": "larq_igp.models",
+    "register_network": "larq_igp.models",
     "count": "larq_igp.analysis",
     "train": "larq_igp.training.train",
     "open_subject": "larq_igp.inference.opening",

@@ -42,6 +42,13 @@ def files_table() -> str:
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 
 
+def own_blocks() -> str:
+    """Return the example of a family of one's own, without the docstring of its module."""
+    text = (ROOT / "docs" / "examples" / "own_blocks.py").read_text()
+    _, _, code = text.split('"""', 2)
+    return f"```python\n{code.strip()}\n```"
+
+
 def evidence(make: Callable[[list], str]) -> Callable[[], str]:
     """Return what makes a table from the runs of the experiment."""
     return lambda: make(read_rows(RESULTS))
@@ -49,6 +56,7 @@ def evidence(make: Callable[[list], str]) -> Callable[[], str]:
 
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "table3"): networks_table,
+    ("docs/own-blocks.md", "example"): own_blocks,
     ("docs/recipes.md", "fields"): fields_table,
     ("README.md", "evidence"): evidence(report.headline_table),
     ("docs/evidence.md", "networks"): evidence(report.networks_table),

@@ -116,10 +116,9 @@ def block_path_costs(name: str) -> tuple[int, ...]:
     from larq_igp.graph import read_graph
 
     spec = NETWORKS[name].spec
-    is_dense = isinstance(spec, DenseNetSpec)
-    first: dict[str, Any] = {"blocks": (2,) if is_dense and spec.columns == 1 else (1,)}
-    if is_dense:
-        first["transition_filters"] = ()
+    first: dict[str, Any] = {"blocks": (1,)}
+    if isinstance(spec, DenseNetSpec):
+        first = {"blocks": (2 if spec.columns == 1 else 1,), "transition_filters": ()}
     spec = dataclasses.replace(spec, **first)
     graph = read_graph(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM))
     found = find_blocks(graph)

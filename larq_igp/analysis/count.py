@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from larq_igp.architectures.accounting import FLOAT32_BYTES, MEMORY_BATCH, Counts
-from larq_igp.architectures.spec import Spec
+from larq_igp.architectures.spec import PaperSpec, Spec
 from larq_igp.graph import Call, Graph, Kernel, UnknownLayerError, read_graph
 from larq_igp.graph.bits import FLOAT_BITS
 from larq_igp.graph.layers import Shape, unknown_layer
@@ -77,9 +77,9 @@ class CostAnalysis:
         """Return the sums, and for a network of this package its run-time memory.
 
         Args:
-            spec: the specification that the model was built from; without it
-                ``runtime_memory_bytes`` is 0, as the paper's model of memory is defined for its
-                families only.
+            spec: the specification that the model was built from; without it, and for a family of
+                one's own, ``runtime_memory_bytes`` is 0, as the paper's model of memory is defined
+                for its families only.
         """
         precisions = self.by_precision()
         weights = {bits: count.kernel_weights for bits, count in precisions.items()}
@@ -89,7 +89,7 @@ class CostAnalysis:
             sum(_size(variable) for variable in variables.values()),
             Counter(weights),
             Counter(macs),
-            runtime_memory_bytes(self.graph, spec) if spec else 0,
+            runtime_memory_bytes(self.graph, spec) if isinstance(spec, PaperSpec) else 0,
         )
 
     def by_layer(self) -> dict[str, LayerCount]:
@@ -141,13 +141,13 @@ def _count_layer(calls: list[Call]) -> LayerCount:
     )
 
 
-def runtime_memory_bytes(graph: Graph, spec: Spec) -> int:
+def runtime_memory_bytes(graph: Graph, spec: PaperSpec) -> int:
     """Return the bytes of the feature maps that live together in stage 1, float32 and batch 64."""
     height, width, _ = _stage1(graph, "_binconv")[0].output_shape
     return stage1_channels(graph, spec) * height * width * FLOAT32_BYTES * MEMORY_BATCH
 
 
-def stage1_channels(model: "tf.keras.Model | Graph", spec: Spec) -> int:
+def stage1_channels(model: "tf.keras.Model | Graph", spec: PaperSpec) -> int:
     """Return the channels of the feature maps that live together in stage 1, read from the graph.
 
     DenseNets: the widest concatenation. IGP-ResNet: the block's input and one map for each

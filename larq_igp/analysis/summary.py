@@ -9,11 +9,12 @@ from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures import Spec
 from larq_igp.architectures.accounting import MEMORY_BATCH, Counts, closed_form
 from larq_igp.architectures.zoo import ZOO
+from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 
 
-class AccountingError(RuntimeError):
-    """The graph and the closed form disagree: a fault of this package."""
+class AccountingError(UserError):
+    """The graph and the closed form disagree: a fault of the family's accounting."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,13 @@ class Summary:
             f"input {'x'.join(map(str, shape))}, {self.model.output_shape[-1]} classes, "
             f"{self.bits} bit"
         )
+        has_memory = bool(counts.runtime_memory_bytes)
         of_family = (
             f"maps of stage 1 that live together, float32, batch {MEMORY_BATCH}"
-            if self.spec
-            else "not defined for a network that is not of this package"
+            if has_memory
+            else "not defined for a network of none of the paper's families"
         )
-        memory = f"{counts.runtime_memory_bytes / 1e6:12.2f} MB " if self.spec else f"{'-':>16}"
+        memory = f"{counts.runtime_memory_bytes / 1e6:12.2f} MB " if has_memory else f"{'-':>16}"
         sources = (
             "counted twice, from the Keras graph and in closed form from the parameters: equal"
             if self.spec
@@ -123,12 +125,19 @@ def summarise(
         spec, input_shape=shape, num_classes=classes, bits=bits, stem=stem
     )
     if from_graph != from_parameters:
-        raise AccountingError(
-            f"{name}: the graph gives {from_graph}, the closed form {from_parameters}"
-        )
+        raise AccountingError(_difference(name, from_graph, from_parameters))
     is_paper = (
         (shape, classes, bits) == ((224, 224, 3), 1000, 1)
         and ZOO.get(name) == spec
         and stem in ("auto", "imagenet")
     )
     return Summary(name, spec, model, from_graph, bits, is_paper)
+
+
+def _difference(name: str, from_graph: Counts, from_parameters: Counts) -> str:
+    graph, closed = asdict(from_graph), asdict(from_parameters)
+    field = next(each for each, value in graph.items() if value != closed[each])
+    return (
+        f"the accounting of {name} is wrong: its {field} are {graph[field]} in the graph, and "
+        f"{closed[field]} in closed form, as its family counts."
+    )

@@ -5,10 +5,19 @@ conventions: docs/conventions.md.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, get_args
 
 from larq_igp.architectures.options import check_input_shape, choose_stem
-from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec, fractal_convolutions
+from larq_igp.architectures.spec import (
+    DenseNetFamily,
+    DenseNetSpec,
+    ResNetFamily,
+    ResNetSpec,
+    Spec,
+    fractal_convolutions,
+)
 
 BINARY_MACS_PER_FLOP = 64
 """Binary multiply-accumulates that count as one FLOP, as a 64-bit word holds 64 of them (paper,
@@ -27,7 +36,8 @@ class Counts:
         parameters: all weights, biases and BatchNorm statistics included, as Keras counts them.
         kernel_weights: weights of convolution and dense kernels by their width in bits.
         macs: multiply-accumulates by the width in bits of their wider operand, for one image.
-        runtime_memory_bytes: feature maps that live together in stage 1, at float32 and batch 64.
+        runtime_memory_bytes: feature maps that live together in stage 1, at float32 and batch 64;
+            0 for a network that is of none of the paper's families.
     """
 
     parameters: int
@@ -61,8 +71,12 @@ class Counts:
         return self.float_macs + binary // BINARY_MACS_PER_FLOP
 
 
-class _Ledger:
-    """Adds up layers, each stated by its shapes."""
+class Ledger:
+    """Adds up layers, each stated by its shapes.
+
+    Args:
+        bits: width of the binary convolutions.
+    """
 
     def __init__(self, bits: int):
         self.bits, self.parameters = bits, 0
@@ -72,20 +86,33 @@ class _Ledger:
     def conv(
         self, side: int, cin: int, cout: int, pixels: int, *, bits: int = 32, times: int = 1
     ) -> None:
+        """Add convolutions in full precision, ``side * side * cin * cout`` weights each.
+
+        Args:
+            side: of the kernel.
+            cin: channels in.
+            cout: channels out.
+            pixels: places of the output.
+            bits: width of the weights.
+            times: how many such convolutions.
+        """
         weights = side * side * cin * cout * times
         self.parameters += weights
         self.kernel_weights[bits] += weights
         self.macs[bits] += weights * pixels
 
     def binary_conv(self, cin: int, cout: int, pixels: int, times: int = 1) -> None:
+        """Add 3x3 convolutions at the network's width, as ``conv``."""
         self.conv(3, cin, cout, pixels, bits=self.bits, times=times)
 
     def norm(self, channels: int, times: int = 1) -> None:
-        self.parameters += 4 * channels * times  # gamma, beta, moving mean and variance
+        """Add batch normalisations: gamma, beta, moving mean and variance."""
+        self.parameters += 4 * channels * times
 
     def dense(self, cin: int, cout: int) -> None:
+        """Add a dense layer with its bias."""
         self.conv(1, cin, cout, 1)
-        self.parameters += cout  # bias
+        self.parameters += cout
 
 
 def halved(side: int, times: int = 1) -> int:
@@ -118,7 +145,7 @@ def closed_form(
         SpecError: if a value is not allowed.
     """
     height, width, channels = check_input_shape(input_shape)
-    ledger = _Ledger(bits)
+    ledger = Ledger(bits)
     kind = choose_stem(stem, height, width)
     if kind == "imagenet":
         height, width = halved(height), halved(width)
@@ -130,7 +157,7 @@ def closed_form(
         ledger.conv(3, channels, spec.stem_filters, height * width)
     ledger.norm(spec.stem_filters)
     pixels = [halved(height, stage) * halved(width, stage) for stage in range(len(spec.blocks))]
-    features = _count_body(ledger, spec, pixels)
+    features = COUNTS[spec.family](ledger, spec, pixels)
     if include_top:
         ledger.dense(features, num_classes)
     map_bytes = pixels[0] * FLOAT32_BYTES * MEMORY_BATCH
@@ -138,13 +165,7 @@ def closed_form(
     return Counts(ledger.parameters, ledger.kernel_weights, ledger.macs, memory)
 
 
-def _count_body(ledger: "_Ledger", spec: Spec, pixels: list[int]) -> int:
-    if isinstance(spec, ResNetSpec):
-        return _count_resnet(ledger, spec, pixels)
-    return _count_densenet(ledger, spec, pixels)
-
-
-def _count_resnet(ledger: _Ledger, spec: ResNetSpec, pixels: list[int]) -> int:
+def _count_resnet(ledger: Ledger, spec: ResNetSpec, pixels: list[int]) -> int:
     is_fractal = spec.family == "igp_resnet"
     for stage, blocks in enumerate(spec.blocks):
         filters = spec.stage_filters(stage)
@@ -161,7 +182,7 @@ def _count_resnet(ledger: _Ledger, spec: ResNetSpec, pixels: list[int]) -> int:
     return filters
 
 
-def _count_densenet(ledger: _Ledger, spec: DenseNetSpec, pixels: list[int]) -> int:
+def _count_densenet(ledger: Ledger, spec: DenseNetSpec, pixels: list[int]) -> int:
     growth = spec.growth_rate // 2 if spec.family == "ebinary_densenet" else spec.growth_rate
     wide = spec.columns  # convolutions of a fractal that read the block's input
     narrow = fractal_convolutions(spec.columns) - wide
@@ -180,16 +201,29 @@ def _count_densenet(ledger: _Ledger, spec: DenseNetSpec, pixels: list[int]) -> i
     return widened
 
 
+Count = Callable[[Ledger, Any, list[int]], int]
+"""Adds what lies between stem and head to a ledger, for a specification and the pixels of each
+stage's maps, and returns the channels that reach the head.
+"""
+COUNTS: dict[str, Count] = {
+    **dict.fromkeys(get_args(ResNetFamily), _count_resnet),
+    **dict.fromkeys(get_args(DenseNetFamily), _count_densenet),
+}
+"""By family; ``larq_igp.models.register`` adds one's own."""
+
+
 def stage1_channels(spec: Spec) -> int:
     """Return the channels of the feature maps that live together in stage 1, by the paper's model
     of run-time memory.
 
     Bi-Real 3 maps of ``w`` channels, IGP-ResNet ``C + 1``, DenseNets the concatenated
     ``64 + growth * layers``. The paper prints none for binary ResNet and EBi-Real; 3 maps, and 4
-    (EBi-Real also holds the pair's input), are ours.
+    (EBi-Real also holds the pair's input), are ours. For other families there is no model: 0.
     """
     if isinstance(spec, DenseNetSpec):
         return spec.stem_filters + spec.stage_growth(0)
+    if not isinstance(spec, ResNetSpec):
+        return 0
     maps = {"resnet": 3, "bireal_resnet": 3, "ebireal_resnet": 4, "igp_resnet": spec.columns + 1}[
         spec.family
     ]
@@ -211,7 +245,7 @@ class ConvolutionShape:
         return 9 * self.cin * self.cout * self.pixels * self.times
 
 
-class _Recorder(_Ledger):
+class _Recorder(Ledger):
     """A ledger that also keeps the binary convolutions one by one."""
 
     def __init__(self):
@@ -234,5 +268,5 @@ def binary_conv_shapes(
     stages = range(len(spec.blocks))
     pixels = [halved(height, shrink + stage) * halved(width, shrink + stage) for stage in stages]
     recorder = _Recorder()
-    _count_body(recorder, spec, pixels)
+    COUNTS[spec.family](recorder, spec, pixels)
     return [each for each in recorder.convolutions if each.times]

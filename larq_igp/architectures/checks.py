@@ -15,6 +15,14 @@ class SpecError(UserError, ValueError):
     """A parameter of a network is outside what its family is defined for."""
 
 
+class UnknownNetworkError(UserError, KeyError):
+    """A name stands for no network of the registry."""
+
+    def __str__(self) -> str:
+        """Return the sentence itself; ``KeyError`` would quote it."""
+        return str(self.args[0])
+
+
 def require(condition: bool, message: str) -> None:
     """Raise a ``SpecError`` with the message unless the condition holds."""
     if not condition:

@@ -6,7 +6,7 @@ ResNet has ``filters * 2**i`` channels; every stage has half the resolution of t
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from larq_igp.architectures.checks import (
     MOST_CHANNELS,
@@ -18,19 +18,37 @@ from larq_igp.architectures.checks import (
     require,
 )
 from larq_igp.architectures.transitions import filters_by_reduction
-from larq_igp.errors import UserError
 
 ResNetFamily = Literal["resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet"]
 DenseNetFamily = Literal["binary_densenet", "ebinary_densenet", "igp_densenet"]
 FAMILIES: tuple[str, ...] = get_args(ResNetFamily) + get_args(DenseNetFamily)
 
 
-class UnknownNetworkError(UserError, KeyError):
-    """A name stands for no network of the registry."""
+class Spec(Protocol):
+    """What the package asks of a network's parameters, which are a frozen dataclass; those of a
+    family of one's own too (``larq_igp.models.register``).
+    """
 
-    def __str__(self) -> str:
-        """Return the sentence itself; ``KeyError`` would quote it."""
-        return str(self.args[0])
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def family(self) -> str:
+        """Name of the family."""
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Blocks of each stage."""
+
+    @property
+    def stem_filters(self) -> int:
+        """Channels of the stem."""
+
+    @property
+    def depth(self) -> int:
+        """Layers with weights on the longest path."""
+
+    def stage_filters(self, stage: int) -> int:
+        """Return the channels that enter a stage, counted from 0."""
 
 
 def fractal_depth(columns: int) -> int:
@@ -268,4 +286,5 @@ class DenseNetSpec:
         return (self.transition_filters or ())[stage - 1] if stage else self.stem_filters
 
 
-Spec = ResNetSpec | DenseNetSpec
+PaperSpec = ResNetSpec | DenseNetSpec
+"""Of the seven families of the paper."""

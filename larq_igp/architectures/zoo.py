@@ -14,8 +14,8 @@ import dataclasses
 import difflib
 from typing import Any
 
-from larq_igp.architectures.checks import SpecError
-from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec, UnknownNetworkError
+from larq_igp.architectures.checks import SpecError, UnknownNetworkError
+from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec
 from larq_igp.architectures.transitions import WIDTHS, filters_by_share
 
 _RESNET18, _RESNET34 = (2, 2, 2, 2), (3, 4, 6, 3)

@@ -19,6 +19,7 @@ from larq_igp.cli.evaluate import evaluate
 from larq_igp.cli.gradients import gradients
 from larq_igp.cli.launch import launch
 from larq_igp.cli.list import list_networks
+from larq_igp.cli.modules import MODULES, import_modules
 from larq_igp.cli.output import Group
 from larq_igp.cli.paths import paths
 from larq_igp.cli.predict import predict
@@ -37,7 +38,16 @@ os.environ.setdefault(
     cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
 @click.version_option(larq_igp.__version__, prog_name="larq-igp")
-def main() -> None:
+@click.option(
+    "--import",
+    "modules",
+    metavar="MODULE",
+    type=click.Path(),
+    multiple=True,
+    envvar=MODULES,
+    help="Import a Python file or an installed module first: it registers networks of your own.",
+)
+def main(modules: tuple[str, ...]) -> None:
     """Binary neural networks with short gradient paths: from a name to a verified file on a device.
 
     \b
@@ -49,6 +59,7 @@ def main() -> None:
     Every command takes --json: one JSON document on standard output, everything else on standard
     error.
     """  # noqa: D301  click takes the escape as "do not wrap"
+    import_modules(modules)
 
 
 for command in (

@@ -12,7 +12,7 @@ def cost_cells(counts: Counts) -> tuple[str, str, str]:
     return (
         f"{counts.storage_bits / 1e6:.2f}",
         f"{counts.flops / 1e8:.2f}",
-        f"{counts.runtime_memory_bytes / 1e6:.2f}",
+        f"{counts.runtime_memory_bytes / 1e6:.2f}" if counts.runtime_memory_bytes else "-",
     )
 
 
@@ -21,7 +21,7 @@ def cost_fields(counts: Counts) -> dict[str, Any]:
     return {
         "storage_bits": counts.storage_bits,
         "flops": counts.flops,
-        "runtime_memory_bytes": counts.runtime_memory_bytes,
+        "runtime_memory_bytes": counts.runtime_memory_bytes or None,
         "parameters": counts.parameters,
         "binary_macs": counts.binary_macs,
         "float_macs": counts.float_macs,

@@ -41,8 +41,6 @@ def summary(source: str, layers: bool, larq: bool, as_json: bool, **options) -> 
         **cost_fields(result.counts),
         **result.larq_fields(),
     }
-    if subject.spec is None:
-        document["runtime_memory_bytes"] = None
     if layers:
         document["layers"] = result.layer_rows()
     notes = (

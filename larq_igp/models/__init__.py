@@ -11,6 +11,7 @@ from larq_igp.models.families import (
     resnet,
 )
 from larq_igp.models.features import features, parts
+from larq_igp.models.register import register_family, register_network
 from larq_igp.models.weights import load_weights
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "igp_resnet",
     "load_weights",
     "parts",
+    "register_family",
+    "register_network",
     "resnet",
 ]

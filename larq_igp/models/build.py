@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from larq_igp.architectures import ResNetSpec, Spec, get_spec
+from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.architectures.checks import SpecError, check_classes
 from larq_igp.architectures.options import check_input_shape, choose_stem
+from larq_igp.architectures.spec import DenseNetFamily, ResNetFamily
 from larq_igp.architectures.zoo import replace_parameters
 from larq_igp.keras2 import tf
 from larq_igp.models.densenet import densenet_body
@@ -17,6 +18,12 @@ from larq_igp.models.resnet import resnet_body
 from larq_igp.models.weights import load_weights
 
 IMAGENET_SHAPE = (224, 224, 3)
+Body = Callable[..., Tensor]
+BODIES: dict[str, Body] = {
+    **dict.fromkeys(get_args(ResNetFamily), resnet_body),
+    **dict.fromkeys(get_args(DenseNetFamily), densenet_body),
+}
+"""What stands between stem and head, by family; ``larq_igp.models.register`` adds one's own."""
 MOST_WEIGHTS = 2**28
 """Of a network, to be built: one gigabyte, twenty times the largest of the paper."""
 
@@ -160,6 +167,4 @@ def _features(image: Tensor, spec: Spec, quantization: Quantization, stem_kind: 
     """Run stem and stages: ``(N, H, W, C) -> (N, h, w, c)``."""
     kind = choose_stem(stem_kind, *image.shape[1:3])
     x = stem(image, filters=spec.stem_filters, kind=kind)
-    if isinstance(spec, ResNetSpec):
-        return resnet_body(x, spec=spec, quantization=quantization)
-    return densenet_body(x, spec=spec, quantization=quantization)
+    return BODIES[spec.family](x, spec=spec, quantization=quantization)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from larq_igp.analysis.blocks import find_blocks
 from larq_igp.analysis.paths import PathClass, gradient_paths
-from larq_igp.architectures import DenseNetSpec, ResNetSpec, Spec
-from larq_igp.architectures.spec import DenseNetFamily, ResNetFamily
+from larq_igp.architectures import DenseNetSpec, ResNetSpec
+from larq_igp.architectures.spec import DenseNetFamily, PaperSpec, ResNetFamily
 from larq_igp.errors import UserError
 from larq_igp.graph import Graph, read_graph
 from larq_igp.models import build
@@ -39,7 +39,7 @@ class Row:
     """
 
     title: str
-    spec: Spec
+    spec: PaperSpec
     symbol: str
     paper: tuple[str, str, str]
 

@@ -59,8 +59,8 @@ def _row(facts: Facts) -> tuple:
         "-" if share is None else f"{100 * (1 - share):.2f}" for share in (facts.top1, facts.top5)
     ]
     costs = [f"{of(facts.counts):.3g}" for _, of in COSTS.values()]
-    if subject.spec is None:
-        costs[-1] = "-"  # run-time memory is defined for the families of this package
+    if not facts.counts.runtime_memory_bytes:
+        costs[-1] = "-"  # it is defined for the paper's families
     return (
         facts.name,
         subject.name,

@@ -5,8 +5,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from larq_igp.architectures import ZOO, DenseNetSpec, Spec, get_spec
+from larq_igp.architectures import ZOO, DenseNetSpec, get_spec
 from larq_igp.architectures.accounting import Counts, binary_conv_shapes, closed_form
+from larq_igp.architectures.spec import PaperSpec
 from larq_igp.architectures.transitions import WIDTHS
 from larq_igp.search.widths import base_name, width_of
 from larq_igp.training.recipe.command import text_of
@@ -38,7 +39,7 @@ class Candidate:
 
     network: str
     parameters: dict[str, Any]
-    spec: Spec
+    spec: PaperSpec
     counts: Counts
     unfilled_words: float
     unfilled_tiles: float
@@ -61,13 +62,13 @@ class Candidate:
         return " ".join([self.network, *options])
 
 
-def title_of(spec: Spec) -> str:
+def title_of(spec: PaperSpec) -> str:
     """Return a name in the manner of the paper: family, depth, width."""
     return f"{spec.family}{spec.depth}_{width_of(spec)}"
 
 
 def describe(
-    spec: Spec,
+    spec: PaperSpec,
     *,
     input_shape: tuple[int, int, int],
     num_classes: int,
@@ -89,7 +90,7 @@ def describe(
     )
 
 
-def name_of(spec: Spec) -> tuple[str, dict[str, Any]]:
+def name_of(spec: PaperSpec) -> tuple[str, dict[str, Any]]:
     """Return a name of the registry and the parameters that turn it into ``spec``."""
     if spec in ZOO.values():
         return next(name for name, row in ZOO.items() if row == spec), {}
@@ -103,7 +104,7 @@ def name_of(spec: Spec) -> tuple[str, dict[str, Any]]:
     return (name, numbers) if get_spec(name, **numbers) == spec else (name, changed)
 
 
-def unfilled(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[float, float]:
+def unfilled(spec: PaperSpec, input_shape: tuple[int, int, int]) -> tuple[float, float]:
     """Return the shares of a network's binary work that fill up words, and that fill up the aarch64
     kernel's tiles.
     """
@@ -121,7 +122,7 @@ def unfilled(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[float, floa
     return 1 - used / in_words, 1 - used / in_tiles
 
 
-def block_paths(spec: Spec, input_shape: tuple[int, int, int]) -> tuple[int, ...]:
+def block_paths(spec: PaperSpec, input_shape: tuple[int, int, int]) -> tuple[int, ...]:
     """Return the three smallest distinct gradient path costs of the first block, from its graph.
 
     Of a DenseNet without columns, whose blocks are single layers, the first two blocks count as

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.accounting import closed_form
-from larq_igp.architectures.spec import FAMILIES
+from larq_igp.architectures.spec import FAMILIES, PaperSpec
 from larq_igp.search.budget import LATENCY, DesignError, check_budgets, is_within
 from larq_igp.search.candidates import Candidate, describe
 from larq_igp.search.latency import Measure, fast_enough
-from larq_igp.search.widths import block_choices, network_of, widths_within
+from larq_igp.search.widths import block_choices, network_of, paper_spec, widths_within
 
 
 def design(
@@ -60,15 +59,15 @@ def design(
     shape: dict[str, Any] = {"input_shape": input_shape, "num_classes": num_classes}
     timed = measure if LATENCY in budgets else None
 
-    def candidate(spec: Spec) -> Candidate:
+    def candidate(spec: PaperSpec) -> Candidate:
         return describe(spec, **shape, latency_ms=timed(spec) if timed else None)
 
-    def fits(spec: Spec) -> bool:
+    def fits(spec: PaperSpec) -> bool:
         return is_within(closed_form(spec, **shape), reference.counts, budgets)
 
-    model = get_spec(like)
+    model = paper_spec(like)
     reference = candidate(model)
-    widest: list[Spec] = []
+    widest: list[PaperSpec] = []
     for choice in [blocks] if blocks else block_choices(family, model, columns):
         network = partial(network_of, family, blocks=choice, columns=columns, like=model)
         for multiple in dict.fromkeys((1, align or 1)):

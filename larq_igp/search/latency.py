@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import cache
 
-from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.accounting import binary_conv_shapes
+from larq_igp.architectures.spec import PaperSpec
+from larq_igp.search.widths import paper_spec
 
-Measure = Callable[[Spec], float]
+Measure = Callable[[PaperSpec], float]
 """Gives the latency of a network in milliseconds."""
 
 
@@ -18,7 +19,7 @@ def stopwatch(
     engine: str | None = None,
     threads: int = 1,
     runs: int = 20,
-    tell: Callable[[Spec, float, float], None] = lambda spec, latency_ms, ratio: None,
+    tell: Callable[[PaperSpec, float, float], None] = lambda spec, latency_ms, ratio: None,
 ) -> Measure:
     """Return what measures networks with random weights, each in turns with the network ``like``.
 
@@ -40,16 +41,16 @@ def stopwatch(
     from larq_igp.deploy.engines import open_engine
     from larq_igp.models import build
 
-    def invocation(spec: Spec) -> Callable[[], None]:
+    def invocation(spec: PaperSpec) -> Callable[[], None]:
         content = convert(build(spec, input_shape=input_shape, num_classes=num_classes))
         return open_engine(content, threads=threads, engine=engine, unknown_operators=True).invoke
 
-    reference = invocation(get_spec(like))
+    reference = invocation(paper_spec(like))
     (reference_ms,) = median_ms_in_turns([reference], runs=runs)
 
     @cache
-    def measure(spec: Spec) -> float:
-        if spec == get_spec(like):
+    def measure(spec: PaperSpec) -> float:
+        if spec == paper_spec(like):
             return reference_ms
         other_ms, beside_ms = median_ms_in_turns([invocation(spec), reference], runs=runs)
         ratio = other_ms / beside_ms
@@ -60,13 +61,13 @@ def stopwatch(
 
 
 def fast_enough(
-    specs: list[Spec],
+    specs: list[PaperSpec],
     measure: Measure,
     *,
     limit_ms: float,
     binary_macs: int,
     input_shape: tuple[int, int, int],
-) -> list[Spec]:
+) -> list[PaperSpec]:
     """Return the networks up to the widest that is measured within a latency.
 
     The search starts at about as many binary operations as the model has, goes up or down by a

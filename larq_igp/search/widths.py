@@ -1,9 +1,11 @@
 """Which networks are looked at: choices of blocks, and all widths of each."""
 
 from collections.abc import Callable
+from typing import Any
 
-from larq_igp.architectures import ZOO, ResNetSpec, Spec, get_spec
+from larq_igp.architectures import ZOO, ResNetSpec, get_spec
 from larq_igp.architectures.checks import SpecError
+from larq_igp.architectures.spec import DenseNetSpec, PaperSpec
 from larq_igp.search.budget import DesignError
 
 WIDEST = 1024
@@ -12,10 +14,22 @@ PATIENCE = 8
 rounded.
 """
 
-WidthToSpec = Callable[[int], Spec]
+WidthToSpec = Callable[[int], PaperSpec]
 
 
-def width_of(spec: Spec) -> int:
+def paper_spec(name: str, **parameters: Any) -> PaperSpec:
+    """Return a specification as ``get_spec`` does.
+
+    Raises:
+        DesignError: if it is of a family of one's own, whose widths are not known.
+    """
+    spec = get_spec(name, **parameters)
+    if not isinstance(spec, ResNetSpec | DenseNetSpec):
+        raise DesignError(f"{name} is of {spec.family}; design knows the paper's families alone.")
+    return spec
+
+
+def width_of(spec: PaperSpec) -> int:
     """Return the base width or the growth rate."""
     return spec.filters if isinstance(spec, ResNetSpec) else spec.growth_rate
 
@@ -30,7 +44,7 @@ def base_name(family: str, blocks: tuple[int, ...]) -> str:
     return next((name for name, row in rows if row.blocks == blocks), rows[0][0])
 
 
-def block_choices(family: str, like: Spec, columns: int) -> list[tuple[int, ...]]:
+def block_choices(family: str, like: PaperSpec, columns: int) -> list[tuple[int, ...]]:
     """Return the blocks of each stage that are tried for networks of about the size of ``like``."""
     stages = len(like.blocks)
     if family.endswith("densenet") and isinstance(like, ResNetSpec):
@@ -43,8 +57,8 @@ def block_choices(family: str, like: Spec, columns: int) -> list[tuple[int, ...]
 
 
 def network_of(
-    family: str, width: int, *, blocks: tuple[int, ...], columns: int, like: Spec
-) -> Spec:
+    family: str, width: int, *, blocks: tuple[int, ...], columns: int, like: PaperSpec
+) -> PaperSpec:
     """Return the network of a family with this width; DenseNets take the stem of ``like``.
 
     Raises:
@@ -52,14 +66,14 @@ def network_of(
     """
     base, numbers = base_name(family, blocks), {"blocks": blocks, "columns": columns}
     if not family.endswith("densenet"):
-        return get_spec(base, filters=width, **numbers)
+        return paper_spec(base, filters=width, **numbers)
     stem = 64 if isinstance(like, ResNetSpec) else like.stem_filters
-    return get_spec(base, growth_rate=width, stem_filters=stem, **numbers)
+    return paper_spec(base, growth_rate=width, stem_filters=stem, **numbers)
 
 
 def widths_within(
-    network: WidthToSpec, fits: Callable[[Spec], bool], *, multiple: int
-) -> list[Spec]:
+    network: WidthToSpec, fits: Callable[[PaperSpec], bool], *, multiple: int
+) -> list[PaperSpec]:
     """Return the networks that fit, narrow to wide.
 
     Args:
@@ -70,7 +84,7 @@ def widths_within(
     Raises:
         DesignError: if the family has no network of any width.
     """
-    found: list[Spec] = []
+    found: list[PaperSpec] = []
     refusal, misses = None, 0
     for width in range(multiple, WIDEST + 1, multiple):
         try:
