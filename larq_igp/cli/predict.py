@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 import click
-from tqdm import tqdm
-
 from larq_igp.cli.options import SOURCE, engine_options, open_typed, source_argument, weights_option
 from larq_igp.cli.output import (
     Refusal,
@@ -103,6 +101,8 @@ class Rows:
 
     def counted(self, rows: Iterable[dict], *, shows_progress: bool) -> Iterator[dict]:
         """Yield the rows."""
+        from tqdm import tqdm
+
         bar = tqdm(unit=" images", disable=not (shows_progress and sys.stderr.isatty()))
         with bar:
             for row in rows:
