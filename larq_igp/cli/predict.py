@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 import click
+
 from larq_igp.cli.options import SOURCE, engine_options, open_typed, source_argument, weights_option
 from larq_igp.cli.output import (
     Refusal,
