@@ -120,10 +120,11 @@ def field_option(name: str, **replaced: Any) -> Callable:
     stays the recipe's.
     """
     field = Recipe.fields()[name]
-    no_default = field.default in (None, ()) or field.kind is bool
+    is_flag = bool in field.kinds
+    no_default = field.default in (None, ()) or is_flag
     default = "" if no_default else f"  [default: {field.default}]"
     options: dict[str, Any] = {"help": field.description + default, "default": None} | replaced
-    if field.kind is bool:
+    if is_flag:
         return click.option(f"{field.option}/--no-{field.option[2:]}", **options)
     return click.option(field.option, type=FieldValue(field), metavar=field.metavar, **options)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from larq_igp.data.fingerprint import Fingerprint, fingerprint_of_arrays
 from larq_igp.data.identity import Identity
-from larq_igp.data.images import decode
+from larq_igp.data.images import CROP_AREA, decode
 from larq_igp.data.preprocess import Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
@@ -22,6 +22,10 @@ from larq_igp.keras2 import tf
 IMAGENET_MEAN, IMAGENET_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """Of ImageNet's training images, red, green and blue, on the scale 0 to 255: 255 times the figures
 that torchvision's and larq-zoo's models are trained with."""
+
+
+AUGMENTATION = ("shift", "border", "flip", "crop_area", "colour_jitter", "cut_out")
+"""Attributes of a data set that say how its training images are changed at random."""
 
 
 class DatasetError(UserError):
@@ -127,6 +131,11 @@ class Dataset:
         flip: whether training images are mirrored at random.
         crop: side of the centre crop as a share of the resized image, see ``Preprocessing``; None
             for images that are of one size.
+        letterbox: whether all of an image is fed between bars, see ``Preprocessing``.
+        crop_area: of image files, the smallest random part that is trained on, as a share of the
+            area; 1 trains on the images as they are measured.
+        colour_jitter: by which share brightness, contrast and saturation are changed at random.
+        cut_out: side of a square that is cut out of training images, as a share of their side.
         source: where the images come from, in a few words.
         source_kind: the same without the place, see ``larq_igp.data.identity``.
         split_rule: how the images are divided into splits, a text that changes with the rule.
@@ -145,6 +154,10 @@ class Dataset:
     border: str = "SYMMETRIC"
     flip: bool = False
     crop: float | None = None
+    letterbox: bool = False
+    crop_area: float = CROP_AREA
+    colour_jitter: float = 0.0
+    cut_out: float = 0.0
     source: str = ""
     source_kind: str | None = None
     split_rule: str | None = None
@@ -180,7 +193,7 @@ class Dataset:
         mean, deviation = self.mean, self.deviation
         if len(mean) not in (1, shape[-1]):  # a grey network on colour images
             mean, deviation = (float(np.mean(mean)),), (float(np.mean(deviation)),)
-        return Preprocessing(shape, mean, deviation, self.crop)
+        return Preprocessing(shape, mean, deviation, self.crop, self.letterbox)
 
     def identity(
         self, input_shape: tuple[int, int, int] | None = None, *, files: bool = True
@@ -204,7 +217,7 @@ class Dataset:
             split_rule=self.split_rule,
             class_names=self.class_names,
             normalisation=self.preprocessing(input_shape).normalisation(),
-            augmentation={"shift": self.shift, "border": self.border, "flip": self.flip},
+            augmentation={name: getattr(self, name) for name in AUGMENTATION},
             examples={name: split.examples for name, split in self.splits.items()},
             file_names=stored.names if stored else None,
             contents=stored.contents if stored else None,

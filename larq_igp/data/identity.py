@@ -27,9 +27,10 @@ class Identity:
         source: the kind of its source, one of the constants above.
         split_rule: how its images are divided into splits, a text that changes with the rule.
         class_names: the label ``i`` means ``class_names[i]``.
-        normalisation: ``mean`` and ``deviation``, on the scale 0 to 255, and ``crop``, as
-            ``Preprocessing`` has them.
-        augmentation: ``shift``, ``border`` and ``flip`` of training images, see ``Dataset``.
+        normalisation: ``mean`` and ``deviation``, on the scale 0 to 255, ``crop`` and
+            ``letterbox``, as ``Preprocessing`` has them.
+        augmentation: of training images: ``shift``, ``border``, ``flip``, ``crop_area``,
+            ``colour_jitter`` and ``cut_out``, see ``Dataset``.
         examples: images of each split, without those that are left out as corrupt.
         file_names: SHA-256 of the names of its files, see ``larq_igp.data.fingerprint``.
         contents: SHA-256 of what they hold.

@@ -24,7 +24,9 @@ MARKED = r"(?s)\C*(Exif|Adobe)\C*"
 r"""A regular expression of RE2, where ``\C`` is any byte."""
 HEAD_BYTES = 4096
 """Of a JPEG that are searched for marks: EXIF has to come first, or after JFIF's head."""
-CROP_AREA, CROP_RATIO, CROP_ATTEMPTS = (0.08, 1.0), (3 / 4, 4 / 3), 100
+CROP_AREA, CROP_RATIO, CROP_ATTEMPTS = 0.08, (3 / 4, 4 / 3), 100
+SQUARE = 1 << 12
+"""Pixels of the side of a square that parts are drawn in which keep an image's ratio."""
 
 
 def decode(content: tf.Tensor, channels: int) -> tf.Tensor:
@@ -76,6 +78,8 @@ def decode_random_part(
     seed: tf.Tensor,
     *,
     channels: int = 3,
+    area: float = CROP_AREA,
+    keeps_ratio: bool = False,
     dct_method: str = FAST_DCT,
     scaled: bool = True,
 ) -> tf.Tensor:
@@ -84,12 +88,15 @@ def decode_random_part(
 
     The part has 8 to 100 % of the area and a ratio of width to height from 3/4 to 4/3 (arXiv
     1409.4842, section 6) of the image as it is seen. Of a JPEG only the part is decoded.
+    With an ``area`` of 1 it is the whole image.
 
     Args:
         content: the file's bytes, a string ``()``.
         size: ``(H, W)`` that it is going to have.
         seed: two integers that are this example's own.
         channels: 1 or 3.
+        area: the smallest part, as a share.
+        keeps_ratio: whether the ratio of the part is from 3/4 to 4/3 of the image's own.
         dct_method: as ``tf.io.decode_jpeg`` knows it.
         scaled: whether a part at least twice the size is decoded at a half, a quarter or an eighth
             of its size: the mean of pixels that interpolation would skip.
@@ -100,8 +107,18 @@ def decode_random_part(
         """Tell by which of ``SCALES`` the window can be reduced and stay as large as the result."""
         return tf.reduce_min(window[2:] // tf.constant(size)) >= scales
 
+    def random_window(shape: tf.Tensor) -> tf.Tensor:
+        if area >= 1:
+            return tf.concat([[0, 0], shape[:2]], axis=0)
+        if not keeps_ratio:
+            return _random_window(shape, area, seed)
+        window = _random_window(tf.constant([SQUARE, SQUARE, channels]), area, seed)
+        sides = tf.tile(tf.cast(shape[:2], tf.int64), [2])
+        window = tf.cast(tf.cast(window, tf.int64) * sides // SQUARE, tf.int32)
+        return tf.concat([window[:2], tf.maximum(window[2:], 1)], axis=0)
+
     def part_of_jpeg() -> tf.Tensor:
-        window = _random_window(tf.io.extract_jpeg_shape(content), seed)
+        window = random_window(tf.io.extract_jpeg_shape(content))
         branches = [
             lambda scale=scale: tf.io.decode_and_crop_jpeg(
                 content, window // scale, ratio=scale, channels=channels, dct_method=dct_method
@@ -115,7 +132,7 @@ def decode_random_part(
 
     def part_of_other() -> tf.Tensor:
         shape = tf.ensure_shape(_by_pillow(seen_shape_of, content, dtype=tf.int32), (3,))
-        window = _random_window(shape, seed)
+        window = random_window(shape)
         scale = tf.reduce_max(tf.where(fitting_scales(window), scales, 1))
         return _by_pillow(
             lambda content, window, scale: part_of(content, window, int(scale), channels),
@@ -128,7 +145,7 @@ def decode_random_part(
     return tf.ensure_shape(part, (None, None, channels))
 
 
-def _random_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _random_window(shape: tf.Tensor, area: float, seed: tf.Tensor) -> tf.Tensor:
     """Return top, left, height and width of a random part of an image; the whole where no such part
     can be found.
     """
@@ -138,7 +155,7 @@ def _random_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         seed,
         min_object_covered=0.0,
         aspect_ratio_range=CROP_RATIO,
-        area_range=CROP_AREA,
+        area_range=(area, 1.0),
         max_attempts=CROP_ATTEMPTS,
         use_image_if_no_bounding_boxes=True,
     )

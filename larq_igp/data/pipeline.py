@@ -7,7 +7,7 @@ import numpy as np
 from larq_igp.data.augment import augment
 from larq_igp.data.corrupt import corrupt_images_named
 from larq_igp.data.dataset import Dataset, DatasetError, Split
-from larq_igp.data.images import decode, decode_random_part
+from larq_igp.data.images import EXACT_DCT, FAST_DCT, decode, decode_random_part
 from larq_igp.data.preprocess import Preprocessing, to_uint8
 from larq_igp.keras2 import tf
 
@@ -107,10 +107,20 @@ def train_batches(
             return augment(preprocessing.resize(image), dataset, seed=seeds), label
         content, label = split.read(index)
         size, channels = preprocessing.input_shape[:2], decoded_channels(preprocessing)
-        image = preprocessing.stretch(decode_random_part(content, size, seeds, channels=channels))
-        return augment(
-            to_uint8(image), dataset, seed=seeds
-        ), label  # mirrored last, when it has the fewest bytes
+        is_whole, is_cropped = dataset.crop_area >= 1, preprocessing.crop is not None
+        part = decode_random_part(
+            content,
+            size,
+            seeds,
+            channels=channels,
+            area=dataset.crop_area,
+            keeps_ratio=not is_cropped,
+            dct_method=EXACT_DCT if is_whole else FAST_DCT,
+            scaled=not is_whole,
+        )
+        resize = preprocessing.stretch if is_cropped and not is_whole else preprocessing.resize
+        # Changed last, when it has the fewest bytes.
+        return augment(to_uint8(resize(part)), dataset, seed=seeds), label
 
     # Indices are shuffled before images are loaded: a permutation of the whole epoch costs 16 bytes
     # an image, its places included.

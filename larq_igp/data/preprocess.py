@@ -28,12 +28,16 @@ class Preprocessing:
         crop: None stretches an image to ``(H, W)``. A share resizes it, its proportions kept, until
             it just covers ``(H / crop, W / crop)``, and cuts out the centre: 0.875 resizes the
             shorter side to 256 and keeps 224 x 224, as is usual for ImageNet.
+        letterbox: whether an image is resized, its proportions kept, until it just fits into
+            ``(H, W)``, and stands in the middle of the ground, the mean in whole grey levels; there
+            is no crop then.
     """
 
     input_shape: tuple[int, int, int]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     crop: float | None = None
+    letterbox: bool = False
 
     def __post_init__(self) -> None:
         """Check the fields, which may come from a file.
@@ -62,6 +66,18 @@ class Preprocessing:
             raise PreprocessingError(
                 f"crop of the preprocessing cannot be {self.crop!r}; it is above 0 and at most 1."
             )
+        if not isinstance(self.letterbox, bool) or (self.letterbox and self.crop is not None):
+            raise PreprocessingError(
+                f"letterbox of the preprocessing cannot be {self.letterbox!r} with crop "
+                f"{self.crop!r}."
+            )
+
+    @property
+    def ground(self) -> tuple[float, ...]:
+        """What stands beside an image that is fed between bars: one level for all channels, or one
+        each.
+        """
+        return tuple(float(min(max(round(each), 0), 255)) for each in self.mean)
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """Apply to one image of any size with 1 or 3 channels, or as many as the network has."""
@@ -69,19 +85,19 @@ class Preprocessing:
 
     def as_pixels(self) -> "PixelPreprocessing":
         """Return the same up to the normalisation, for what normalises pixels itself."""
-        return PixelPreprocessing(self.input_shape, self.mean, self.deviation, crop=self.crop)
+        return PixelPreprocessing(**vars(self))
 
     def resize(self, image: tf.Tensor) -> tf.Tensor:
-        """Bring one image to size, as ``crop`` says, and to the network's channels: ``(H, W, C)``
-        on the scale 0 to 255.
+        """Bring one image to size, as ``crop`` and ``letterbox`` say, and to the network's
+        channels: ``(H, W, C)`` on the scale 0 to 255.
 
         What has the size already stays as it is stored, uint8; what is resized is float32.
         """
-        return (
-            self.stretch(image)
-            if self.crop is None
-            else self._centre_crop(self.match_channels(image))
-        )
+        if self.letterbox:
+            return self._letterbox(self.match_channels(image))
+        if self.crop is not None:
+            return self._centre_crop(self.match_channels(image))
+        return self.stretch(image)
 
     def stretch(self, image: tf.Tensor) -> tf.Tensor:
         """Bring one image to size (bilinear, without antialias), all of it, and to the network's
@@ -121,6 +137,21 @@ class Preprocessing:
             (height, width, channels),
         )
 
+    def _letterbox(self, image: tf.Tensor) -> tf.Tensor:
+        height, width, channels = self.input_shape
+        stored = tf.cast(tf.shape(image)[:2], tf.float64)
+        scale = tf.reduce_min(tf.constant([height, width], tf.float64) / stored)
+        resized = tf.maximum(tf.cast(tf.round(stored * scale), tf.int32), 1)
+        top, left = (height - resized[0]) // 2, (width - resized[1]) // 2
+        image = tf.image.resize(image, resized)
+        inside = tf.ones_like(image[..., :1])
+        image, inside = (
+            tf.image.pad_to_bounding_box(each, top, left, height, width) for each in (image, inside)
+        )
+        return tf.ensure_shape(
+            tf.where(inside > 0, image, tf.constant(self.ground)), (height, width, channels)
+        )
+
     def match_channels(self, image: tf.Tensor) -> tf.Tensor:
         """Make a colour image grey, or repeat one channel, if the network has other channels than
         the image.
@@ -136,12 +167,17 @@ class Preprocessing:
 
     def normalisation(self) -> dict:
         """Return what an image's values become, as ``larq_igp.data.identity`` compares it."""
-        return {"mean": list(self.mean), "deviation": list(self.deviation), "crop": self.crop}
+        return {
+            "mean": list(self.mean),
+            "deviation": list(self.deviation),
+            "crop": self.crop,
+            "letterbox": self.letterbox,
+        }
 
     def to_json(self) -> dict:
         """Return a dict for configuration files and model cards."""
         fields = {**asdict(self), "input_shape": list(self.input_shape), **FIXED}
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in fields.items() if value not in (None, False, ())}
 
     @classmethod
     def from_json(cls, data: dict) -> "Preprocessing":
@@ -159,7 +195,8 @@ class Preprocessing:
             raise PreprocessingError(f"the preprocessing is incomplete: {error}.") from error
         if asked != FIXED:
             raise PreprocessingError(f"the preprocessing asks for {asked}; there is only {FIXED}.")
-        return cls(check_input_shape(shape), mean, deviation, crop=data.get("crop"))
+        shape, letterbox = check_input_shape(shape), data.get("letterbox", False)
+        return cls(shape, mean, deviation, crop=data.get("crop"), letterbox=letterbox)
 
 
 class PixelPreprocessing(Preprocessing):

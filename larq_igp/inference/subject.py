@@ -13,6 +13,7 @@ from larq_igp.inference.kinds import Kind
 from larq_igp.keras2 import tf
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import Run
+from larq_igp.training.run.feeding import fed
 from larq_igp.training.run.network import build_network
 
 
@@ -177,7 +178,7 @@ class Subject:
                 what=f"{self.source} was not trained for the classes of {loaded.name}",
                 aspects=CLASSES,
             )
-        return loaded
+        return loaded if self.recipe is None else fed(loaded, self.recipe)
 
     def preprocessing_of(self, dataset: Dataset) -> Preprocessing:
         """Return how images of a data set are fed: as the network was trained, or with random

@@ -31,6 +31,8 @@ class Card:
         deviation: divided by; likewise.
         crop: None stretches an image to (H, W). A share resizes it until it just covers
             (H / crop, W / crop), and cuts out the centre.
+        letterbox: whether an image is resized until it just fits into (H, W), and stands in the
+            middle of the mean in whole grey levels; there is no crop then.
         class_names: in the order of the outputs.
         takes_pixels: whether the file takes uint8 from 0 to 255, and normalises them itself.
         gives_logits: whether the file gives logits in place of probabilities.
@@ -43,6 +45,7 @@ class Card:
     class_names: tuple[str, ...]
     takes_pixels: bool = False
     gives_logits: bool = False
+    letterbox: bool = False
 
 
 def read_card(file: str | Path) -> Card:
@@ -83,6 +86,9 @@ def _card(values: Any) -> Card:
     crop = how.get("crop")
     if min(height, width) < 1 or channels not in (1, 3) or not (crop is None or 0 < crop <= 1):
         raise ValueError(f"input_shape is {how['input_shape']} and crop {crop}")
+    letterbox = how.get("letterbox", False)
+    if not isinstance(letterbox, bool) or (letterbox and crop is not None):
+        raise ValueError(f"letterbox is {letterbox!r} with crop {crop}")
     if any(each.shape not in ((1,), (channels,)) for each in (mean, deviation)):
         raise ValueError(f"mean is {how['mean']} and deviation {how['deviation']}")
     return Card(
@@ -93,6 +99,7 @@ def _card(values: Any) -> Card:
         tuple(map(str, values["class_names"])),
         takes_pixels=values.get("input") == "uint8",
         gives_logits=values.get("scores") == "logits",
+        letterbox=letterbox,
     )
 
 
@@ -135,8 +142,10 @@ def _decoded(path: str | Path, channels: int) -> np.ndarray:
 
 
 def _resized(pixels: np.ndarray, card: Card) -> np.ndarray:
-    """Bring an image to (H, W), as `Card.crop` says: float32 on the scale 0 to 255."""
+    """Bring an image to (H, W), as `Card` says: float32 on the scale 0 to 255."""
     height, width, _ = card.input_shape
+    if card.letterbox:
+        return _letterboxed(pixels, height, width, card.mean)
     if card.crop is None:
         return bilinear(pixels, height, width)
     stored = np.array(pixels.shape[:2], np.float64)
@@ -144,6 +153,17 @@ def _resized(pixels: np.ndarray, card: Card) -> np.ndarray:
     tall, wide = (int(side) for side in np.round(stored * np.max(target / stored)))
     top, left = (tall - height) // 2, (wide - width) // 2
     return bilinear(pixels, tall, wide)[top : top + height, left : left + width]
+
+
+def _letterboxed(pixels: np.ndarray, height: int, width: int, mean: np.ndarray) -> np.ndarray:
+    stored = np.array(pixels.shape[:2], np.float64)
+    scale = np.min(np.array([height, width], np.float64) / stored)
+    tall, wide = (max(int(side), 1) for side in np.round(stored * scale))
+    top, left = (height - tall) // 2, (width - wide) // 2
+    result = np.empty((height, width, pixels.shape[2]), np.float32)
+    result[:] = np.clip(np.round(mean), 0, 255)
+    result[top : top + tall, left : left + wide] = bilinear(pixels, tall, wide)
+    return result
 
 
 def bilinear(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

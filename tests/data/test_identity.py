@@ -115,7 +115,12 @@ def test_the_digits_are_the_same_everywhere():
     first, second = (load_dataset("digits").identity() for _ in range(2))
     assert first == second
     assert first.examples == {"train": 1257, "validation": 180, "test": 360}
-    assert first.normalisation == {"mean": [77.8], "deviation": [82.4], "crop": None}
+    assert first.normalisation == {
+        "mean": [77.8],
+        "deviation": [82.4],
+        "crop": None,
+        "letterbox": False,
+    }
 
 
 def test_a_moved_archive_is_the_same_and_a_changed_one_is_not(tmp_path):

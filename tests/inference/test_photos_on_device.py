@@ -32,10 +32,13 @@ def card_of(preprocessing: Preprocessing):
     return photos._card({"preprocessing": preprocessing.to_json(), "class_names": []})
 
 
-@pytest.mark.parametrize("crop", [None, 0.875])
+@pytest.mark.parametrize(
+    "geometry", [{}, {"crop": 0.875}, {"letterbox": True}], ids=["stretch", "crop", "letterbox"]
+)
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 40, 3), (96, 64, 3), (60, 80, 3)])
-def test_inputs_differ_by_rounding_alone(tmp_path, shape, crop):
-    preprocessing = Preprocessing(shape, **(GREY if shape[-1] == 1 else NORMALISED), crop=crop)
+def test_inputs_differ_by_rounding_alone(tmp_path, shape, geometry):
+    levels = GREY if shape[-1] == 1 else NORMALISED
+    preprocessing = Preprocessing(shape, **levels, **geometry)
     card = card_of(preprocessing)
     contents = [stored(form, mode) for form, mode in STORED]
     contents += [jpeg(picture(3, 375, 500), exif=exif(turn)) for turn in (1, 3, 6, 8)]

@@ -6,7 +6,7 @@ optimizer, loss, teacher, and the metrics by the names that are used everywhere.
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 from larq_igp.training.fit.distillation import Distilled
-from larq_igp.training.fit.losses import make_loss
+from larq_igp.training.fit.losses import make_loss, make_metrics
 from larq_igp.training.fit.optimizers import make_optimizer
 from larq_igp.training.fit.prerequisites import load_initial_weights, load_teacher
 from larq_igp.training.fit.schedules import learning_rate_schedule, total_steps
@@ -69,10 +69,7 @@ def compile_model(
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer=optimizer,
-        loss=make_loss(recipe.label_smoothing),
-        metrics=[
-            tf.keras.metrics.SparseCategoricalAccuracy("top1"),
-            tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top5"),
-        ],
+        loss=make_loss(recipe.label_smoothing, mixed=bool(recipe.mixup)),
+        metrics=make_metrics(mixed=bool(recipe.mixup)),
     )
     return model

@@ -15,6 +15,7 @@ from larq_igp.training.fit.session import build_session
 from larq_igp.training.fit.step import training_step
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import describe_run
+from larq_igp.training.run.feeding import fed
 
 TIMED_STEPS = 3
 
@@ -46,6 +47,7 @@ def dry_run(
     dataset = load_dataset(
         recipe.dataset, data_dir=recipe.data_dir, download=download, corrupt=recipe.corrupt
     )
+    dataset = fed(dataset, recipe)
     recipe = recipe.resolved(dataset.input_shape)
     images = dataset.split("train").examples
     steps = steps_per_epoch(images, recipe.batch_size)
@@ -57,7 +59,7 @@ def dry_run(
     fitted = dataclasses.replace(recipe, first_stage_epochs=0, teacher=teacher)
     session = build_session(run, fitted, dataset, steps, devices)
     batches = distributed_train_batches(run, dataset, devices)
-    step = training_step(session.model, run.preprocessing, devices)
+    step = training_step(session.model, session.preparation(), devices)
     times, loss = [time.perf_counter()], math.nan
     for number in range(1, 2 + TIMED_STEPS):
         indices = train_indices(

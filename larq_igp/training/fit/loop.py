@@ -16,6 +16,7 @@ import numpy as np
 from larq_igp.data import DatasetError, corrupt_images_named, eval_arrays, train_indices
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.training.fit.averages import averaged
 from larq_igp.training.fit.batches import distributed_train_batches
 from larq_igp.training.fit.binary_layers import LayerWatch
 from larq_igp.training.fit.checkpointing import (
@@ -24,6 +25,7 @@ from larq_igp.training.fit.checkpointing import (
     check_checkpoint,
     signs_of,
 )
+from larq_igp.training.fit.optimizers import learning_rate
 from larq_igp.training.fit.position import Position
 from larq_igp.training.fit.progress import Progress
 from larq_igp.training.fit.save_weights import save_weights
@@ -60,7 +62,7 @@ class Loop:
         """
         self.session, self.position, self._verbose = session, Position(), verbose
         run, dataset, devices = session.run, session.dataset, session.devices
-        self._step_function = training_step(session.model, run.preprocessing, devices)
+        self._step_function = training_step(session.model, session.preparation(), devices)
         # What a step returns are metrics of all replicas already: with "auto", Keras adds them up
         # once more over workers.
         session.model.distribute_reduction_method = "first"
@@ -98,7 +100,7 @@ class Loop:
         check_checkpoint(checkpoint, self.session, self._variables.names(), signs)
         self.position = Position.from_json(checkpoint.state)
         exact = self._variables.write(checkpoint.arrays)
-        self._set_plain(checkpoint.arrays)
+        self._set_plain()
         self._signs = signs_of(checkpoint)
         epochs = self.position.epochs
         if self.session.devices.is_chief and epochs:
@@ -148,7 +150,7 @@ class Loop:
             batches = distributed_train_batches(
                 session.run, session.dataset, session.devices, position.step
             )
-        while position.epochs < session.recipe.epochs:
+        while not self._is_over:
             end = (position.epochs + 1) * session.steps
             if position.step < end:
                 self._step(batches)
@@ -156,6 +158,11 @@ class Loop:
                 self._end_epoch(stop)
             else:
                 self._checkpoint_if_due(stop)
+
+    @property
+    def _is_over(self) -> bool:
+        recipe = self.session.recipe
+        return self.position.is_over(recipe.epochs, recipe.early_stopping)
 
     def _step(self, batches: Iterator) -> None:
         start = time.perf_counter()
@@ -192,7 +199,7 @@ class Loop:
 
     def _end_epoch(self, stop: StopRequest) -> None:
         """Validate, and write what an epoch gives; the steps are done."""
-        position, epoch = self.position, self.position.epochs + 1
+        session, position, epoch = self.session, self.position, self.position.epochs + 1
         trained = self._variables.read()
         asked, due = self._wishes(stop)
         if asked or due:
@@ -200,15 +207,16 @@ class Loop:
         if asked:
             self.stop(stop)
         row = self._row_of_training(epoch)
-        figures = self._validation.measure(
-            lambda number: self._looks(number) and self._wishes(stop)[0]
-        )
+        with averaged(session):
+            figures = self._validation.measure(
+                lambda number: self._looks(number) and self._wishes(stop)[0]
+            )
         if figures is None:
             self._checkpoint(trained)
             self.stop(stop)
         row |= {f"val_{name}": value for name, value in figures.items()}
         values = self._variables.read()
-        self._set_plain(values)
+        self._set_plain()
         layers = self._layers.rows(epoch, self._signs) if self._layers else []
         self._signs = self._layers.signs() if self._layers else {}
         position.add_epoch(row, layers)
@@ -267,10 +275,17 @@ class Loop:
             number,
         )
 
-    def _set_plain(self, values: dict[str, np.ndarray]) -> None:
-        """Bring the network on one device to the values of the one that is trained on several."""
-        if self.session.plain is not self.session.network and self.session.devices.is_chief:
-            self.session.plain.set_weights(self._variables.network_weights(values))
+    def _set_plain(self) -> None:
+        """Bring the network as it is saved to the values of the one that is trained. All workers
+        must call this together.
+        """
+        session = self.session
+        if session.plain is session.network:
+            return
+        with averaged(session):
+            values = self._variables.read()
+        if session.devices.is_chief:
+            session.plain.set_weights(self._variables.network_weights(values))
 
     def _write_tables(self) -> None:
         write_tables(self.session.run.folder, self.position.history, self.position.layers)
@@ -280,15 +295,3 @@ class Loop:
         save_weights(folder, plain, "last")
         if self.position.best_epoch == self.position.epochs:
             save_weights(folder, plain, "best")
-
-
-def learning_rate(optimizer: Any) -> float:
-    """Return the learning rate of the step that was taken last; of several optimizers in one, that
-    of the default.
-    """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not hasattr(optimizer, "learning_rate"):
-        optimizer = optimizer.optimizers[-1]
-    rate = optimizer.learning_rate
-    rate = rate(optimizer.iterations) if callable(rate) else rate
-    return float(tf.keras.backend.get_value(rate))

@@ -53,8 +53,52 @@ def distillation_loss(
     return temperature**2 * divergence
 
 
-def make_loss(label_smoothing: float) -> "tf.keras.losses.Loss":
-    """Return the loss of labels: plain cross-entropy where nothing is smoothed."""
+def are_shares(y_true: "tf.Tensor", y_pred: "tf.Tensor") -> bool:
+    """Tell whether labels are shares of the classes ``(N, classes)``, as mixup gives them."""
+    return y_true.shape.rank == 2 and y_true.shape[-1] == y_pred.shape[-1]
+
+
+class MixedCrossentropy(SmoothedCrossentropy):
+    """``SmoothedCrossentropy`` that also takes shares of the classes as labels."""
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each example ``(N,)``."""
+        if not are_shares(y_true, y_pred):
+            return super().call(y_true, y_pred)
+        logarithms = log_probabilities(y_pred)
+        exact = -tf.reduce_sum(y_true * logarithms, axis=-1)
+        return (1 - self.smoothing) * exact - self.smoothing * tf.reduce_mean(logarithms, axis=-1)
+
+
+class _OfLargestShare:
+    """A metric of labels that takes shares of the classes for the label of the largest."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Count a batch."""
+        if are_shares(y_true, y_pred):
+            y_true = tf.argmax(y_true, axis=-1)
+        return super().update_state(y_true, y_pred, sample_weight)  # type: ignore[misc]
+
+
+class MixedTop1(_OfLargestShare, tf.keras.metrics.SparseCategoricalAccuracy):
+    """Top-1 accuracy."""
+
+
+class MixedTop5(_OfLargestShare, tf.keras.metrics.SparseTopKCategoricalAccuracy):
+    """Top-5 accuracy."""
+
+
+def make_loss(label_smoothing: float, *, mixed: bool = False) -> "tf.keras.losses.Loss":
+    """Return the loss of labels: plain cross-entropy where nothing is smoothed or mixed."""
+    if mixed:
+        return MixedCrossentropy(label_smoothing)
     if not label_smoothing:
         return tf.keras.losses.SparseCategoricalCrossentropy()
     return SmoothedCrossentropy(label_smoothing)
+
+
+def make_metrics(*, mixed: bool = False) -> list["tf.keras.metrics.Metric"]:
+    """Return ``top1`` and ``top5``; where examples are mixed, by the larger share."""
+    top1 = MixedTop1 if mixed else tf.keras.metrics.SparseCategoricalAccuracy
+    top5 = MixedTop5 if mixed else tf.keras.metrics.SparseTopKCategoricalAccuracy
+    return [top1("top1"), top5(5, "top5")]

@@ -54,11 +54,14 @@ def make_optimizer(recipe: Recipe, learning_rate: Any, model: "tf.keras.Model") 
     if recipe.optimizer == "bop":
         return BopWithAdam(learning_rate, recipe.bop_threshold, recipe.bop_gamma)
     decay = recipe.weight_decay or None
+    ema = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     optimizers = {
-        "adam": lambda: tf.keras.optimizers.Adam(learning_rate),
-        "adamw": lambda: tf.keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay),
+        "adam": lambda: tf.keras.optimizers.Adam(learning_rate, **ema),
+        "adamw": lambda: tf.keras.optimizers.AdamW(
+            learning_rate, weight_decay=recipe.weight_decay, **ema
+        ),
         "sgd": lambda: tf.keras.optimizers.SGD(
-            learning_rate, momentum=recipe.momentum, weight_decay=decay
+            learning_rate, momentum=recipe.momentum, weight_decay=decay, **ema
         ),
     }
     optimizer = optimizers[recipe.optimizer]()
@@ -75,3 +78,15 @@ def exempt_from_decay(model: "tf.keras.Model") -> list["tf.Variable"]:
     """
     decaying = {id(k.weights) for k in read_graph(model).kernels().values() if not k.quantizer}
     return [variable for variable in model.trainable_variables if id(variable) not in decaying]
+
+
+def learning_rate(optimizer: Any) -> float:
+    """Return the learning rate of the step that was taken last; of several optimizers in one, that
+    of the default.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if not hasattr(optimizer, "learning_rate"):
+        optimizer = optimizer.optimizers[-1]
+    rate = optimizer.learning_rate
+    rate = rate(optimizer.iterations) if callable(rate) else rate
+    return float(tf.keras.backend.get_value(rate))

@@ -30,6 +30,13 @@ class Position:
         """Epochs that are done, validation included."""
         return len(self.history)
 
+    def is_over(self, epochs: int, patience: int) -> bool:
+        """Tell whether a run of so many epochs has come to its end, or has not become better for
+        ``patience`` of them; 0 is any number.
+        """
+        without_better = self.epochs - self.best_epoch
+        return self.epochs >= epochs or (patience > 0 and without_better >= patience)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values; JSON has no infinity."""
         return asdict(self) | {"best_score": list(self.best_score) if self.best_epoch else None}

@@ -7,6 +7,7 @@ from larq_igp.keras2 import tf
 from larq_igp.training.cluster.devices import Devices
 from larq_igp.training.fit.batchnorm import synchronize_batchnorm
 from larq_igp.training.fit.compile import compile_model
+from larq_igp.training.fit.examples import Prepare, preparation
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import Run
 
@@ -23,7 +24,7 @@ class Session:
         network: whose weights are the result.
         model: the network, or one that shares its layers, compiled.
         plain: the network on one device in float32, as it is saved and deployed: the same object as
-            ``network``, or another with weights of its own.
+            ``network``, or another with weights of its own; with ``ema`` their averages.
     """
 
     run: Run
@@ -38,6 +39,14 @@ class Session:
     def recipe(self) -> Recipe:
         """Of the run."""
         return self.run.recipe
+
+    def preparation(self) -> Prepare:
+        """Return what is done to each training batch.
+
+        Raises:
+            DatasetError: if classes cannot be weighed.
+        """
+        return preparation(self.recipe, self.dataset, self.run.preprocessing, self.model)
 
     @property
     def total(self) -> int:
@@ -68,7 +77,7 @@ def build_session(
         if run.recipe.synchronized_batchnorm and devices.replicas > 1:
             network = synchronize_batchnorm(network)
         model = compile_model(network, fitted, steps)
-    is_plain = devices.replicas == 1 and run.recipe.precision == "float32"
+    is_plain = devices.replicas == 1 and run.recipe.precision == "float32" and not run.recipe.ema
     plain = network if is_plain else run.build_model()
     if not is_plain:
         # Flips in the first epoch are counted from the weights that are trained.

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from larq_igp.data import Preprocessing
 from larq_igp.keras2 import tf
 from larq_igp.training.cluster.devices import Devices
+from larq_igp.training.fit.examples import Prepare
 
 
 def training_step(
-    model: "tf.keras.Model", preprocessing: Preprocessing, devices: Devices
+    model: "tf.keras.Model", prepare: Prepare, devices: Devices
 ) -> "tf.types.experimental.PolymorphicFunction":
     """Return a function that takes one step on the next batch of ``larq_igp.data.train_batches``
     and returns the running metrics.
@@ -18,12 +18,12 @@ def training_step(
 
     Args:
         model: compiled.
-        preprocessing: of its images.
+        prepare: what is done to each batch first.
         devices: that share a batch.
     """
 
     def of_replica(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.train_step((preprocessing.normalise(images), labels))
+        return model.train_step(prepare(images, labels))
 
     @tf.function
     def step(batches: Iterator) -> dict[str, tf.Tensor]:

@@ -29,6 +29,7 @@ from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.checkpoint import Checkpoint, keep_newest, list_checkpoints
 from larq_igp.training.run.directory import Run, describe_run, open_run
 from larq_igp.training.run.enter import enter_run
+from larq_igp.training.run.feeding import fed
 from larq_igp.training.run.layout import CHECKPOINTS, METRICS, STATUS, weights_path
 
 CHECKPOINT_SECONDS = 120.0
@@ -119,6 +120,7 @@ class _Training:
             download=settings.download,
             corrupt=recipe.corrupt,
         )
+        dataset = fed(dataset, recipe)
         recipe = recipe.resolved(dataset.input_shape)
         steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
         devices.check_batch_size(recipe.batch_size)

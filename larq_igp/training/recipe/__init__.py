@@ -2,6 +2,8 @@
 
 recipe.py     the fields, each declared once
 fields.py     what a field takes: converted, checked, read from text
+images.py     those of geometry and augmentation
+older.py      what recipes of older versions mean
 checks.py     what fields must be to each other
 sources.py    values from files, options and keywords become a recipe; errors name where from
 files.py      recipe files

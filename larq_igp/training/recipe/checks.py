@@ -34,6 +34,7 @@ def check(recipe: "Recipe") -> None:
     """
     _check_schedule(recipe)
     _check_optimizer(recipe)
+    _check_images(recipe)
     _check_start(recipe)
     _check_network(recipe)
 
@@ -90,6 +91,13 @@ def _check_optimizer(recipe: "Recipe") -> None:
         "weight_decay",
         "optimizer",
     )
+    require(
+        recipe.optimizer != "bop" or not recipe.ema,
+        "ema averages latent weights, and bop has none: choose another optimizer, or leave out "
+        "ema.",
+        "ema",
+        "optimizer",
+    )
     flips = recipe.bits == 1 and recipe.kernel_quantizer in (None, "ste_sign")
     require(
         recipe.optimizer != "bop" or flips,
@@ -98,6 +106,15 @@ def _check_optimizer(recipe: "Recipe") -> None:
         "optimizer",
         "bits",
         "kernel_quantizer",
+    )
+
+
+def _check_images(recipe: "Recipe") -> None:
+    require(
+        recipe.centre_crop is None or recipe.geometry in (None, "crop"),
+        f"centre_crop is for the geometry crop; this one is {recipe.geometry}.",
+        "centre_crop",
+        "geometry",
     )
 
 

@@ -32,7 +32,7 @@ NOTHING = ("", "none", "null")
 FINITE: dict[str, Any] = {"le": sys.float_info.max}
 POSITIVE: dict[str, Any] = {"gt": 0.0} | FINITE
 NOT_NEGATIVE: dict[str, Any] = {"ge": 0.0} | FINITE
-GROUPS = ("network", "data", "training", "start")
+GROUPS = ("network", "data", "images", "training", "start")
 
 
 class RecipeError(UserError, ValueError):
@@ -164,7 +164,8 @@ class Field:
         if meta.ge == 1 and meta.le is None:
             return word.replace("an ", "a positive ")
         if meta.gt is not None:
-            return f"{word} above {meta.gt:g}"
+            most = "" if meta.le in (None, FINITE["le"]) else f" and at most {meta.le:g}"
+            return f"{word} above {meta.gt:g}{most}"
         if meta.lt is not None:
             return f"{word} from {meta.ge:g} to below {meta.lt:g}"
         if meta.le not in (None, FINITE["le"]):
@@ -195,9 +196,17 @@ class Field:
             plain = [part.strip() for part in plain.strip("()[]").replace("x", ",").split(",")]
         return self._convert(plain, strict=False, got=parse_any(text))
 
+    @property
+    def _limited(self) -> Any:
+        """The type of the field with its limits, which are not of ``None``."""
+        if len(self.kinds) == 2 and types.NoneType in self.kinds:
+            (kind,) = (each for each in self.kinds if each is not types.NoneType)
+            return Annotated[kind, self.meta] | None
+        return Annotated[self.kind, self.meta]
+
     def _convert(self, value: Any, *, strict: bool, got: Any = None) -> Any:
         try:
-            return msgspec.convert(value, Annotated[self.kind, self.meta], strict=strict)
+            return msgspec.convert(value, self._limited, strict=strict)
         except msgspec.ValidationError as error:
             shown = value if got is None else got
             message = f"{self.name} must be {self.words}; got {shown!r}."

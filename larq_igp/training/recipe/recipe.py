@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass
 from functools import partial
 from typing import Any, Literal
 
-from larq_igp.architectures import ZOO, DenseNetSpec, Spec, get_spec
+from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.options import choose_stem, default_pad_values
 from larq_igp.errors import UserError
 from larq_igp.training.recipe.checks import check
@@ -18,11 +18,15 @@ from larq_igp.training.recipe.fields import (
     require,
     stated,
 )
+from larq_igp.training.recipe.images import OfImages
+from larq_igp.training.recipe.older import upgraded, with_transitions, within
 
 TWIN = "twin"
 LARQ_ZOO = "larq_zoo:"
 BOP = {"optimizer": ("bop",)}
-of_network, of_data, of_training, of_start = (partial(stated, group) for group in GROUPS)
+of_network, of_data, of_training, of_start = (
+    partial(stated, group) for group in GROUPS if group != "images"
+)
 
 
 class NewerRecipeError(UserError):
@@ -30,7 +34,7 @@ class NewerRecipeError(UserError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(OfImages):
     """Everything that decides the result of a run. Durations are epochs.
 
     Each field says what it is; ``docs/recipes.md`` has them in a table.
@@ -109,6 +113,19 @@ class Recipe:
     label_smoothing: float = of_training(
         0.0, "Share of the target that all classes divide evenly.", ge=0.0, lt=1.0
     )
+    class_weights: Literal["balanced"] | None = of_training(
+        None, "balanced: an example's loss weighs the more, the fewer its class has."
+    )
+    early_stopping: int = of_training(
+        0, "Training ends after so many epochs without a better validation; 0 is off.", ge=0
+    )
+    ema: float = of_training(
+        0.0,
+        "Decay of a moving average of the weights over steps, which is what is validated, saved "
+        "and deployed, like 0.99; 0 is off.",
+        ge=0.0,
+        lt=1.0,
+    )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = of_training(
         "float32", "Of the arithmetic in training; weights are float32 in each."
     )
@@ -162,7 +179,8 @@ class Recipe:
     @classmethod
     def fields(cls) -> dict[str, Field]:
         """Return the fields by name."""
-        return fields_of(cls)  # type: ignore[arg-type]  # mypy takes the class for unhashable
+        fields = fields_of(cls)  # type: ignore[arg-type]  # mypy takes the class for unhashable
+        return dict(sorted(fields.items(), key=lambda item: GROUPS.index(item[1].group)))
 
     @property
     def is_larq_zoo(self) -> bool:
@@ -245,7 +263,8 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict of plain values."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        return {name: values[name] for name in self.fields()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Recipe":
@@ -264,37 +283,4 @@ class Recipe:
                 f"{', '.join(newer)}."
             )
         require("network" in data, "not a recipe: network is missing.", "network")
-        # Version 0.1.0 took a folder for digits, which are in none.
-        if data.get("dataset", cls.fields()["dataset"].default) == "digits":
-            data = data | {"data_dir": None}
-        # It took boundaries that never come.
-        named = ("epochs", "schedule", "boundaries")
-        epochs, schedule, edges = (data.get(name, cls.fields()[name].default) for name in named)
-        if isinstance(epochs, int) and isinstance(edges, list | tuple):
-            data = data | within(epochs, schedule, edges)
-        # It kept the widths of a named network's transitions, whatever was replaced.
-        parameters = data.get("parameters")
-        if parameters and isinstance(parameters, dict) and data["network"] in ZOO:
-            widths = with_transitions(parameters, ZOO[data["network"]])
-            data = data | {"parameters": widths}
-        return cls(**data)
-
-
-def with_transitions(parameters: dict[str, Any], spec: Spec) -> dict[str, Any]:
-    """Return the parameters of a network with the widths of its transitions among them, which
-    follow from the others by a rule that may change; none stay none.
-    """
-    says = {"transition_filters", "reduction"} & {n for n, v in parameters.items() if v is not None}
-    if not parameters or says or not isinstance(spec, DenseNetSpec):
-        return parameters
-    return {**parameters, "transition_filters": spec.transition_filters}
-
-
-def within(epochs: int, schedule: str, boundaries: Any) -> dict[str, Any]:
-    """Return schedule and boundaries as they are within so many epochs, where boundaries may never
-    come.
-    """
-    if schedule != "steps" or not boundaries:
-        return {}
-    left = tuple(each for each in boundaries if not isinstance(each, int) or each < epochs)
-    return {"schedule": "steps" if left else "constant", "boundaries": left}
+        return cls(**upgraded(data, cls.fields()))

@@ -236,7 +236,8 @@ def _check_feeding(run: Run) -> None:
         RunError: if they differ.
     """
     said = run.data.normalisation
-    if said is not None and dict(said) != run.preprocessing.normalisation():
+    # Runs from before letterboxes do not speak of them.
+    if said is not None and {"letterbox": False, **said} != run.preprocessing.normalisation():
         raise RunError("preprocessing and normalisation of the data differ")
 
 

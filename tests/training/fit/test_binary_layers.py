@@ -9,7 +9,7 @@ import pytest
 from larq_igp.keras2 import tf
 from larq_igp.training.fit.batchnorm import synchronize_batchnorm
 from larq_igp.training.fit.binary_layers import LayerWatch, clipped
-from larq_igp.training.fit.loop import learning_rate
+from larq_igp.training.fit.optimizers import learning_rate
 from larq_igp.training.fit.tensorboard import Events
 from larq_igp.training.run.directory import open_run
 

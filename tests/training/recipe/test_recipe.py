@@ -101,8 +101,8 @@ def test_recipes_of_older_versions_are_read_and_of_newer_ones_named():
     assert Recipe.from_json({**steps, "boundaries": [5, 10]}).boundaries == (5,)
     never = Recipe.from_json({**steps, "boundaries": [70, 90]})
     assert (never.schedule, never.boundaries) == ("constant", ())
-    with pytest.raises(NewerRecipeError, match=r"newer version.* does not know mixup, cutmix"):
-        Recipe.from_json({"network": "igp_resnet_tiny", "mixup": 0.2, "cutmix": 1})
+    with pytest.raises(NewerRecipeError, match=r"newer version.* does not know mosaic, cutmix"):
+        Recipe.from_json({"network": "igp_resnet_tiny", "mosaic": 0.2, "cutmix": 1})
 
 
 @pytest.mark.parametrize("epochs, steps_per_epoch", [(3, 19), (10, 7)])

@@ -196,6 +196,20 @@ def stop_at_first_checkpoint(folder: Path) -> None:
         ),
         ({"optimizer": "sgd", "weight_decay": 1e-2, "teacher": "a run", "temperature": 4.0}, [""]),
         (
+            {
+                "geometry": "letterbox",
+                "mirror": True,
+                "colour_jitter": 0.2,
+                "cut_out": 0.3,
+                "mixup": 0.2,
+                "class_weights": "balanced",
+                "early_stopping": 1,
+                "ema": 0.9,
+                "optimizer": "adamw",
+            },
+            [""],
+        ),
+        (
             {"optimizer": "bop", "teacher": "twin", "first_stage_epochs": 1},
             ["teacher", "first_stage", ""],
         ),

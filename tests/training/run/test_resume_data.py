@@ -25,7 +25,7 @@ from tests.data.files import (
     write_prepared_cifar100,
     write_prepared_imagenet,
 )
-from tests.training.run.test_resume import stop_at_first_checkpoint
+from tests.training.run.test_resume import assert_same, outcome, stop_at_first_checkpoint
 
 SMALL = {
     "network": "resnet_tiny",
@@ -184,3 +184,30 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
         resume(run, verbose=0)
     with pytest.raises(OtherDataError, match="class 1 is 'cat', not 'bee'"):
         larq_igp.train(None, run, resume=True, verbose=0, data_dir=str(swapped))
+
+
+def test_random_changes_of_photos_come_back(tmp_path):
+    """Parts that keep the ratio of the photo, in letterboxes, with other colours and holes."""
+    write_class_folders(tmp_path / "photos", {"train": 9, "val": 2, "test": 2}, ("left", "right"))
+    recipe = Recipe(
+        **SMALL | {"epochs": 2, "batch_size": 4},
+        dataset="folder",
+        data_dir=str(tmp_path / "photos"),
+        geometry="letterbox",
+        crop_area=0.5,
+        mirror=False,
+        colour_jitter=0.3,
+        cut_out=0.2,
+        mixup=0.4,
+        class_weights="balanced",
+        ema=0.5,
+    )
+    train(recipe, tmp_path / "alone", verbose=0)
+    run = tmp_path / "run"
+    watch = threading.Thread(target=stop_at_first_checkpoint, args=(run,), daemon=True)
+    watch.start()
+    with pytest.raises(StoppedError):
+        train(recipe, run, verbose=0, checkpoint_seconds=0)
+    watch.join()
+    resume(run, verbose=0)
+    assert_same(outcome(run), outcome(tmp_path / "alone"))
