@@ -74,7 +74,7 @@ PARAMETERS = {
 }
 """Fields of specifications that the command line can replace."""
 
-OWN_OPTIONS = ("network", "parameters")
+OWN_OPTIONS = ("network", "parameters", "body_weights")
 """Fields of recipes that the command line takes otherwise: by the argument, and by the above."""
 
 

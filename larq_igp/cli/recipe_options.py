@@ -21,7 +21,14 @@ def recipe_options(function: Callable) -> Callable:
         help="Any field of the recipe, like label_smoothing=0.1 or parameters.filters=31; again "
         "for more.",
     )
-    return stack(*fields, *PARAMETERS.values(), settings)(function)
+    body = click.option(
+        "--from",
+        "--body-weights",
+        "body_weights",
+        metavar="RUN|WEIGHTS",
+        help=Recipe.fields()["body_weights"].description,
+    )
+    return stack(*fields, body, *PARAMETERS.values(), settings)(function)
 
 
 def typed_recipe(network: str, options: dict[str, Any]) -> Recipe:

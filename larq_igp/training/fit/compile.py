@@ -8,7 +8,7 @@ from larq_igp.keras2 import tf
 from larq_igp.training.fit.distillation import Distilled
 from larq_igp.training.fit.losses import make_loss, make_metrics
 from larq_igp.training.fit.optimizers import make_optimizer
-from larq_igp.training.fit.prerequisites import load_initial_weights, load_teacher
+from larq_igp.training.fit.prerequisites import load_body, load_initial_weights, load_teacher
 from larq_igp.training.fit.schedules import learning_rate_schedule, total_steps
 from larq_igp.training.recipe import Recipe
 
@@ -51,6 +51,8 @@ def compile_model(
     refuse_random_layers(model)
     if recipe.initial_weights:
         load_initial_weights(recipe.initial_weights, model, recipe)
+    if recipe.body_weights:
+        load_body(recipe.body_weights, model, recipe)
     if recipe.teacher:
         teacher = load_teacher(recipe.teacher, model)
         model = Distilled.of(

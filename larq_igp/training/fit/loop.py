@@ -62,7 +62,9 @@ class Loop:
         """
         self.session, self.position, self._verbose = session, Position(), verbose
         run, dataset, devices = session.run, session.dataset, session.devices
-        self._step_function = training_step(session.model, session.preparation(), devices)
+        prepare = session.preparation()
+        self._step_function = training_step(session.model, prepare, devices)
+        self._frozen_step = training_step(session.model, prepare, devices, session.body_layers())
         # What a step returns are metrics of all replicas already: with "auto", Keras adds them up
         # once more over workers.
         session.model.distribute_reduction_method = "first"
@@ -171,8 +173,9 @@ class Loop:
         indices = train_indices(
             dataset, batch_size=recipe.batch_size, seed=recipe.seed, steps=steps
         )
+        step = self._frozen_step if position.epochs < recipe.freeze_epochs else self._step_function
         with corrupt_images_named(dataset, "train", indices):
-            logs = {name: float(value) for name, value in self._step_function(batches).items()}
+            logs = {name: float(value) for name, value in step(batches).items()}
         position.step += 1
         position.seconds += time.perf_counter() - start
         if not math.isfinite(logs["loss"]):

@@ -16,6 +16,7 @@ from larq_igp.data.identity import FILES, INPUTS_AND_CLASSES
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
+from larq_igp.models.features import features
 from larq_igp.models.weights import load_weights
 from larq_igp.training.recipe import TWIN, Recipe
 from larq_igp.training.run.directory import Run, open_run
@@ -37,12 +38,15 @@ def check_sources(run: Run, *, teacher: bool = True, initial_weights: bool = Tru
     recipe = run.recipe
     source = recipe.teacher if teacher and recipe.teacher != TWIN else None
     initial = recipe.initial_weights if initial_weights else None
-    if not (recipe.is_larq_zoo or source or initial):
+    body = recipe.body_weights if initial_weights else None
+    if not (recipe.is_larq_zoo or source or initial or body):
         return  # the recipe itself was checked when it was made
     model = run.build_model()
     if source:
         _check_teacher_data(run, open_run(source))
         load_teacher(source, model)
+    if body:
+        load_body(body, model, recipe)
     if initial:
         load_initial_weights(initial, model, recipe)
         if Path(initial).is_dir():
@@ -107,8 +111,9 @@ def copy_sources(run: Run, *, initial_weights: bool) -> None:
             _copy(teacher.folder / METRICS, folder / TEACHER / METRICS)
         # Last: where it is, all is.
         _copy(teacher.folder / CONFIG, folder / TEACHER / CONFIG)
-    if initial_weights and recipe.initial_weights and not has_initial(folder):
-        _copy(weights_of(recipe.initial_weights), weights_path(folder, "initial"))
+    start = recipe.initial_weights or recipe.body_weights
+    if initial_weights and start and not has_initial(folder):
+        _copy(weights_of(start), weights_path(folder, "initial"))
 
 
 def _copy(source: Path, to: Path) -> None:
@@ -146,6 +151,24 @@ def load_initial_weights(source: str, model: "tf.keras.Model", recipe: Recipe) -
     Raises:
         UserError: if there are none, or they do not fit, or the run is one of another network.
     """
+    _check_network(source, recipe)
+    load_weights(model, weights_of(source))
+
+
+def load_body(source: str, model: "tf.keras.Model", recipe: Recipe) -> None:
+    """Load the weights that a run starts from into all of a model but its classifier; arguments and
+    errors as of ``load_initial_weights``, but that the classes may be others.
+    """
+    _check_network(source, recipe)
+    load_weights(body_of(model), weights_of(source))
+
+
+def body_of(model: "tf.keras.Model") -> "tf.keras.Model":
+    """Return all of a network of this package but its classifier; the layers are the same."""
+    return tf.keras.Model(model.inputs, features(model)["pre_logits"], name=model.name)
+
+
+def _check_network(source: str, recipe: Recipe) -> None:
     # Only a run says what network it is of: the file of another may hold arrays of the same shapes.
     if Path(source).is_dir():
         donor = open_run(source).recipe
@@ -154,7 +177,6 @@ def load_initial_weights(source: str, model: "tf.keras.Model", recipe: Recipe) -
                 f"initial weights {source} are of {donor.network_text}, and this is "
                 f"{recipe.network_text}."
             )
-    load_weights(model, weights_of(source))
 
 
 def _topology(recipe: Recipe) -> Any:

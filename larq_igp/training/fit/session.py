@@ -8,6 +8,7 @@ from larq_igp.training.cluster.devices import Devices
 from larq_igp.training.fit.batchnorm import synchronize_batchnorm
 from larq_igp.training.fit.compile import compile_model
 from larq_igp.training.fit.examples import Prepare, preparation
+from larq_igp.training.fit.prerequisites import body_of
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import Run
 
@@ -47,6 +48,10 @@ class Session:
             DatasetError: if classes cannot be weighed.
         """
         return preparation(self.recipe, self.dataset, self.run.preprocessing, self.model)
+
+    def body_layers(self) -> list["tf.keras.layers.Layer"]:
+        """Return the layers that are frozen over the first epochs."""
+        return body_of(self.network).layers if self.recipe.freeze_epochs else []
 
     @property
     def total(self) -> int:

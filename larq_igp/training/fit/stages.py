@@ -43,13 +43,20 @@ def prepare(
             _finish(recipe.teacher_recipe(), folder / TEACHER, train)
         recipe = dataclasses.replace(recipe, teacher=str(folder / TEACHER))
     if has_checkpoint:
-        return dataclasses.replace(recipe, first_stage_epochs=0, initial_weights=None)
+        starts: dict[str, Any] = {
+            "first_stage_epochs": 0,
+            "initial_weights": None,
+            "body_weights": None,
+        }
+        return dataclasses.replace(recipe, **starts)
     if recipe.first_stage_epochs:
         _finish(recipe.first_stage(), folder / FIRST_STAGE, train)
         start = str(folder / FIRST_STAGE)
         return dataclasses.replace(recipe, first_stage_epochs=0, initial_weights=start)
     if has_initial(folder):
-        return dataclasses.replace(recipe, initial_weights=str(weights_path(folder, "initial")))
+        which = "body_weights" if recipe.body_weights else "initial_weights"
+        copied: dict[str, Any] = {which: str(weights_path(folder, "initial"))}
+        return dataclasses.replace(recipe, **copied)
     return recipe
 
 

@@ -1,6 +1,7 @@
 """One optimizer step, compiled."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from larq_igp.keras2 import tf
 from larq_igp.training.cluster.devices import Devices
@@ -8,7 +9,10 @@ from larq_igp.training.fit.examples import Prepare
 
 
 def training_step(
-    model: "tf.keras.Model", prepare: Prepare, devices: Devices
+    model: "tf.keras.Model",
+    prepare: Prepare,
+    devices: Devices,
+    frozen: Sequence["tf.keras.layers.Layer"] = (),
 ) -> "tf.types.experimental.PolymorphicFunction":
     """Return a function that takes one step on the next batch of ``larq_igp.data.train_batches``
     and returns the running metrics.
@@ -20,10 +24,12 @@ def training_step(
         model: compiled.
         prepare: what is done to each batch first.
         devices: that share a batch.
+        frozen: layers that stay as they are.
     """
 
     def of_replica(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.train_step(prepare(images, labels))
+        with untrained(frozen):  # what is trained is decided where the step is traced
+            return model.train_step(prepare(images, labels))
 
     @tf.function
     def step(batches: Iterator) -> dict[str, tf.Tensor]:
@@ -35,3 +41,18 @@ def training_step(
         }
 
     return step
+
+
+@contextmanager
+def untrained(layers: Sequence["tf.keras.layers.Layer"]) -> Iterator[None]:
+    """Keep layers as they are: their variables, and the statistics of BatchNorm."""
+    inner = [each for layer in layers for each in layer.submodules]
+    every = [each for each in (*layers, *inner) if isinstance(each, tf.keras.layers.Layer)]
+    before = [each.trainable for each in every]
+    try:
+        for each in every:
+            each.trainable = False
+        yield
+    finally:
+        for each, was in zip(every, before, strict=True):
+            each.trainable = was

@@ -128,12 +128,22 @@ def _check_start(recipe: "Recipe") -> None:
             "bits",
             "kernel_quantizer",
         )
-        require(
-            not recipe.initial_weights,
-            "first_stage_epochs and initial_weights exclude each other: give one.",
-            "first_stage_epochs",
-            "initial_weights",
-        )
+    starts = ("first_stage_epochs", "initial_weights", "body_weights")
+    given = [name for name in starts if getattr(recipe, name)]
+    require(len(given) < 2, f"{' and '.join(given)} exclude each other: give one.", *given)
+    require(
+        not (recipe.freeze_epochs and recipe.optimizer == "bop"),
+        "freeze_epochs trains the classifier alone, which bop does not: choose another optimizer.",
+        "freeze_epochs",
+        "optimizer",
+    )
+    require(
+        recipe.freeze_epochs < recipe.epochs,
+        f"freeze_epochs must be fewer than the {recipe.epochs} epochs of the run; got "
+        f"{recipe.freeze_epochs}.",
+        "freeze_epochs",
+        "epochs",
+    )
     require(
         recipe.teacher != "twin" or recipe.bits != 32,
         "teacher = twin is the network at 32 bits, which this one is already: name a run.",
@@ -174,6 +184,7 @@ def _check_larq_zoo(recipe: "Recipe") -> None:
     for name, words, given in (
         ("teacher", "teacher = twin", recipe.teacher == "twin"),
         ("first_stage_epochs", "first_stage_epochs", recipe.first_stage_epochs),
+        ("body_weights", "body_weights", recipe.body_weights),
     ):
         require(
             not given,

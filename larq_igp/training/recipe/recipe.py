@@ -157,6 +157,18 @@ class Recipe(OfImages):
         ge=0,
     )
     initial_weights: str | None = of_start(None, "Weights file or run directory to start from.")
+    body_weights: str | None = of_start(
+        None,
+        "Weights file or run directory of the same network, of any classes, to start from: all "
+        "but the classifier, which is new. Also --from.",
+    )
+    freeze_epochs: int = of_start(
+        0,
+        "Over these first, only the classifier is trained.",
+        unit="epochs",
+        used_by={"body_weights": ()},
+        ge=0,
+    )
 
     def __post_init__(self) -> None:
         """Convert each value to the type of its field, and check what can be checked without data.
@@ -245,6 +257,8 @@ class Recipe(OfImages):
             teacher=None,
             first_stage_epochs=0,
             initial_weights=None,
+            body_weights=None,
+            freeze_epochs=0,
         )
 
     def first_stage(self) -> "Recipe":

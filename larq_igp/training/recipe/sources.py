@@ -12,7 +12,7 @@ from larq_igp.training.recipe.files import is_recipe_file, read_recipe_files
 from larq_igp.training.recipe.recipe import TWIN, Recipe
 
 PARAMETERS = "parameters."
-PATHS = ("data_dir", "teacher", "initial_weights")
+PATHS = ("data_dir", "teacher", "initial_weights", "body_weights")
 
 
 class Given(NamedTuple):

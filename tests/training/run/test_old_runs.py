@@ -53,7 +53,7 @@ def test_a_run_of_version_0_1_0_knows_part_of_its_data():
         for name, value in open_run(OLD / "finished").data.to_json().items()
         if value is not None
     }
-    normalisation = {"mean": [77.8], "deviation": [82.4], "crop": None}
+    normalisation = {"mean": [77.8], "deviation": [82.4], "crop": None, "letterbox": False}
     assert known == {
         "dataset": "digits",
         "class_names": list(DIGITS),
