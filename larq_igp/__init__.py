@@ -32,13 +32,17 @@ _LAZY = {
     "register_family": "larq_igp.models",
     "register_network": "larq_igp.models",
     "count": "larq_igp.analysis",
+    "from_arrays": "larq_igp.data",
+    "register_dataset": "larq_igp.data",
     "train": "larq_igp.training.train",
+    "load": "larq_igp.trained",
     "open_subject": "larq_igp.inference.opening",
     "evaluate": "larq_igp.inference.evaluate",
     "predict": "larq_igp.inference.predict",
     "convert": "larq_igp.deploy.convert",
     "export": "larq_igp.inference.conversion",
     "verify": "larq_igp.deploy.verify",
+    "write_report": "larq_igp.report.write",
 }
 
 __all__ = ["__version__", *_LAZY]

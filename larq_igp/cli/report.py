@@ -6,7 +6,6 @@ import click
 
 from larq_igp.cli.options import SOURCE, complete_source, results_option
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
-from larq_igp.packages import require
 
 
 @click.command(
@@ -33,28 +32,14 @@ def report(sources, output: str, latencies, results, png_dir, title: str, as_jso
     Without any it shows the paper's rows and the networks.
     """
     with progress_on_stderr(as_json):
-        from larq_igp.files import check_writable, write_atomically
-        from larq_igp.report.collect import collect
-        from larq_igp.report.page import render
-        from larq_igp.report.static import chart_figure, save
+        from larq_igp.report.write import write_report
 
-        require("plotly", *["matplotlib"] * bool(png_dir))
-        check_writable(output)
-        sections = collect(sources, latencies=latencies, results=results)
-        content = render(title, sections).encode()
-        charts = [chart for section in sections for chart in section.charts]
-        if png_dir:
-            Path(png_dir).mkdir(parents=True, exist_ok=True)
-            for chart in charts:
-                save(chart_figure(chart), Path(png_dir) / f"{chart.name}.png")
-        write_atomically(output, content)
-    document = {
-        "output": output,
-        "bytes": len(content),
-        "charts": [chart.name for chart in charts],
-        "png": png_dir,
-    }
-    text = f"{output}: {len(charts)} charts, {len(content) / 1e6:.1f} MB" + (
+        charts = write_report(
+            output, sources, latencies=latencies, results=results, png_dir=png_dir, title=title
+        )
+    size = Path(output).stat().st_size
+    document = {"output": output, "bytes": size, "charts": charts, "png": png_dir}
+    text = f"{output}: {len(charts)} charts, {size / 1e6:.1f} MB" + (
         f"; PNGs in {png_dir}" if png_dir else ""
     )
     emit(as_json, document, text)

@@ -149,6 +149,29 @@ DATASETS: dict[str, Callable[[Path | None, bool], Dataset]] = {
 }
 
 
+BUILT_IN = frozenset(DATASETS)
+
+
+def register_dataset(name: str, data: Dataset | Callable[[Path | None], Dataset]) -> None:
+    """Register a data set of one's own: for ``train`` and every command, by name.
+
+    Registering a name again replaces it.
+
+    Args:
+        name: as ``--dataset`` takes it.
+        data: the data set, as of ``from_arrays``, or a function that returns it for ``data_dir``.
+
+    Raises:
+        DatasetError: if the name is one of this package's, or none.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise DatasetError(f"a data set's name is of letters, digits and _; got {name!r}.")
+    if name in BUILT_IN:
+        raise DatasetError(f"{name} is a data set of this package: choose another name.")
+    load = (lambda data_dir: data) if isinstance(data, Dataset) else data
+    DATASETS[name] = lambda data_dir, download: load(data_dir)
+
+
 def load_dataset(
     name: str,
     *,

@@ -8,6 +8,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
+from larq_igp.data import Dataset, register_dataset
 from larq_igp.errors import UserError
 from larq_igp.training.fit.train import TrainingOptions
 from larq_igp.training.fit.train import train as train_by
@@ -32,6 +33,7 @@ def train(
 
         larq_igp.train("igp_resnet_tiny", epochs=60)
         larq_igp.train("experiments/table1/bireal_1bit.toml", "runs/a", data_dir="/data/cifar")
+        larq_igp.train("igp_resnet_tiny", dataset=larq_igp.from_arrays((images, labels)))
         larq_igp.train(None, "runs/a", resume=True)
 
     Args:
@@ -43,7 +45,8 @@ def train(
         resume: resume the run in ``run_dir``; start it if there is none. Without ``run_dir``, the
             newest unfinished run of the same recipe in ``runs/``.
         **fields: fields of the recipe, which come over those of ``network``, and how the run is
-            carried out: fields of ``larq_igp.training.fit.train.TrainingOptions``.
+            carried out: fields of ``larq_igp.training.fit.train.TrainingOptions``. ``dataset`` may
+            be a data set itself, which is then registered by its name.
 
     Returns:
         ``run_dir``; ``top1``, ``top5`` (shares from 0 to 1), ``loss`` and ``examples`` of the test
@@ -56,8 +59,12 @@ def train(
         StoppedError: if a signal asked to stop; the run can be resumed.
     """
     options = {name: fields.pop(name) for name in OPTIONS if name in fields}
+    if isinstance(fields.get("dataset"), Dataset):
+        data = fields["dataset"]
+        register_dataset(data.name, data)
+        fields["dataset"] = data.name
     if network is None:
-        if not resume or run_dir is None or fields.keys() - {"data_dir"}:
+        if not resume or run_dir is None or fields.keys() - {"data_dir", "dataset"}:
             raise UserError(
                 "name a network, or give run_dir and resume=True, and no field but data_dir."
             )
