@@ -30,9 +30,20 @@ def data() -> None:
     help="What is done with corrupt images: the data set is refused, or they are left out. `train` "
     "has the same option.",
 )
+@click.option(
+    "--contact-sheet",
+    "sheet",
+    type=click.Path(),
+    help="Write a picture, .png or .jpg, of samples of each class as they are decoded.",
+)
 @json_option
 def check(
-    dataset: str | None, data_dir: str | None, download: bool, choice: str, as_json: bool
+    dataset: str | None,
+    data_dir: str | None,
+    download: bool,
+    choice: str,
+    sheet: str | None,
+    as_json: bool,
 ) -> None:
     """Say what of DATASET is there, or what is missing and how to get it; decode every image file
     to find corrupt ones. Without DATASET it is the one that --data-dir is seen to hold.
@@ -42,15 +53,20 @@ def check(
     """
     with progress_on_stderr(as_json):
         from larq_igp.data.check import check_dataset
+        from larq_igp.data.contact_sheet import check_sheet_path, write_contact_sheet
         from larq_igp.data.detect import dataset_in
 
         if dataset is None:
             if data_dir is None:
                 raise Refusal("name a data set, or its folder with --data-dir.")
             dataset = dataset_in(Path(data_dir))
+        if sheet is not None:
+            check_sheet_path(sheet)
         report = check_dataset(
             dataset, data_dir=data_dir, download=download, choice=choice, progress=_progress
         )
+        if sheet is not None:
+            write_contact_sheet(report.without_corrupt, sheet)
     for each in report.corrupt:
         click.echo(f"corrupt: {each.name} ({each.split}): {each.reason}", err=True)
     if as_json:

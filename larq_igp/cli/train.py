@@ -1,5 +1,6 @@
 """``train``."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -99,6 +100,22 @@ def chosen_folder(network: str | None, recipe: Recipe, is_resumed: bool) -> tupl
     return default_run_dir(name, images_name(recipe), resume=is_resumed), is_resumed
 
 
+def suggestion_text(dataset: str | None, data_dir: str) -> str:
+    """Return the sentence that names a network for a folder."""
+    from larq_igp.data import load_dataset
+    from larq_igp.data.detect import dataset_in
+    from larq_igp.training.fit.suggestion import suggest
+
+    loaded = load_dataset(dataset or dataset_in(Path(data_dir)), data_dir=data_dir)
+    found = suggest(loaded)
+    shape = f"{found.side},{found.side},{loaded.input_shape[-1]}"
+    command = ["larq-igp", "train", found.network, "--data-dir", data_dir, "--input-shape", shape]
+    return (
+        f"name a network. For {found.images:,} training images of {len(loaded.class_names):,} "
+        f"classes, {found.stored} px on the shorter side, try `{shlex.join(command)}`."
+    )
+
+
 def draw(folder: Path) -> None:
     """Draw the charts of a finished run into its folder, if matplotlib is installed."""
     from larq_igp.packages import BY_MODULE
@@ -154,6 +171,9 @@ def train(
         name: options.pop(name)
         for name in ("strategy", "worker_timeout", "checkpoint_seconds", "download")
     }
+    if network is None and resume is None and options["data_dir"]:
+        with progress_on_stderr(as_json):
+            raise Refusal(suggestion_text(options["dataset"], options["data_dir"]))
     if network is None and resume is None:
         raise Refusal(
             "name a network, like `larq-igp train igp_resnet_tiny`, or a run to resume: "

@@ -3,10 +3,12 @@ still takes, elsewhere a line an epoch.
 """
 
 import sys
+import time
 
 from tqdm import tqdm
 
 REFRESH_SECONDS = 0.2
+TIMED_STEPS = 3
 BAR = "{desc} {percentage:3.0f}%|{bar:20}| {rate_fmt}, {remaining} left{postfix}"
 SHOWN = ("loss", "top1", "distillation", "val_loss", "val_top1")
 
@@ -25,6 +27,7 @@ class Progress:
             step: of the run, where it starts in this process.
         """
         self._lines, self._epochs, self._steps = verbose > 0, epochs, steps
+        self._done, self._since = 0, 0.0
         self._bar = tqdm(
             disable=not (verbose == 1 and sys.stdout.isatty()),
             total=epochs * steps,
@@ -44,6 +47,22 @@ class Progress:
         )
         self._bar.set_postfix_str(_figures(logs), refresh=False)
         self._bar.update()
+        self._tell_time()
+
+    def _tell_time(self) -> None:
+        """Say once how long it is going to take, by the steps after the first, which compiles."""
+        self._done += 1
+        if self._done == 1:
+            self._since = time.monotonic()
+        if self._done != 1 + TIMED_STEPS or not self._lines:
+            return
+        of_epoch = self._steps * (time.monotonic() - self._since) / TIMED_STEPS
+        whole = tqdm.format_interval(of_epoch * self._epochs)
+        tqdm.write(
+            f"about {of_epoch:,.1f} s an epoch of {self._steps:,} steps, {whole} for all "
+            f"{self._epochs} epochs, validation aside",
+            file=sys.stdout,
+        )
 
     def epoch(self, row: dict[str, float]) -> None:
         """Show an epoch's row of the history."""

@@ -1,6 +1,7 @@
 """Train a network: from a recipe to a run directory, in one go or in several."""
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from larq_igp.training.fit.prerequisites import (
 from larq_igp.training.fit.session import Session, build_session
 from larq_igp.training.fit.signals import StoppedError, StopRequest
 from larq_igp.training.fit.stages import prepare
+from larq_igp.training.fit.suggestion import too_large
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.checkpoint import Checkpoint, keep_newest, list_checkpoints
 from larq_igp.training.run.directory import Run, describe_run, open_run
@@ -176,6 +178,10 @@ class _Training:
                     f"resuming at step {loop.position.step:,} of {session.total:,}"
                     f"{_what_differs(checkpoint, exact)}"
                 )
+        parameters = session.network.count_params()
+        warning = too_large(parameters, session.dataset.split("train").examples)
+        if warning and devices.is_chief:
+            print(warning, file=sys.stderr)
         loop.fit(self.stop)
 
         # 4. Measure the weights that validation chose on images that chose nothing.
