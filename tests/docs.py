@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def networks_table() -> str:
-    """Return the table of README."""
+    """Return the table of the paper's networks."""
     return CliRunner().invoke(main, ["list", "--table3"]).stdout.rstrip("\n")
 
 
@@ -55,7 +55,7 @@ def evidence(make: Callable[[list], str]) -> Callable[[], str]:
 
 
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
-    ("README.md", "table3"): networks_table,
+    ("docs/networks.md", "table3"): networks_table,
     ("docs/own-blocks.md", "example"): own_blocks,
     ("docs/recipes.md", "fields"): fields_table,
     ("README.md", "evidence"): evidence(report.headline_table),
