@@ -1,5 +1,8 @@
 """``convert``."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from larq_igp.cli.options import (
@@ -12,6 +15,9 @@ from larq_igp.cli.options import (
     weights_option,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.errors import UserError
+
+FOR_KERAS = (".h5", ".keras")
 
 CONVERTERS = {
     "own": "larq-igp's writer",
@@ -27,7 +33,7 @@ CONVERTERS = {
     "--output",
     required=True,
     type=click.Path(),
-    help="The .tflite to write; its card gets .json.",
+    help="The .tflite to write; its card gets .json. Or an .h5 or .keras for Keras and Larq.",
 )
 @click.option(
     "--float",
@@ -92,9 +98,19 @@ def convert(
     as_json: bool,
     **options,
 ) -> None:
-    """Convert SOURCE, with the weights of a run or with random ones, audit and verify the result,
-    and write it with its card.
+    """Convert SOURCE, with the weights of a run or a file or with random ones, audit and verify the
+    result, and write it with its card.
     """
+    if Path(output).suffix in FOR_KERAS:
+        given: dict[str, Any] = {
+            "--float": float_model,
+            "--input": input,
+            "--dense": dense,
+            "--scores": scores,
+        }
+        given |= {"--images": images, "--measure": measure}
+        _save_for_keras(source, output, given, options | {"data_dir": data_dir}, as_json)
+        return
     with progress_on_stderr(as_json):
         from larq_igp.deploy.export import check_output
         from larq_igp.inference.conversion import export
@@ -114,6 +130,23 @@ def convert(
             measure=measure,
         )
     emit(as_json, result.to_dict(), _export_text(result))
+
+
+def _save_for_keras(source: str, output: str, given: dict, options: dict, as_json: bool) -> None:
+    typed = [name for name, value in given.items() if value]
+    if typed:
+        raise UserError(f"leave out {', '.join(typed)}: {output} is no .tflite.")
+    with progress_on_stderr(as_json):
+        from larq_igp.inference.keras_file import save_keras_model
+
+        model = open_typed(source, options).model()
+        path = save_keras_model(model, output)
+    document = {"file": str(path), "bytes": path.stat().st_size, "parameters": model.count_params()}
+    text = (
+        f"{path}: {document['bytes']:,} bytes, {document['parameters']:,} parameters; open it with "
+    )
+    text += "`import larq` and tf.keras.models.load_model, or load_weights of the same network"
+    emit(as_json, document, text)
 
 
 def _port_text(port) -> str:

@@ -173,7 +173,10 @@ dataset_option = field_option(
     "dataset", help=f"{dataset_help}  [default: what it was trained on; digits for a name]"
 )
 weights_option = click.option(
-    "--weights", type=click.Choice(["best", "last"]), help="Of a run directory.  [default: best]"
+    "--weights",
+    metavar="best|last|FILE",
+    help="Of a run directory, best or last; of a network by name, a weights file (.h5), each layer "
+    "with its own.  [default: best; random]",
 )
 unknown_operators_option = click.option(
     "--unknown-operators",

@@ -118,7 +118,8 @@ def export(
     if subject.kind == "tflite":
         raise UserError(f"{subject.source} is a .tflite file already: there is nothing to convert.")
     if measure and not subject.is_trained:
-        reason = "its weights are random" if subject.keras is None else "its data are not known"
+        is_random = subject.keras is None and subject.weights_file is None
+        reason = "its weights are random" if is_random else "its data are not known"
         raise UserError(f"leave out --measure for {subject.source}: {reason}.")
     takes_pixels = _takes_pixels(subject, input)
     model = with_scores(subject.model(), scores)

@@ -51,7 +51,7 @@ def choose_dense(
     if not any(map(can_be_int8, read_model(model).layers().values())):
         return DenseChoice(bits=FLOAT, reason="no layer can have less")
     if data is None:
-        return DenseChoice(bits=FLOAT, reason="without training, accuracy cannot decide")
+        return DenseChoice(bits=FLOAT, reason="there are no validation images to decide")
     preprocessing = about.preprocessing
     preprocessing = preprocessing.as_pixels() if device.takes_pixels else preprocessing
     top1 = {}

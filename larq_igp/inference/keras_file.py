@@ -1,12 +1,17 @@
 """Models that Keras has saved whole: ``.keras``, ``.h5``, or the folder of a SavedModel."""
 
+import warnings
 from pathlib import Path
 
+import numpy as np
+
 from larq_igp.errors import UserError
+from larq_igp.files import atomic_path
 from larq_igp.keras2 import tf
 from larq_igp.packages import BY_MODULE
 
 LONGEST_MESSAGE = 300
+SUFFIXES = (".h5", ".keras")
 
 
 def load_keras_model(path: str | Path) -> "tf.keras.Model":
@@ -33,3 +38,25 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
             "code, not joined in a graph."
         )
     return model
+
+
+def save_keras_model(model: "tf.keras.Model", path: str | Path) -> Path:
+    """Write a model whole, for whoever has Keras 2 and Larq: topology, names and weights.
+
+    ``.h5`` is read by Larq's users of all versions: ``tf.keras.models.load_model`` opens it with
+    ``import larq``, and ``load_weights`` of the same network takes its weights.
+
+    Raises:
+        UserError: if the name ends otherwise, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path} must end in {' or '.join(SUFFIXES)}.")
+    with atomic_path(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras advises against .h5
+        model.save(file, save_format=path.suffix[1:], include_optimizer=False)
+        written = load_keras_model(file).get_weights()
+        same = map(np.array_equal, written, model.get_weights())
+        if len(written) != len(model.weights) or not all(same):
+            raise UserError(f"{path} was not written: Keras reads other weights from it.")
+    return path

@@ -25,6 +25,8 @@ from larq_igp.training.recipe.sources import Layer, from_keywords, named
 from larq_igp.training.run.directory import open_run
 
 IMAGENET_CLASSES = 1000
+OF_RUNS = ("best", "last")
+"""Names of the weights that a run has."""
 OF_IMAGES = ("dataset", "data_dir", "corrupt")
 """Fields of a recipe that any subject takes: which images it is measured on."""
 
@@ -36,9 +38,9 @@ def open_subject(source: str | Path, **options: Any) -> Subject:
         source: a run directory, the name of a network, ``larq_zoo:`` and a model of larq-zoo, a
             recipe file (``.toml``), a ``.tflite``, or a model that Keras has saved: ``.keras``,
             ``.h5`` or the folder of a SavedModel.
-        **options: ``weights`` of a run, ``best`` or ``last``; ``num_classes`` and fields of
-            ``Recipe`` for a network that is not trained, like ``bits=2`` or
-            ``parameters={"filters": 8}``.
+        **options: ``weights`` of a run, ``best`` or ``last``; for a network that is not trained
+            here, ``weights`` is a weights file, and there are ``num_classes`` and fields of
+            ``Recipe`` like ``bits=2`` or ``parameters={"filters": 8}``.
 
     Raises:
         UserError: if nothing of this name can be opened, or an option is not for what it is.
@@ -59,7 +61,9 @@ def open_layer(source: str, options: Layer, *, for_images: bool = False) -> Subj
         UserError: as ``open_subject``.
     """
     kind = kind_of(source)
-    if kind != "run":
+    weights = options["weights"].value if "weights" in options else None
+    is_built = kind in ("network", "larq_zoo", "recipe")
+    if kind != "run" and (weights in OF_RUNS or not is_built):
         leave_out(options, ("weights",), f"{source} is no run directory")
     if kind in ("run", "tflite", "keras"):
         others = [name for name in options if name not in (*OF_IMAGES, "weights")]
@@ -69,8 +73,11 @@ def open_layer(source: str, options: Layer, *, for_images: bool = False) -> Subj
     if kind == "keras":
         return _open_keras(source)
     if kind == "run":
-        weights = options["weights"].value if "weights" in options else "best"
-        return _open_run(source, weights)
+        if weights not in (None, *OF_RUNS):
+            raise UserError(
+                f"{source} is a run directory: its weights are best or last, not {weights}."
+            )
+        return _open_run(source, weights or "best")
     return _open_network(source, kind, options, for_images)
 
 
@@ -90,7 +97,9 @@ def _open_run(source: str, weights: str) -> Subject:
 
 
 def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> Subject:
-    fields = {name: each for name, each in options.items() if name != "num_classes"}
+    fields = {
+        name: each for name, each in options.items() if name not in ("num_classes", "weights")
+    }
     try:
         recipe = make_recipe(*named(source), fields)
     except UnknownNetworkError as error:
@@ -110,6 +119,7 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
         recipe=recipe,
         input_shape=recipe.input_shape or shape,
         classes=classes,
+        weights_file=options["weights"].value if "weights" in options else None,
     )
 
 

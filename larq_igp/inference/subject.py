@@ -11,6 +11,7 @@ from larq_igp.errors import UserError
 from larq_igp.graph import read_graph
 from larq_igp.inference.kinds import Kind
 from larq_igp.keras2 import tf
+from larq_igp.models.weights import load_weights
 from larq_igp.training.recipe import Recipe
 from larq_igp.training.run.directory import Run
 from larq_igp.training.run.feeding import fed
@@ -34,6 +35,7 @@ class Subject:
         run, card: of a run directory, or of a ``.tflite`` that has one.
         keras: the model of a file of Keras.
         weights: ``best`` or ``last``, of a run.
+        weights_file: that a network by name gets its weights from; None for random ones.
         takes_pixels: whether it normalises pixels itself, as a ``.tflite`` may.
         content: of a ``.tflite``, read once: what was checked is what is run.
     """
@@ -49,6 +51,7 @@ class Subject:
     card: Card | None = None
     keras: Any = None
     weights: str = "best"
+    weights_file: str | None = None
     takes_pixels: bool = False
     content: bytes = field(default=b"", repr=False)
 
@@ -99,11 +102,11 @@ class Subject:
         return self._build(self._recipe()) if self.keras is None else self.keras
 
     def model(self) -> "tf.keras.Model":
-        """Build the network with its weights: those of a run, else random ones.
+        """Build the network with its weights: those of a run or a file, else random ones.
 
         Raises:
-            UserError: if it is a ``.tflite``, which holds none that Keras could load, or a run that
-                has not saved any.
+            UserError: if it is a ``.tflite``, which holds none that Keras could load, a run that
+                has not saved any, or its weights file is of another network.
         """
         if self.run is not None:
             return self.run.load_model(self.weights)
@@ -112,7 +115,10 @@ class Subject:
                 f"{self.source} is a .tflite, which holds no weights for Keras: name the run, the "
                 "recipe or the network that it was converted from."
             )
-        return self.network()
+        model = self.network()
+        if self.weights_file is not None:
+            load_weights(model, self.weights_file)
+        return model
 
     @property
     def has_twin(self) -> bool:

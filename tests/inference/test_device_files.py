@@ -87,7 +87,7 @@ def test_random_weights_stay_float_unless_asked(tmp_path):
     subject = open_subject("igp_resnet_tiny", **options)
     done = export(subject, tmp_path / "a.tflite", images=3)
     assert done.audit.input.dtype == "float32"
-    assert done.choice.reason == "without training, accuracy cannot decide"
+    assert done.choice.reason == "there are no validation images to decide"
     done = export(subject, tmp_path / "b.tflite", images=3, input="uint8", dense="int8")
     assert (done.audit.input.dtype, done.audit.dense_bits) == ("uint8", 8)
     assert read_card(tmp_path / "b.tflite").measurements == ()
