@@ -1,5 +1,7 @@
 """``benchmark``."""
 
+from pathlib import Path
+
 import click
 
 from larq_igp.cli.options import (
@@ -8,10 +10,11 @@ from larq_igp.cli.options import (
     complete_source,
     network_options,
     open_typed,
+    typed,
     unknown_operators_option,
     weights_option,
 )
-from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
+from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
 
 
 @click.command(short_help="Time networks on this host.", epilog=SOURCE)
@@ -47,6 +50,18 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
     help="Also time the network at 32 bits in TensorFlow Lite with XNNPACK.",
 )
 @click.option("--operators", is_flag=True, help="Also time every operator.")
+@click.option(
+    "--on", metavar="ssh://USER@HOST[:PORT]", help="Time .tflite files there, by larq-igp-runtime."
+)
+@click.option(
+    "--wheel",
+    type=click.Path(),
+    help="With --on: of larq-igp-runtime for that machine; it is copied, and not installed.  "
+    "[default: what is installed there]",
+)
+@click.option(
+    "--remote-python", default="python3", show_default=True, help="With --on: the Python there."
+)
 @unknown_operators_option
 @weights_option
 @network_options
@@ -60,6 +75,9 @@ def benchmark(
     warmup: int,
     twin: bool,
     operators: bool,
+    on: str | None,
+    wheel: str | None,
+    remote_python: str,
     unknown_operators: bool,
     as_json: bool,
     **options,
@@ -67,8 +85,18 @@ def benchmark(
     """Time each SOURCE at batch 1 on this host, beside its float twin. What is no .tflite is
     converted in memory first.
 
-    A host's numbers are no estimate for a device.
+    A host's numbers are no estimate for a device. With --on, a .tflite is copied to another machine
+    and timed there; what it prints is kept beside the file too, as NAME.benchmarks.json. ssh must
+    log in by a key; LARQ_IGP_SSH replaces the command `ssh`.
     """
+    if on is not None:
+        if engines or operators or typed(options):
+            raise Refusal("--on takes .tflite files, --threads, --runs and --warmup alone.")
+        found = _on(sources, on, wheel, remote_python, threads=threads, runs=runs, warmup=warmup)
+        emit(as_json, found, "\n".join(map(_device_text, found)))
+        return
+    if wheel is not None:
+        raise Refusal("--wheel is for another machine: name it with --on.")
     with progress_on_stderr(as_json):
         from larq_igp.inference.conversion import timed
 
@@ -89,6 +117,41 @@ def benchmark(
                 note = f"{source} has no 32-bit twin beside it: its topology is not described here"
                 click.echo(note, err=True)
     emit(as_json, rows, _benchmark_text(rows))
+
+
+def _on(sources: tuple[str, ...], on: str, wheel: str | None, python: str, **options) -> list[dict]:
+    from larq_igp.deploy.remote import benchmark_on, keep, open_remote
+
+    remote, rows = open_remote(on, python=python, wheel=wheel), []
+    for source in sources:
+        if Path(source).suffix != ".tflite" or not Path(source).is_file():
+            raise Refusal(f"{source} is no .tflite file: convert it first with `larq-igp convert`.")
+    for source in sources:
+        row = benchmark_on(remote, source, **options)
+        keep(source, row)
+        rows.append(row)
+    return rows
+
+
+def _device_text(row: dict) -> str:
+    machine, before, after = row["machine"], row["before"], row["after"]
+    memory = row["peak_memory_bytes"]
+    states = [
+        f"{_number(before[name])} -> {_number(after[name])} {unit}"
+        for name, unit in (("clock_mhz", "MHz"), ("temperature_c", "C"))
+    ]
+    return (
+        f"{row['file']} on {row['on']}: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['machine']}, {machine['system']}\n"
+        f"  median {row['latency_ms_median']:.3f} ms, p10..p90 {row['latency_ms_p10']:.3f}.."
+        f"{row['latency_ms_p90']:.3f} ms, {row['runs']} runs, {row['threads']} threads\n"
+        f"  {', '.join(states)}, peak memory "
+        f"{'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.0f}"
 
 
 def _benchmark_text(rows: list[dict]) -> str:

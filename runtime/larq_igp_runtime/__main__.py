@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from larq_igp_runtime import Interpreter, TensorInfo
+from larq_igp_runtime import Interpreter, TensorInfo, machine
 from larq_igp_runtime.engine import ISA_VARIABLE, ISAS
 
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
     batch = (
         _load_batch(args.input) if args.input is not None else [_random(info) for info in interpreter.inputs]
     )
-    times = []
+    times, before = [], machine.state()
     for _ in range(args.warmup + args.runs):
         start = time.perf_counter()
         outputs = interpreter.predict(batch)
@@ -97,7 +97,13 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
         "first_ms": round(times[0], 3),
         "median_ms": round(statistics.median(timed), 4),
         "min_ms": round(timed[0], 4),
+        "p10_ms": round(timed[int(0.1 * (len(timed) - 1))], 4),
         "p90_ms": round(timed[int(0.9 * (len(timed) - 1))], 4),
+        "max_ms": round(timed[-1], 4),
+        "machine": machine.describe(),
+        "before": before,
+        "after": machine.state(),
+        "peak_memory_bytes": machine.peak_memory_bytes(),
     }
     return report, first
 
