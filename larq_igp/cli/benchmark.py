@@ -1,7 +1,5 @@
 """``benchmark``."""
 
-from pathlib import Path
-
 import click
 
 from larq_igp.cli.options import (
@@ -9,7 +7,9 @@ from larq_igp.cli.options import (
     classes_option,
     complete_source,
     network_options,
+    open_there,
     open_typed,
+    remote_options,
     typed,
     unknown_operators_option,
     weights_option,
@@ -50,18 +50,7 @@ from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, 
     help="Also time the network at 32 bits in TensorFlow Lite with XNNPACK.",
 )
 @click.option("--operators", is_flag=True, help="Also time every operator.")
-@click.option(
-    "--on", metavar="ssh://USER@HOST[:PORT]", help="Time .tflite files there, by larq-igp-runtime."
-)
-@click.option(
-    "--wheel",
-    type=click.Path(),
-    help="With --on: of larq-igp-runtime for that machine; it is copied, and not installed.  "
-    "[default: what is installed there]",
-)
-@click.option(
-    "--remote-python", default="python3", show_default=True, help="With --on: the Python there."
-)
+@remote_options
 @unknown_operators_option
 @weights_option
 @network_options
@@ -120,12 +109,9 @@ def benchmark(
 
 
 def _on(sources: tuple[str, ...], on: str, wheel: str | None, python: str, **options) -> list[dict]:
-    from larq_igp.deploy.remote import benchmark_on, keep, open_remote
+    from larq_igp.deploy.remote import benchmark_on, keep
 
-    remote, rows = open_remote(on, python=python, wheel=wheel), []
-    for source in sources:
-        if Path(source).suffix != ".tflite" or not Path(source).is_file():
-            raise Refusal(f"{source} is no .tflite file: convert it first with `larq-igp convert`.")
+    remote, rows = open_there(on, sources, wheel, python), []
     for source in sources:
         row = benchmark_on(remote, source, **options)
         keep(source, row)

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -211,6 +212,41 @@ SOURCE = (
     "SOURCE is a run directory, the name of a network or larq_zoo:NAME, a recipe file (.toml), a "
     "model that Keras has saved (.keras, .h5, SavedModel) or a .tflite."
 )
+remote_options = stack(
+    click.option(
+        "--on",
+        metavar="ssh://USER@HOST[:PORT]",
+        help="Do it there, with a .tflite, by larq-igp-runtime.",
+    ),
+    click.option(
+        "--wheel",
+        type=click.Path(),
+        help="With --on: of larq-igp-runtime for that machine; it is copied, and not installed.  "
+        "[default: what is installed there]",
+    ),
+    click.option(
+        "--remote-python", default="python3", show_default=True, help="With --on: the Python there."
+    ),
+)
+
+
+def open_there(on: str, sources: Sequence[str], wheel: str | None, python: str) -> Any:
+    """Return another machine that ``remote_options`` name, for files that can be copied there.
+
+    Raises:
+        UserError: if it is none, or a source is no ``.tflite``.
+    """
+    from larq_igp.deploy.remote import RemoteError, open_remote
+
+    remote = open_remote(on, python=python, wheel=wheel)
+    for source in sources:
+        if Path(source).suffix != ".tflite" or not Path(source).is_file():
+            raise RemoteError(
+                f"{source} is no .tflite file: convert it first with `larq-igp convert`."
+            )
+    return remote
+
+
 source_argument = click.argument("source", metavar="SOURCE", shell_complete=complete_source)
 
 

@@ -6,7 +6,15 @@ from contextlib import ExitStack
 
 import click
 
-from larq_igp.cli.options import SOURCE, engine_options, open_typed, source_argument, weights_option
+from larq_igp.cli.options import (
+    SOURCE,
+    engine_options,
+    open_there,
+    open_typed,
+    remote_options,
+    source_argument,
+    weights_option,
+)
 from larq_igp.cli.output import (
     Refusal,
     emit,
@@ -34,6 +42,7 @@ IN_FILES = 5
     help="A .csv or .json file that gets a row an image, with its five best classes, in place of "
     "the lines; may be repeated.",
 )
+@remote_options
 @weights_option
 @engine_options
 @json_option
@@ -42,6 +51,9 @@ def predict(
     images: tuple[str, ...],
     top: int,
     outputs: tuple[str, ...],
+    on: str | None,
+    wheel: str | None,
+    remote_python: str,
     weights,
     engine,
     threads,
@@ -51,7 +63,8 @@ def predict(
     """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line after the other. An
     IMAGE may be a folder, of which all images are meant, or a pattern in quotes: 'photos/*.jpg'.
 
-    An image that cannot be read costs its own row, which says why, and exit code 2 at the end.
+    An image that cannot be read costs its own row, which says why, and exit code 2 at the end. With
+    --on, a .tflite, its card and the images are copied to another machine and named there.
     """
     rows = Rows()
     with progress_on_stderr(as_json), ExitStack() as files:
@@ -61,16 +74,25 @@ def predict(
 
         check_outputs(outputs)
         paths = image_paths(images)
-        subject = open_typed(source, {"weights": weights}, for_images=True)
-        found = predicted(
-            subject,
-            paths,
-            top=max(top, IN_FILES) if outputs else top,
-            engine=engine,
-            threads=threads,
-            unknown_operators=unknown_operators,
-        )
-        warn_of_random_weights(subject)
+        named = max(top, IN_FILES) if outputs else top
+        if on is not None:
+            if weights or engine or unknown_operators:
+                raise Refusal("--on takes a .tflite file, and of its options --threads alone.")
+            from larq_igp.deploy.remote_predict import predict_on
+
+            there = open_there(on, [source], wheel, remote_python)
+            found = predict_on(there, source, paths, top=named, threads=threads or 1)
+        else:
+            subject = open_typed(source, {"weights": weights}, for_images=True)
+            found = predicted(
+                subject,
+                paths,
+                top=named,
+                engine=engine,
+                threads=threads,
+                unknown_operators=unknown_operators,
+            )
+            warn_of_random_weights(subject)
         writers = [files.enter_context(open_rows(path, IN_FILES)) for path in outputs]
         for row in rows.counted(found, shows_progress=bool(outputs or as_json)):
             for write in writers:

@@ -15,6 +15,7 @@ import pytest
 from larq_igp.deploy.remote import RemoteError, keep, open_remote
 from larq_igp.errors import UserError
 from tests.conftest import missing
+from tests.data.files import picture
 
 NET = Path(__file__).parents[2] / "tflite_models" / "digits_igp_resnet.tflite"
 
@@ -102,14 +103,20 @@ def server(tmp_path, monkeypatch):
         log.close()
 
 
-@pytest.mark.slow
-def test_a_file_is_timed_on_another_machine(server, igp, refused, tmp_path):
+@pytest.fixture()
+def wheel(tmp_path):
+    """The runtime as a wheel has it."""
     runtime = pytest.importorskip("larq_igp_runtime")
     package = Path(runtime.__file__).parent
     wheel = tmp_path / "the wheel.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for file in package.rglob("*"):
             archive.write(file, Path("larq_igp_runtime") / file.relative_to(package))
+    return wheel
+
+
+@pytest.mark.slow
+def test_a_file_is_timed_on_another_machine(server, wheel, igp, refused, tmp_path):
     path = tmp_path / "a net.tflite"
     shutil.copy(NET, path)
     there = ["benchmark", path, "--on", server, "--remote-python", sys.executable, "--runs", 20]
@@ -137,3 +144,25 @@ def test_a_file_is_timed_on_another_machine(server, igp, refused, tmp_path):
     assert "cannot run" in refused(*there, "--wheel", wheel)
     there[3] = "ssh://nobody@127.0.0.1:1"
     assert "cannot be reached" in refused(*there)
+
+
+@pytest.mark.slow
+def test_photos_are_named_on_another_machine_as_here(server, wheel, igp, tmp_path):
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    for number in range(3):
+        picture(number).save(folder / f"größe {number}.jpg")
+    (folder / "bad.png").write_text("no image")
+    there = ["--on", server, "--remote-python", sys.executable, "--wheel", wheel]
+    here = igp("predict", NET, folder, "--json")
+    found = igp("predict", NET, folder, "--json", *there)
+    assert here.exit_code == found.exit_code == 2
+    assert "1 of 4 images cannot be read." in found.stderr
+    for mine, theirs in zip(json.loads(here.stdout), json.loads(found.stdout), strict=True):
+        assert mine["image"] == theirs["image"]
+        assert (mine["error"] is None) == (theirs["error"] is None)
+        for a, b in zip(mine["classes"], theirs["classes"], strict=True):
+            assert (a["label"], a["class_name"]) == (b["label"], b["class_name"])
+            assert a["probability"] == pytest.approx(b["probability"], abs=1e-4)
+    (bad,) = (row for row in json.loads(found.stdout) if row["error"])
+    assert bad["error"].startswith(f"{folder / 'bad.png'} is not an image")
