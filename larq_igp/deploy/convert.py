@@ -131,10 +131,10 @@ def _check(model: object) -> None:
             f"model {model.name!r} has to be a functional model that is built for an input shape."
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
+        ends = ", ".join(map(repr, [*model.input_names, *model.output_names]))
         raise ConversionError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} "
-            "outputs; "
-            "one of each can be converted."
+            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs "
+            f"({ends}); one of each can be converted."
         )
     if None in model.inputs[0].shape[1:]:
         raise ConversionError(

@@ -7,10 +7,10 @@ import numpy as np
 
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path
+from larq_igp.inference.unreadable import why_unreadable
 from larq_igp.keras2 import tf
 from larq_igp.packages import BY_MODULE
 
-LONGEST_MESSAGE = 300
 SUFFIXES = (".h5", ".keras")
 
 
@@ -29,8 +29,7 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
     try:
         model = tf.keras.models.load_model(path, compile=False)
     except Exception as error:  # a damaged file leads the loader anywhere
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = (lines or [type(error).__name__])[0].rstrip(".")[:LONGEST_MESSAGE]
+        reason = why_unreadable(path, error)
         raise UserError(f"{path} holds no model that Keras can load: {reason}.") from error
     if not getattr(model, "_is_graph_network", False):
         raise UserError(

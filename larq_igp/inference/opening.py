@@ -154,9 +154,10 @@ def _open_tflite(source: str) -> Subject:
 def _open_keras(source: str) -> Subject:
     model = load_keras_model(source)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
+        ends = ", ".join(map(repr, [*model.input_names, *model.output_names]))
         raise UserError(
-            f"{source} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of "
-            "each is needed."
+            f"{source} has {len(model.inputs)} inputs and {len(model.outputs)} outputs ({ends}); "
+            "one of each is needed."
         )
     shape = tuple(model.input_shape[1:])
     if len(shape) != 3 or None in shape:

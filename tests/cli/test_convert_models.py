@@ -49,8 +49,8 @@ def test_a_saved_model_with_metrics_of_its_layers(name, igp, tmp_path):
 
 
 def two_inputs() -> tf.keras.Model:
-    images = [tf.keras.Input(SHAPE) for _ in range(2)]
-    return tf.keras.Model(images, bin_conv()(K.Add()(images)))
+    images = [tf.keras.Input(SHAPE, name=name) for name in ("left", "right")]
+    return tf.keras.Model(images, bin_conv(name="both")(K.Add()(images)))
 
 
 def subclassed() -> tf.keras.Model:
@@ -77,8 +77,42 @@ class Strange(K.Layer):
         return self.conv(inputs)
 
 
+def swirl() -> tf.keras.Model:
+    class Swirl(K.Layer):
+        """Of a kind that is not there where the file is opened."""
+
+    return classifier(bin_conv(), Swirl(name="swirl"))
+
+
+def strange() -> tf.keras.Model:
+    layer = K.Lambda(lambda x: tf.math.bessel_i0(x), name="strange")
+    return classifier(bin_conv(), layer)
+
+
 REFUSED = {
-    "two inputs": ("a.h5", two_inputs, "has 2 inputs and 1 outputs; one of each is needed"),
+    "Lambda in .keras": ("a.keras", strange, "layer 'strange' is a Lambda of Python code"),
+    "Lambda in .h5": ("a.h5", strange, "BesselI0, which computes 'model"),
+    "unknown class in .h5": (
+        "a.h5",
+        swirl,
+        "layer 'swirl' is of the class Swirl, which is not known here",
+    ),
+    "unknown class in .keras": (
+        "a.keras",
+        swirl,
+        "layer 'swirl' is of the class Swirl, which is not known here",
+    ),
+    "a layer without a writer": (
+        "a.h5",
+        lambda: classifier(bin_conv(), K.GroupNormalization(8, name="groups")),
+        "layer 'groups' is of class GroupNormalization",
+    ),
+    "ternary weights": (
+        "a.h5",
+        lambda: classifier(bin_conv(kernel_quantizer="ste_tern", name="three")),
+        "layer 'three' has a 2-bit kernel_quantizer (SteTern)",
+    ),
+    "two inputs": ("a.h5", two_inputs, "has 2 inputs and 1 outputs ('left', 'right', 'both'); one"),
     "subclassed": ("a", subclassed, "is not functional: its layers are called in Python code"),
     "2 bits": (
         "a.h5",
@@ -126,9 +160,13 @@ def test_damaged_files(refused, tmp_path):
     content = (tmp_path / "whole.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
     (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04 and no more")
-    for name in ("weights.h5", "cut.h5", "cut.keras"):
+    for name, reason in (
+        ("weights.h5", "it holds weights alone: name their network as the source, and this file"),
+        ("cut.h5", "it is truncated"),
+        ("cut.keras", ""),
+    ):
         message = refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
-        assert f"{name} holds no model that Keras can load: " in message
+        assert f"{name} holds no model that Keras can load: {reason}" in message
         assert len(message.splitlines()) == 1
     assert not (tmp_path / "a.tflite").exists()
 

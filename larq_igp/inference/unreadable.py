@@ -1,0 +1,77 @@
+"""Why Keras cannot load a file, in one sentence that names the layer."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from larq_igp.files import MOST_JSON_BYTES
+from larq_igp.keras2 import tf
+
+LONGEST_MESSAGE = 300
+KNOWN = {
+    "No model config found": "it holds weights alone: name their network as the source, and this "
+    "file with --weights",
+    "truncated file": "it is truncated",
+    "file signature not found": "it is no HDF5 file",
+}
+"""What Keras or HDF5 says, and what is the matter."""
+OF_GRAPHS = ("Functional", "Sequential", "Model", "TFOpLambda", "SlicingOpLambda")
+"""Classes that stand in graphs and are no layers by name."""
+
+
+def why_unreadable(path: str | Path, error: Exception) -> str:
+    """Return the reason why a model could not be loaded, without a full stop."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    for part, reason in KNOWN.items():
+        if part in said:
+            return reason
+    for kind, name in _layers(path):
+        if kind == "Lambda" and "Lambda layer" in said:
+            return (
+                f"layer {name!r} is a Lambda of Python code, which is not run from such a file: "
+                "use functions of TensorFlow or layers of a class of their own"
+            )
+        if not _is_known(kind):
+            return (
+                f"layer {name!r} is of the class {kind.rpartition('>')[2]}, which is not known "
+                "here: load the model in Python, where the class is imported, and call "
+                "larq_igp.convert"
+            )
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), said)
+    return first.rstrip(".")[:LONGEST_MESSAGE]
+
+
+def _is_known(kind: str) -> bool:
+    """Tell whether Keras finds a class of layers, by its name or by that it is registered under."""
+    if hasattr(tf.keras.layers, kind) or kind in OF_GRAPHS:
+        return True
+    return tf.keras.utils.get_registered_object(kind) is not None
+
+
+def _layers(path: str | Path) -> list[tuple[str, str]]:
+    """Return class and name of each layer, as far as the file tells."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
+                text: Any = file.read(MOST_JSON_BYTES)
+        else:
+            with h5py.File(path, "r") as file:
+                text = file.attrs["model_config"]
+        layers = json.loads(text)["config"]["layers"]
+        return [
+            (str(each.get("registered_name") or each["class_name"]), str(each["config"]["name"]))
+            for each in layers
+        ]
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ):
+        return []
