@@ -73,7 +73,6 @@ def predict(
         from larq_igp.inference.prediction_files import check_outputs, open_rows
 
         check_outputs(outputs)
-        paths = image_paths(images)
         named = max(top, IN_FILES) if outputs else top
         if on is not None:
             if weights or engine or unknown_operators:
@@ -81,12 +80,12 @@ def predict(
             from larq_igp.deploy.remote_predict import predict_on
 
             there = open_there(on, [source], wheel, remote_python)
-            found = predict_on(there, source, paths, top=named, threads=threads or 1)
+            found = predict_on(there, source, image_paths(images), top=named, threads=threads or 1)
         else:
             subject = open_typed(source, {"weights": weights}, for_images=True)
             found = predicted(
                 subject,
-                paths,
+                image_paths(images),
                 top=named,
                 engine=engine,
                 threads=threads,

@@ -26,6 +26,7 @@ def recipe_options(function: Callable) -> Callable:
         "--body-weights",
         "body_weights",
         metavar="RUN|WEIGHTS",
+        default=None,
         help=Recipe.fields()["body_weights"].description,
     )
     return stack(*fields, body, *PARAMETERS.values(), settings)(function)
