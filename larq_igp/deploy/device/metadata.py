@@ -95,9 +95,7 @@ def _image(build: flatbuffers.Builder, preprocessing: Preprocessing, takes_pixel
         says = f"RGB pixels, {height} x {width}, normalised."
     steps = _table(build, 2, offsets={0: _floats(build, mean), 1: _floats(build, deviation)})
     unit = _table(build, 2, numbers={0: np.uint8(NORMALISATION)}, offsets={1: steps})
-    largest, least = (
-        [(level - m) / d for m, d in zip(mean, deviation, strict=True)] for level in (255.0, 0.0)
-    )
+    largest, least = ((level - np.asarray(mean)) / np.asarray(deviation) for level in (255.0, 0.0))
     stats = _table(build, 2, offsets={0: _floats(build, largest), 1: _floats(build, least)})
     says = says if channels == 3 else says.replace("RGB pixels", "Pixels")
     strings = {0: build.CreateString("image"), 1: build.CreateString(says)}
@@ -149,5 +147,5 @@ def _vector(build: flatbuffers.Builder, tables: Sequence[int]) -> int:
     return build.EndVector()
 
 
-def _floats(build: flatbuffers.Builder, values: Sequence[float]) -> int:
+def _floats(build: flatbuffers.Builder, values: Sequence[float] | np.ndarray) -> int:
     return build.CreateNumpyVector(np.asarray(values, np.float32))

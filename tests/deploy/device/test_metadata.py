@@ -7,13 +7,14 @@ import flatbuffers
 import numpy as np
 import pytest
 
+from larq_igp.data import Preprocessing
 from larq_igp.deploy.convert import convert
 from larq_igp.deploy.device.metadata import with_metadata
 from larq_igp.deploy.device.pixels import take_pixels
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.schema import parse
 from larq_igp.deploy.structure import check_structure
-from tests.deploy.device.conftest import PREPROCESSING
+from tests.deploy.device.conftest import PREPROCESSING, SHAPE
 
 NAMES = ("a cat", "dog", "été")
 N = flatbuffers.number_types
@@ -105,6 +106,14 @@ def test_the_same_network_is_the_same_file(model):
         for _ in range(2)
     )
     assert first == second
+
+
+def test_one_mean_may_stand_beside_a_deviation_for_each_channel(model):
+    mixed = Preprocessing(SHAPE, (100.0,), (50.0, 60.0, 100.0))
+    (graph,) = metadata_of(with_metadata(convert(model), mixed, name="points")).tables(3)
+    ends = graph.tables(2)[0].table(5)
+    np.testing.assert_allclose(ends.floats(0), [155 / 50, 155 / 60, 155 / 100], rtol=1e-6)
+    np.testing.assert_allclose(ends.floats(1), [-2, -100 / 60, -1], rtol=1e-6)
 
 
 def test_a_network_without_class_names_has_no_archive(model):
