@@ -2,7 +2,9 @@
 they are regular and not too large, as a pipe would never end and a device would fill the memory.
 """
 
+import io
 import json
+import math
 import os
 import stat
 import tempfile
@@ -14,6 +16,7 @@ from typing import Any
 from larq_igp.errors import UserError
 
 MOST_JSON_BYTES = 1 << 26
+"""Of a JSON or CSV file."""
 
 
 def read_file(path: str | Path, most_bytes: int) -> bytes:
@@ -132,14 +135,33 @@ def write_json(path: str | Path, document: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON document.
+    """Read a JSON document; its numbers are finite.
 
     Raises:
         UserError: if the file is missing, is not JSON, or is larger than any that is written.
     """
     try:
-        return json.loads(read_file(path, MOST_JSON_BYTES))
+        content = read_file(path, MOST_JSON_BYTES)
+        return json.loads(content, parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not readable JSON: {error}.") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return number
+
+
+def open_csv(path: str | Path) -> io.StringIO:
+    """Return the text of a CSV, for the module ``csv``.
+
+    Raises:
+        UserError: if it is no regular file, or is larger than any that is written.
+        OSError: if it cannot be read.
+        UnicodeDecodeError: if it is no UTF-8.
+    """
+    return io.StringIO(read_file(path, MOST_JSON_BYTES).decode(), newline="")

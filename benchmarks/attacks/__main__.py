@@ -84,6 +84,8 @@ def fault(ended: str, printed: str, attack: Attack, typed: int) -> str:
     *_, last = ["", *printed.strip().splitlines()]
     if "Traceback" in printed:
         return f"traceback: {last[:100]}"
+    if printed.startswith("Usage:"):
+        return f"the attack is no command: {last[:100]}"
     if ended not in [f"exit {code}" for code in attack.allowed]:
         return f"{ended}: {last[:100]}"
     if ended == "exit 2" and len(last) > SENTENCE_CHARACTERS + typed:

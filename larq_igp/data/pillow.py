@@ -1,4 +1,4 @@
-"""Image files through Pillow: every format that it knows, turned as their EXIF says."""
+"""Image files through Pillow, turned as their EXIF says."""
 
 import io
 from collections.abc import Iterator
@@ -10,10 +10,30 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+"""That are read. Pillow goes by the bytes of a file, not by its name, and knows formats that are
+programs: it gives EPS to Ghostscript, which runs it.
+"""
 GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits."""
 FIRST_TRANSPOSED = 5
 """EXIF's orientations from this on exchange height and width."""
+
+
+@contextmanager
+def _file(content: bytes) -> Iterator["Image.Image"]:
+    """Open an image file; nothing is decoded.
+
+    Raises:
+        ValueError: if it has more pixels than Pillow decodes, or as in ``pixels_of``.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            yield image
+    except Image.DecompressionBombError as error:
+        raise ValueError("it has too many pixels") from error
 
 
 @contextmanager
@@ -28,9 +48,9 @@ def _opened(content: bytes, channels: int, scale: int = 1) -> Iterator[tuple["Im
     Yields:
         the image, and the scale: 1 for what is no JPEG.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    with Image.open(io.BytesIO(content)) as image:
+    with _file(content) as image:
         if image.format == "JPEG" and image.mode in ("RGB", "L"):
             width, height = image.size
             image.draft("L" if channels == 1 else "RGB", (width // scale, height // scale))
@@ -57,7 +77,7 @@ def pixels_of(content: bytes, channels: int) -> np.ndarray:
     ``convert`` would clip.
 
     Args:
-        content: the file's bytes, in any format that Pillow knows.
+        content: the file's bytes, in one of ``FORMATS``.
         channels: 1 or 3.
 
     Returns:
@@ -77,9 +97,9 @@ def seen_shape_of(content: bytes) -> np.ndarray:
     Raises:
         OSError, ValueError, SyntaxError: if it is damaged, or no image.
     """
-    from PIL import ExifTags, Image
+    from PIL import ExifTags
 
-    with Image.open(io.BytesIO(content)) as image:
+    with _file(content) as image:
         width, height = image.size
         if image.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_TRANSPOSED:
             width, height = height, width

@@ -2,13 +2,14 @@
 device.
 """
 
-import math
+import sys
 from dataclasses import asdict, dataclass
 
 from larq_igp.architectures.options import check_input_shape
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
 
+LARGEST = sys.float_info.max
 FIXED = {"resize": "bilinear", "scale": "0..255"}
 """What is the same for all networks, and said in cards for those who feed a device."""
 
@@ -46,8 +47,8 @@ class Preprocessing:
             PreprocessingError: naming the field and what it holds.
         """
         for name, is_valid in (
-            ("mean", math.isfinite),
-            ("deviation", lambda value: math.isfinite(value) and value > 0),
+            ("mean", lambda value: -LARGEST <= value <= LARGEST),
+            ("deviation", lambda value: 0 < value <= LARGEST),
         ):
             values = getattr(self, name)
             are_numbers = all(isinstance(value, int | float) for value in values)

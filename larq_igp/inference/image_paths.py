@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -34,10 +35,28 @@ def _of(given: str) -> Iterator[str]:
         yield given
     elif glob.has_magic(given):
         typed = Path(given).parts
-        for path in sorted(glob.iglob(given, recursive=True)):
+        for path in sorted(_matches(given)):
             found = (part for part in Path(path).parts if part not in typed)
             if is_image_name(path) and not any(map(is_hidden, found)) and not os.path.isdir(path):
                 yield path
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what matches a pattern. ``**`` follows no links: two that lead back to their folder
+    would make 2^40 paths.
+    """
+    if Path(pattern).name == "**":
+        pattern = os.path.join(pattern, "*")
+    parts = pattern.split("/")
+    pattern = "/".join(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)
+    head, recursive, tail = f"/{pattern}".partition("/**/")
+    if not recursive:
+        yield from glob.iglob(pattern)
+        return
+    start = head[1:] or ("/" if head else "")
+    for folder in glob.glob(start) if start else [""]:
+        for path in Path(folder).glob(f"**/{tail}"):
+            yield os.path.join(folder, path.relative_to(folder or "."))
 
 
 def _in_folder(folder: str) -> Iterator[str]:

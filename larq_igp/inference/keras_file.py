@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from larq_igp.errors import UserError
-from larq_igp.files import atomic_path
+from larq_igp.files import atomic_path, check_file
 from larq_igp.inference.unreadable import why_unreadable
 from larq_igp.keras2 import tf
 from larq_igp.packages import BY_MODULE
 
 SUFFIXES = (".h5", ".keras")
+MOST_BYTES = 1 << 31
+"""Of each file of a model."""
 
 
 def load_keras_model(path: str | Path) -> "tf.keras.Model":
@@ -26,6 +28,9 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
 
     if BY_MODULE["larq_zoo"].is_installed:
         import larq_zoo  # noqa: F401
+    # Keras reads pipes without end, and TensorFlow dies of a huge file.
+    for file in [each for each in Path(path).rglob("*") if not each.is_dir()] or [Path(path)]:
+        check_file(file, MOST_BYTES)
     try:
         model = tf.keras.models.load_model(path, compile=False)
     except Exception as error:  # a damaged file leads the loader anywhere
@@ -33,9 +38,12 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
         raise UserError(f"{path} holds no model that Keras can load: {reason}.") from error
     if not getattr(model, "_is_graph_network", False):
         raise UserError(
-            f"model {model.name!r} of {path} is not functional: its layers are called in Python "
+            f"the model of {path} is not functional: its layers are called in Python "
             "code, not joined in a graph."
         )
+    if any(isinstance(each, dict) for each in (model.input, model.output)):
+        # by names: its shapes would be dictionaries, too
+        model = tf.keras.Model(model.inputs, model.outputs, name=model.name)
     return model
 
 

@@ -2,6 +2,7 @@
 recipe file, a ``.tflite`` or a model that Keras has saved.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from larq_igp.architectures import UnknownNetworkError
 from larq_igp.architectures.checks import check_classes
+from larq_igp.architectures.options import MOST_VALUES
 from larq_igp.data import Preprocessing
 from larq_igp.data.geometry import geometry_of
 from larq_igp.deploy.card import card_path, read_card
@@ -163,6 +165,15 @@ def _open_keras(source: str) -> Subject:
     if len(shape) != 3 or None in shape:
         raise UserError(
             f"{source} takes no images of one size: the shape of its input is {model.input_shape}."
+        )
+    if math.prod(shape) > MOST_VALUES:
+        raise UserError(
+            f"{source} takes images of {shape}; they must have at most {MOST_VALUES:,} values."
+        )
+    if len(model.output_shape) < 2 or model.output_shape[-1] is None:
+        raise UserError(
+            f"{source} has not one output for each class: the shape of its output is "
+            f"{model.output_shape}."
         )
     return Subject(
         source=source,

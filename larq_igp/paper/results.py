@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.errors import UserError
+from larq_igp.files import open_csv
 
 CONFIDENCE = 0.95
 SAME = (
@@ -117,8 +118,7 @@ def read_results(path: str | Path) -> list[Result]:
         UserError: if the file cannot be read or has other columns.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(open_csv(path)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     if rows and (missing := [name for name in COLUMNS if name not in rows[0]]):

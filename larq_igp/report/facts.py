@@ -1,14 +1,13 @@
 """What the page shows of each network that it was given."""
 
 import csv
-import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from larq_igp.analysis.count import CostAnalysis
 from larq_igp.architectures.accounting import Counts, closed_form
 from larq_igp.errors import UserError
-from larq_igp.files import MOST_JSON_BYTES, read_file
+from larq_igp.files import open_csv
 from larq_igp.inference.subject import Subject
 from larq_igp.report.latencies import network_key
 from larq_igp.training.run.layout import HISTORY
@@ -87,8 +86,7 @@ def _history(subject: Subject) -> list[dict[str, str]]:
     if subject.run is None or not path.is_file():
         return []
     try:
-        text = read_file(path, MOST_JSON_BYTES).decode()
-        history = list(csv.DictReader(io.StringIO(text, newline="")))
+        history = list(csv.DictReader(open_csv(path)))
         _ = [float(row[column]) for row in history for column in CURVES if row.get(column)]
     except (ValueError, csv.Error) as error:
         raise UserError(

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from larq_igp.errors import UserError
+from larq_igp.files import open_csv
 from larq_igp.inference.opening import open_subject
 from larq_igp.report.charts import Chart
 from larq_igp.report.collect import curves_section
@@ -33,8 +34,7 @@ def draw_charts(folder: str | Path) -> None:
 
 def _confusion(path: Path) -> Chart:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            (_, *names, _), *rows = csv.reader(file)
+        (_, *names, _), *rows = csv.reader(open_csv(path))
         counts = [[int(count) for count in row[1:-1]] for row in rows]
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error

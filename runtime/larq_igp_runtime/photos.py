@@ -17,6 +17,8 @@ import numpy as np
 from larq_igp_runtime.interpreter import Interpreter
 
 SCALE, RESIZE = "0..255", "bilinear"
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+"""That are read. Pillow knows others by their bytes, and runs a program on some, such as EPS."""
 GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits."""
 
@@ -106,7 +108,7 @@ def _card(values: Any) -> Card:
 def read_photo(path: str | Path, card: Card) -> np.ndarray:
     """Read a photo as the input of a file: float32 (H, W, C), or uint8 if it takes pixels.
 
-    Any format that Pillow knows; turned as its EXIF says.
+    JPEG, PNG, GIF, BMP, WebP or TIFF; turned as its EXIF says.
 
     Raises:
         ValueError: if it cannot be decoded.
@@ -124,7 +126,7 @@ def _decoded(path: str | Path, channels: int) -> np.ndarray:
     mode = "L" if channels == 1 else "RGB"
     try:
         content = Path(path).read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.format == "JPEG" and image.mode in ("RGB", "L"):
                 image.draft(mode, image.size)  # of colour, the brightness that is stored
             turned = ImageOps.exif_transpose(image)
@@ -135,7 +137,7 @@ def _decoded(path: str | Path, channels: int) -> np.ndarray:
         pixels = np.asarray(turned.convert(mode))
     except FileNotFoundError as error:
         raise ValueError(f"{path} does not exist.") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = "it is in no known format" if "identify" in str(error) else error
         raise ValueError(f"{path} is not an image, or it is damaged: {reason}.") from error
     return pixels.reshape(*pixels.shape[:2], channels)

@@ -1,6 +1,8 @@
 """Decoding and preprocessing against Pillow's decoder and NumPy's arithmetic."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -244,3 +246,30 @@ def test_the_same_seed_gives_the_same_part():
     )
     np.testing.assert_array_equal(first, second)
     assert first.shape != other.shape or np.any(first.numpy() != other.numpy())
+
+
+def test_formats_that_are_programs_are_not_images(tmp_path, monkeypatch):
+    """Pillow gives EPS to Ghostscript, whatever a file is called."""
+    ran, program = tmp_path / "ran", tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
+    for decoder in (decode, tf.function(decode)):
+        with pytest.raises(DECODE_ERRORS) as caught:
+            decoder(tf.constant(eps), 3)
+        assert reason_of(caught.value) == "it is in no format that is known"
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("form, place, side", [("GIF", 6, "<H"), ("PNG", 16, ">I")])
+def test_an_image_of_too_many_pixels_is_an_error_with_a_reason(form, place, side):
+    content = bytearray(stored(form, "RGB"))
+    sides = struct.pack(side, 60_000) * 2
+    content[place : place + len(sides)] = sides
+    if form == "PNG":
+        content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    for decoder in (decode, tf.function(decode)):
+        with pytest.raises(DECODE_ERRORS) as caught:
+            decoder(tf.constant(bytes(content)), 3)
+        assert reason_of(caught.value) == "it has too many pixels"

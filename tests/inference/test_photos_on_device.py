@@ -103,3 +103,10 @@ def test_what_cannot_be_named_is_one_sentence(converted, tmp_path):
         assert result.returncode == 2
         assert "net.json is not a" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_formats_that_are_programs_are_not_photos(tmp_path):
+    photo, card = tmp_path / "a.png", card_of(Preprocessing((8, 8, 3), **NORMALISED))
+    photo.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
+    with pytest.raises(ValueError, match="it is in no known format"):
+        photos.read_photo(photo, card)

@@ -138,3 +138,17 @@ def test_only_damaged_images_and_unwritable_files(run_dir, photos, refused):
     assert "must end in .csv or .json" in refused("predict", run_dir, image, "-o", "rows.txt")
     assert "does not exist" in refused("predict", run_dir, image, "-o", "none/rows.csv")
     assert not list(Path().glob("*.csv"))
+
+
+def test_patterns_follow_no_links_in_circles(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p" / "a" / ".hidden").mkdir(parents=True)
+    for name in ("p/x.png", "p/a/y.png", "p/a/z.txt", "p/a/.hidden/h.png"):
+        Path(name).touch()
+    for name in ("first", "second"):
+        Path("p/a", name).symlink_to("..")
+    both = ["p/a/y.png", "p/x.png"]
+    for pattern in ("p/**/*.png", "p/**", "p/**/", "**/*.png", "p**/**/*.png"):
+        assert list(image_paths([pattern])) == both, pattern
+    assert list(image_paths(["./p/**/a/**/*.png"])) == ["./p/a/y.png"]
+    assert list(image_paths([f"{tmp_path}/**/y*"])) == [f"{tmp_path}/p/a/y.png"]

@@ -1,6 +1,7 @@
 """One subject: whatever commands work on is opened in one place, and says what it is."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -200,3 +201,45 @@ def test_options_of_python_are_refused_by_their_names():
 def test_old_recipes_and_new_ones_build_the_same(quantizer_run):
     recipe = Recipe.from_json(json.loads((quantizer_run / "config.json").read_text())["recipe"])
     assert open_subject(quantizer_run).recipe == recipe
+
+
+def test_models_of_keras_may_name_what_they_take_and_give(tmp_path):
+    image = tf.keras.Input((8, 8, 1), name="image")
+    scores = tf.keras.layers.Dense(3)(tf.keras.layers.Flatten()(image))
+    tf.keras.Model({"image": image}, {"scores": scores}).save(tmp_path / "named.keras")
+    subject = open_subject(tmp_path / "named.keras")
+    assert (subject.input_shape, subject.classes) == ((8, 8, 1), 3)
+    assert subject.model().predict_on_batch(np.zeros((2, 8, 8, 1))).shape == (2, 3)
+
+
+@pytest.mark.parametrize("axes", [None, (1, 2, 3)])
+def test_models_of_keras_have_an_output_for_each_class(tmp_path, axes):
+    image = tf.keras.Input((8, 8, 1))
+    mean = tf.keras.layers.Lambda(lambda x: tf.reduce_mean(x, axes))(image)
+    tf.keras.Model(image, mean).save(tmp_path / "mean.h5")
+    with pytest.raises(UserError, match="has not one output for each class"):
+        open_subject(tmp_path / "mean.h5")
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "fingerprint.pb", "variables/variables.index"])
+def test_saved_models_are_regular_files_of_bounded_size(tmp_path, name):
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").touch()
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, 1 << 40)
+    with pytest.raises(UserError, match=rf"{name} cannot be read: it has 1,099,511,627,776 bytes"):
+        open_subject(tmp_path)
+    if name != "saved_model.pb":  # with a pipe of this name the folder is no model
+        (tmp_path / name).unlink()
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(UserError, match=rf"{name} cannot be read: it is not a regular file"):
+            open_subject(tmp_path)
+
+
+def test_models_of_keras_have_a_largest_input(tmp_path):
+    image = tf.keras.Input((100_000, 100_000, 3))
+    scores = tf.keras.layers.Dense(3)(tf.keras.layers.GlobalAveragePooling2D()(image))
+    tf.keras.Model(image, scores).save(tmp_path / "large.keras")
+    with pytest.raises(UserError, match="at most 16,777,216 values"):
+        open_subject(tmp_path / "large.keras")

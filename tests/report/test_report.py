@@ -151,9 +151,10 @@ def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
         "operators": [1],
     }
     row["card"] = {"parameters": {}, "bits": 1, "input_shape": [1, 1, 1]}
-    for damaged in ([row], {}, [{**row, "operators": [], "latency_ms_median": float("nan")}]):
+    nan = [{**row, "operators": [], "latency_ms_median": float("nan")}]
+    for damaged, said in (([row], "is not what"), ({}, "is not what"), (nan, "no finite number")):
         (tmp_path / "timings.json").write_text(json.dumps(damaged))
-        assert "is not what" in refused(
+        assert said in refused(
             "report", "-o", tmp_path / "a.html", "--latency", tmp_path / "timings.json"
         )
     assert not (tmp_path / "a.html").exists()

@@ -1,26 +1,31 @@
 """What a file may hold, and what it may be: bounds that hold before memory or time are spent."""
 
+import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from larq_igp.architectures import get_spec
 from larq_igp.architectures.checks import SpecError
 from larq_igp.architectures.options import check_input_shape
-from larq_igp.data import DatasetError
+from larq_igp.data import DatasetError, Preprocessing
 from larq_igp.data.idx import IdxError, read_idx
 from larq_igp.data.image_files import list_images
+from larq_igp.data.preprocess import PreprocessingError
 from larq_igp.data.split_folders import sub_folders
 from larq_igp.errors import UserError
-from larq_igp.files import read_file
+from larq_igp.files import read_file, read_json
 from larq_igp.models import build
+from larq_igp.paper.results import read_results
 from larq_igp.training.recipe.files import MOST_FILES, read_recipe_files
+from larq_igp.training.run.listing import list_runs
+from tests.conftest import ROOT
 
-ATTACKS = Path(__file__).parents[2] / "benchmarks" / "attacks"
+ATTACKS = ROOT / "benchmarks" / "attacks"
 
 
 def test_only_regular_files_of_bounded_size_are_read(tmp_path):
@@ -119,3 +124,44 @@ def test_every_attack_ends_with_one_sentence():
         check=False,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
+
+
+def test_numbers_of_files_are_finite(tmp_path):
+    for text in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999"):
+        (tmp_path / "a.json").write_text(f'{{"loss": [{text}]}}')
+        with pytest.raises(UserError, match=f"a.json is not readable JSON: {text} is no finite"):
+            read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"loss": 1e308}')
+    assert read_json(tmp_path / "a.json") == {"loss": 1e308}
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("history.csv", "epoch,val_top1\n1,nan\n"),
+        ("metrics.json", '{"top1": 17}'),
+        ("config.json", '{"recipe": {"network": [1], "dataset": "digits", "epochs": 2}}'),
+    ],
+)
+def test_a_run_without_sense_is_listed_as_damaged(tmp_path, name, text):
+    shutil.copytree(ROOT / "tests/fixtures/format_2/finished", tmp_path / "run")
+    assert [row["state"] for row in list_runs(tmp_path)] == ["finished"]
+    (tmp_path / "run" / name).write_text(text)
+    (row,) = list_runs(tmp_path)
+    assert row["state"] == "damaged"
+    json.dumps(row, allow_nan=False)
+
+
+def test_the_csv_of_an_experiment_is_a_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    for name in ("pipe.csv", "zero.csv"):
+        with pytest.raises(UserError, match="is not a regular file"):
+            read_results(tmp_path / name)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["mean", "deviation"])
+def test_preprocessing_has_finite_numbers(name, value):
+    with pytest.raises(PreprocessingError, match=f"{name} of the preprocessing cannot be"):
+        Preprocessing(**{"input_shape": (8, 8, 1), "mean": (0,), "deviation": (1,), name: (value,)})

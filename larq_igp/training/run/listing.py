@@ -1,14 +1,26 @@
 """Which runs there are, and how they stand: read without TensorFlow, while others write."""
 
 import csv
-import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from larq_igp.errors import UserError
-from larq_igp.files import MOST_JSON_BYTES, read_file, read_json
+from larq_igp.files import open_csv, read_json
 from larq_igp.training.run.layout import CONFIG, HISTORY, METRICS, STATUS
 from larq_igp.training.run.lock import is_locked
+from larq_igp.training.run.state import Share
+
+
+@dataclass
+class _Recipe:
+    """What is shown of a recipe."""
+
+    network: str
+    dataset: str | None = None
+    epochs: int | None = None
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:
@@ -33,19 +45,14 @@ def describe(run: Path) -> dict[str, Any]:
     )
     row = {"run": str(run), "state": "damaged", "epoch": 0} | row
     try:
-        recipe = read_json(run / CONFIG)["recipe"]
-        row |= {
-            "network": recipe["network"],
-            "dataset": recipe.get("dataset"),
-            "epochs": recipe.get("epochs"),
-        }
+        row |= vars(msgspec.convert(read_json(run / CONFIG)["recipe"], _Recipe))
         history = _history(run)
         row["epoch"] = len(history)
         row["best_validation_top1"] = max(
-            (float(each["val_top1"]) for each in history), default=None
+            (_share(each["val_top1"]) for each in history), default=None
         )
         metrics = read_json(run / METRICS) if (run / METRICS).exists() else None
-        row["test_top1"] = float(metrics["top1"]) if metrics else None
+        row["test_top1"] = _share(metrics["top1"]) if metrics else None
         status = read_json(run / STATUS) if (run / STATUS).exists() else {}
         row["note"] = status.get("reason")
         if metrics:
@@ -60,8 +67,11 @@ def describe(run: Path) -> dict[str, Any]:
     return row
 
 
+def _share(value: Any) -> float:
+    return msgspec.convert(float(value), Share)
+
+
 def _history(run: Path) -> list[dict[str, str]]:
     if not (run / HISTORY).exists():
         return []
-    text = read_file(run / HISTORY, MOST_JSON_BYTES).decode()
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    return list(csv.DictReader(open_csv(run / HISTORY)))
