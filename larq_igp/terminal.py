@@ -13,6 +13,20 @@ GONE = {errno.EIO, errno.EPIPE}
 """Errors of a write to a terminal that was closed, or to a pipe that nobody reads any more."""
 
 
+_MARKS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)
+"""Characters that turn the direction of what follows."""
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_SHOWN = {code: chr(code).encode("unicode_escape").decode() for code in (*_CONTROLS, *_MARKS)}
+del _SHOWN[ord("\n")], _SHOWN[ord("\t")]
+
+
+def printable(text: str) -> str:
+    """Write out the characters that command a terminal, by their codes: names of files, and values
+    in them, may hold such.
+    """
+    return text.translate(_SHOWN)
+
+
 class LastingStream:
     """A text stream that drops what can no longer be shown, and raises nothing."""
 

@@ -7,6 +7,7 @@ import click
 
 from larq_igp.cli.options import data_dir_option, dataset_help, download_option
 from larq_igp.cli.output import Group, Refusal, emit, json_option, progress_on_stderr, table
+from larq_igp.terminal import printable
 
 MOST_CLASSES = 100
 """Of which each has a line."""
@@ -68,7 +69,8 @@ def check(
         if sheet is not None:
             write_contact_sheet(report.without_corrupt, sheet)
     for each in report.corrupt:
-        click.echo(f"corrupt: {each.name} ({each.split}): {each.reason}", err=True)
+        found = f"corrupt: {each.name} ({each.split}): {each.reason}"
+        click.echo(printable(found), err=True)
     if as_json:
         emit(True, report.to_dict(), "")
     elif report.is_usable:

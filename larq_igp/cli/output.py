@@ -15,6 +15,7 @@ import tabulate
 from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
 from larq_igp.packages import absence
+from larq_igp.terminal import printable
 
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, and no wider
 
@@ -23,6 +24,9 @@ class Refusal(click.ClickException):
     """One sentence on standard error, exit code 2."""
 
     exit_code = 2
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 class Group(click.Group):
@@ -90,12 +94,13 @@ def warn_of_random_weights(subject: Any) -> None:
     """
     is_unknown = subject.kind in ("tflite", "keras") and subject.card is None
     if not subject.is_trained and not is_unknown:
-        click.echo(f"warning: {subject.source} is not trained: its weights are random", err=True)
+        warning = f"warning: {subject.source} is not trained: its weights are random"
+        click.echo(printable(warning), err=True)
 
 
 def emit(as_json: bool, document: Any, text: str) -> None:
     """Print the result of a command: the document as JSON, or the text."""
-    click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else text)
+    click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else printable(text))
 
 
 def table(rows: Sequence[tuple], header: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from larq_igp.cli.output import (
     progress_on_stderr,
     warn_of_random_weights,
 )
+from larq_igp.terminal import printable
 
 IN_FILES = 5
 """Classes of each image in a file."""
@@ -99,7 +100,7 @@ def predict(
             if as_json:
                 rows.document.append(row | {"classes": row["classes"][:top]})
             elif not outputs and not row["error"]:
-                click.echo(_text(row))
+                click.echo(printable(_text(row)))
     if as_json:
         emit(True, rows.document, "")
     elif outputs:
@@ -132,7 +133,7 @@ class Rows:
                 bar.update()
                 if row["error"]:
                     self.failed += 1
-                    tqdm.write(f"error: {row['error']}", file=sys.stderr)
+                    tqdm.write(printable(f"error: {row['error']}"), file=sys.stderr)
                 yield row
 
 

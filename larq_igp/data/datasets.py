@@ -15,6 +15,7 @@ from larq_igp.data.identity import ARCHIVE, BUNDLED, PREPARED
 from larq_igp.data.idx import find_idx_folder, read_idx
 from larq_igp.data.imagenet import load_imagenet
 from larq_igp.data.prepared import tfds_arrays
+from larq_igp.terminal import printable
 
 __all__ = [
     "DATASETS",
@@ -195,7 +196,7 @@ def load_dataset(
     dataset = open_dataset(name, data_dir=data_dir, download=download)
     if dataset.not_taken:
         listed = ", ".join(map(str, dataset.not_taken))
-        print(f"not read from {data_dir}: {listed}", file=sys.stderr)
+        print(printable(f"not read from {data_dir}: {listed}"), file=sys.stderr)
     return apply_check(dataset, corrupt or REFUSE)
 
 

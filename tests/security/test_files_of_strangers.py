@@ -21,6 +21,7 @@ from larq_igp.errors import UserError
 from larq_igp.files import read_file, read_json
 from larq_igp.models import build
 from larq_igp.paper.results import read_results
+from larq_igp.terminal import printable
 from larq_igp.training.recipe.files import MOST_FILES, read_recipe_files
 from larq_igp.training.run.listing import list_runs
 from tests.conftest import ROOT
@@ -54,6 +55,16 @@ def test_recipes_are_small(tmp_path, text, message):
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(UserError, match=message):
         read_recipe_files(tmp_path / "a.toml")
+
+
+def test_nothing_that_commands_a_terminal_is_printed(tmp_path, refused):
+    """Escape sequences and marks of direction are written out, and letters stay."""
+    assert printable("Müll\n\t\x1b[2J\x9b\u202e\x00") == "Müll\n\t\\x1b[2J\\x9b\\u202e\\x00"
+    name = "x\x1b]0;title\x07\u202egnp.png"
+    (tmp_path / name).write_bytes(b"")
+    said = refused("predict", "resnet_tiny", tmp_path / name)
+    assert "x\\x1b]0;title\\x07\\u202egnp.png" in said
+    assert not {"\x1b", "\x07", "\u202e"} & set(said)
 
 
 def test_recipes_extend_so_many_and_no_more(tmp_path):

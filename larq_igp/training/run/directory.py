@@ -120,9 +120,14 @@ class Run:
             return None
         metrics = read_json(path)
         try:
-            msgspec.convert(metrics, Metrics)
+            epoch = msgspec.convert(metrics, Metrics).epoch
         except msgspec.ValidationError as error:
             raise RunError(f"{path} is damaged: {error}. Remove it to go without.") from error
+        if not 1 <= epoch <= self.recipe.epochs:
+            raise RunError(
+                f"{path} is damaged: it is of epoch {epoch}, and the run has {self.recipe.epochs}. "
+                "Remove it to go without."
+            )
         return metrics
 
 

@@ -108,6 +108,16 @@ def test_measurements_without_a_field_are_noticed(tmp_path, field):
         open_run(run).metrics()
 
 
+def test_measurements_of_an_epoch_that_the_run_has_not_are_noticed(tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(FIXTURES / "finished", run)
+    metrics = json.loads((run / "metrics.json").read_text())
+    for epoch in (0, open_run(run).recipe.epochs + 1, 10**30):
+        (run / "metrics.json").write_text(json.dumps(metrics | {"epoch": epoch}))
+        with pytest.raises(RunError, match=r"metrics\.json is damaged"):
+            open_run(run).metrics()
+
+
 def test_a_configuration_that_contradicts_itself_is_noticed(tmp_path):
     config = json.loads((FIXTURES / "finished" / "config.json").read_text())
     feeding = config["preprocessing"] | {"mean": [1.0]}
