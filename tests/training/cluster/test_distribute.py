@@ -87,7 +87,7 @@ def history(folder):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("distilled", [False, True])
+@pytest.mark.parametrize("distilled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_two_replicas_equal_one_device_with_the_same_global_batch(tmp_path, distilled):
     """Twelve steps with synchronised BatchNorm; 180 validation images in batches of 100 leave one
     that is not whole.

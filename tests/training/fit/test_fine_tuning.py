@@ -47,6 +47,7 @@ def weights(model) -> dict[str, np.ndarray]:
     return {variable.name: variable.numpy() for variable in model.variables}
 
 
+@pytest.mark.slow
 def test_the_body_is_the_given_one_and_stays_while_it_is_frozen(folder, tmp_path):
     run = tmp_path / "run"
     watch = threading.Thread(target=stop_at_first_checkpoint, args=(run,), daemon=True)

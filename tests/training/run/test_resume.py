@@ -125,14 +125,15 @@ def copy(run: Path, to: Path) -> Path:
     return to
 
 
-def test_twenty_processes_killed_at_random_moments_change_no_digit():
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_processes_killed_at_random_moments_change_no_digit(kills):
     """With two threads in each: the sums must not depend on which of them comes first."""
     soak = subprocess.run(
         [
             sys.executable,
             str(ROOT / "experiments" / "soak.py"),
             "--kills",
-            "20",
+            str(kills),
             "--epochs",
             "2",
             "--json",
@@ -143,9 +144,9 @@ def test_twenty_processes_killed_at_random_moments_change_no_digit():
     )
     assert soak.returncode == 0, soak.stderr
     totals = json.loads(soak.stdout)
-    assert totals["kills"] >= 20
+    assert totals["kills"] >= kills
     assert totals["different"] == 0
-    assert totals["where"]["while it trained"] >= 6
+    assert totals["where"]["while it trained"] >= kills // 3
 
 
 @pytest.mark.essential

@@ -186,6 +186,7 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
         larq_igp.train(None, run, resume=True, verbose=0, data_dir=str(swapped))
 
 
+@pytest.mark.slow
 def test_random_changes_of_photos_come_back(tmp_path):
     """Parts that keep the ratio of the photo, in letterboxes, with other colours and holes."""
     write_class_folders(tmp_path / "photos", {"train": 9, "val": 2, "test": 2}, ("left", "right"))
