@@ -26,7 +26,7 @@ PARALLEL := --numprocesses 2 --dist loadscope
 
 WITHOUT_RUNTIME := echo "larq-igp-runtime is left out, as it needs a C++ compiler: Larq Compute Engine runs the files, where it is installed."
 
-.PHONY: help demo test test-all runtime oldest newest dist lint hooks golden docs clean
+.PHONY: help demo test test-all runtime oldest newest dist lint hooks golden docs site clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -71,6 +71,9 @@ golden: $(VENV)/installed-test ## write tests/golden again; review the differenc
 docs: $(VENV)/installed-test ## write the tables of README and docs again; review the difference
 	$(VENV)/bin/python -m experiments.fashion_mnist report
 	$(VENV)/bin/python -m tests.docs
+
+site: $(VENV)/installed-test ## build the documentation as a site, in build/site
+	$(VENV)/bin/sphinx-build -q -W --keep-going -b html -c docs/site . build/site
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OLDEST) $(NEWEST) $(RELEASE) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -62,7 +62,7 @@ def predict(
     as_json: bool,
 ) -> None:
     """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line after the other. An
-    IMAGE may be a folder, of which all images are meant, or a pattern in quotes: 'photos/*.jpg'.
+    IMAGE may be a folder, of which all images are meant, or a pattern in quotes: `'photos/*.jpg'`.
 
     An image that cannot be read costs its own row, which says why, and exit code 2 at the end. With
     --on, a .tflite, its card and the images are copied to another machine and named there.
