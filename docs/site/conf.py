@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import larq_igp
+import larq_igp  # noqa: E402
 
 project, author = "larq-igp", "the larq-igp authors"
 version = release = larq_igp.__version__

@@ -1,5 +1,6 @@
 """``convert``."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ CONVERTERS = {
 @click.option(
     "-o",
     "--output",
-    required=True,
     type=click.Path(),
-    help="The .tflite to write; its card gets .json. Or an .h5 or .keras for Keras and Larq.",
+    help="The .tflite to write; its card gets .json. Or an .h5 or .keras for Keras and Larq.  "
+    "[default: the name of SOURCE, .tflite]",
 )
 @click.option(
     "--float",
@@ -85,7 +86,7 @@ CONVERTERS = {
 @json_option
 def convert(
     source: str,
-    output: str,
+    output: str | None,
     float_model: bool,
     converter: str,
     input: str | None,
@@ -101,6 +102,7 @@ def convert(
     """Convert SOURCE, with the weights of a run or a file or with random ones, audit and verify the
     result, and write it with its card.
     """
+    output = default_output(source) if output is None else output
     if Path(output).suffix in FOR_KERAS:
         given: dict[str, Any] = {
             "--float": float_model,
@@ -132,6 +134,13 @@ def convert(
     emit(as_json, result.to_dict(), _export_text(result))
 
 
+def default_output(source: str) -> str:
+    """Return ``NAME.tflite`` for a run's folder, a file or a network: a file in this folder."""
+    path = Path(source.rpartition(":")[2])
+    name = path.resolve().name if path.is_dir() else path.stem
+    return f"{name or 'net'}.tflite"
+
+
 def _save_for_keras(source: str, output: str, given: dict, options: dict, as_json: bool) -> None:
     typed = [name for name, value in given.items() if value]
     if typed:
@@ -156,8 +165,7 @@ def _port_text(port) -> str:
 def _export_text(result) -> str:
     audit = result.audit
     lines = [
-        f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} of what its weights "
-        "need",
+        f"{result.path}: {audit.file_bytes:,} bytes, {audit.size_ratio:.2f} times its weights",
         f"  {audit.lce_bconv2d} LceBconv2d for {audit.binary_convolutions} binary convolutions",
         f"  {audit.lce_dequantize} LceDequantize; input {_port_text(audit.input)}, output "
         f"{_port_text(audit.output)} ({result.scores})",
@@ -169,6 +177,8 @@ def _export_text(result) -> str:
         *[_verification_text(check, result.dataset) for check in result.verifications],
         f"  converted in {result.seconds:.1f} s ({CONVERTERS[result.converter]}); card: "
         f"{result.card}",
+        f"next: larq-igp predict {shlex.quote(str(result.path))} PHOTO, or larq-igp benchmark "
+        f"{shlex.quote(str(result.path))}",
     ]
     return "\n".join(lines)
 

@@ -48,10 +48,16 @@ def typed_recipe(network: str, options: dict[str, Any]) -> Recipe:
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """Format a recipe for a terminal: one field a line."""
-    fields = recipe.to_json()
+    """Format a recipe for a terminal: one field a line, those that are not the default."""
+    defaults = {name: each.default for name, each in Recipe.fields().items()}
+    fields = {
+        name: value
+        for name, value in recipe.to_json().items()
+        if name == "network" or value != defaults[name]
+    }
     width = max(map(len, fields))
-    return "\n".join(f"  {name:{width}}  {_text(value)}" for name, value in fields.items())
+    lines = [f"  {name:{width}}  {_text(value)}" for name, value in fields.items()]
+    return "\n".join([*lines, "  (the rest is the default: all fields are in config.json)"])
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,14 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
     short_help="Write a page with charts of runs, costs and gradient paths.", epilog=SOURCE
 )
 @click.argument("sources", metavar="[SOURCE...]", nargs=-1, shell_complete=complete_source)
-@click.option("-o", "--output", required=True, type=click.Path(), help="The .html to write.")
+@click.option(
+    "-o",
+    "--output",
+    default="report.html",
+    show_default=True,
+    type=click.Path(),
+    help="The page to write.",
+)
 @click.option(
     "--latency",
     "latencies",

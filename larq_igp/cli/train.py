@@ -231,7 +231,10 @@ def train_text(outcome: dict) -> str:
     where = f"run directory: {outcome['run_dir']}"
     if "top1" not in outcome:
         return f"{where} (written by the chief)"
-    return f"{metrics_text(outcome)} (weights of epoch {outcome['epoch']})\n{where}"
+    return (
+        f"{metrics_text(outcome)} (weights of epoch {outcome['epoch']})\n{where}\n"
+        f"next: larq-igp convert {shlex.quote(outcome['run_dir'])}"
+    )
 
 
 def dry_run_text(facts: dict) -> str:
