@@ -58,7 +58,7 @@ CONVERTERS = {
     "--dense",
     type=click.Choice(["int8", "float"]),
     help="Weights of the classifier and 1x1 convolutions.  [default: int8 for runs that lose less "
-    "than 0.1 points of top-1 on validation images, else float]",
+    "than 0.1 points of top-1 on 1,000 or more validation images, else float]",
 )
 @click.option(
     "--scores",

@@ -141,8 +141,6 @@ def _check(model: object) -> None:
             f"the input shape {tuple(model.inputs[0].shape[1:])} of {model.name!r} is open: "
             "build the model with a full shape."
         )
-    if not model.weights:
-        raise ConversionError(f"{model.name!r} has no weights: there is no network to convert.")
     if model.inputs[0].dtype != tf.float32:
         raise ConversionError(
             f"{model.name!r} takes {model.inputs[0].dtype.name}; a float32 input can be converted."

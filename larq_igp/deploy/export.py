@@ -109,6 +109,8 @@ def export(
         UserError: if the file cannot be written.
     """
     path = check_output(path)
+    if not model.weights:
+        raise ConversionError(f"{model.name!r} has no weights: there is no network to convert.")
     model = with_scores(model, device.scores)
     normalise = _normalise(about) if device.takes_pixels else None
     expected = predict_all(model, images if normalise is None else normalise(images))

@@ -19,6 +19,8 @@ from larq_igp.training.fit.measure import measure
 WIDTHS = {"int8": INT8, "float": FLOAT}
 MOST_LOST = 0.001
 """Of top-1 as a share: less has to be lost for weights of 8 bits to be taken unasked."""
+FEWEST_IMAGES = 1000
+"""Of a validation split, to tell so small a share: one image of it is no more."""
 
 
 def choose_dense(
@@ -52,6 +54,10 @@ def choose_dense(
         return DenseChoice(bits=FLOAT, reason="no layer can have less")
     if data is None:
         return DenseChoice(bits=FLOAT, reason="there are no validation images to decide")
+    examples = data.split("validation").examples
+    if examples < FEWEST_IMAGES:
+        reason = f"{examples} validation images are too few to tell {100 * MOST_LOST:.1f} points"
+        return DenseChoice(bits=FLOAT, reason=reason)
     preprocessing = about.preprocessing
     preprocessing = preprocessing.as_pixels() if device.takes_pixels else preprocessing
     top1 = {}

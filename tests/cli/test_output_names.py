@@ -28,7 +28,7 @@ def test_a_file_has_the_name_of_its_source(tmp_path, monkeypatch, source, name):
 def test_a_page_and_a_file_are_written_where_nothing_is_said(igp, run_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = igp("convert", str(run_dir), "--images", "4").stdout
-    assert f"next: larq-igp predict {run_dir.name}.tflite PHOTO" in said
+    assert f"next: larq-igp predict '{run_dir.name}.tflite' PHOTO" in said  # it has a space
     igp("report")
     assert {path.name for path in Path().iterdir()} == {
         f"{run_dir.name}.tflite",

@@ -48,9 +48,12 @@ def test_the_first_difference_is_one_sentence_and_nothing_is_written(checkpoint,
     other = tmp_path / "other.h5"
     shutil.copy(path, other)
     with h5py.File(other, "a") as file:
-        kernel = file["conv2d/conv2d"]["kernel:0"][...]
-        del file["conv2d/conv2d"]["kernel:0"]
-        file["conv2d/conv2d"]["kernel:0"] = kernel[..., :5]
+        names = [name for name in file if name.startswith("conv2d")]  # Keras counts on
+        first = min(names, key=lambda name: (len(name), name))
+        stem = file[first][first]
+        kernel = stem["kernel:0"][...]
+        del stem["kernel:0"]
+        stem["kernel:0"] = kernel[..., :5]
     torn = tmp_path / "torn.h5"
     torn.write_bytes(path.read_bytes()[:100_000])
     for source, file, complaint in (

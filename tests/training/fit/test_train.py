@@ -35,6 +35,8 @@ def test_a_run_directory_holds_what_it_should(run_dir):
         "tensorboard",
         "layers.csv",
         "checkpoints",
+        "confusion.csv",
+        "mistakes.csv",
         "run.lock",
     }
     config = json.loads((run_dir / "config.json").read_text())
