@@ -65,43 +65,6 @@ class Classifier(context: Context, asset: String, threads: Int = 4) : Closeable 
     }
 
     override fun close() {
-        if (handle != 0L) destroy(handle)
-        handle = 0
-    }
-
-    private external fun create(): Long
-
-    private external fun destroy(handle: Long)
-
-    companion object {
-        init {
-            System.loadLibrary("larq_igp_runtime_jni")
-        }
-    }
-}
-
-/** One model of the app's assets. Close it when done; the interpreter goes before the engine. */
-class Classifier(context: Context, asset: String, threads: Int = 4) : Closeable {
-    private val engine = BinaryEngine()
-    private val interpreter: Interpreter
-
-    init {
-        val descriptor = context.assets.openFd(asset)
-        val model = FileInputStream(descriptor.fileDescriptor).channel.map(
-            FileChannel.MapMode.READ_ONLY, descriptor.startOffset, descriptor.declaredLength)
-        interpreter = Interpreter(model, Interpreter.Options().addDelegate(engine).setNumThreads(threads))
-    }
-
-    /** Scores of one image: red, green, blue of every pixel, row by row, normalised as in training. */
-    fun classify(pixels: FloatArray): FloatArray {
-        val input = ByteBuffer.allocateDirect(4 * pixels.size).order(ByteOrder.nativeOrder())
-        input.asFloatBuffer().put(pixels)
-        val scores = Array(1) { FloatArray(interpreter.getOutputTensor(0).shape()[1]) }
-        interpreter.run(input, scores)
-        return scores[0]
-    }
-
-    override fun close() {
         interpreter.close()
         engine.close()
     }
