@@ -11,11 +11,9 @@ from larq_igp.errors import UserError
 from larq_igp.inference.conversion import export
 from larq_igp.inference.evaluate import evaluate
 from larq_igp.inference.opening import open_subject
-from larq_igp.inference.predict import predict, read_image
+from larq_igp.inference.predict import BATCH_SIZE, predict, read_image
 from larq_igp.inference.subject import Subject
 from larq_igp.keras2 import tf
-
-BATCH_SIZE = 32
 
 
 def load(run: str | Path, *, weights: str = "best") -> "Trained":

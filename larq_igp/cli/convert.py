@@ -17,8 +17,7 @@ from larq_igp.cli.options import (
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
 from larq_igp.errors import UserError
-
-FOR_KERAS = (".h5", ".keras")
+from larq_igp.inference.kinds import WRITTEN_FOR_KERAS
 
 CONVERTERS = {
     "own": "larq-igp's writer",
@@ -103,7 +102,7 @@ def convert(
     result, and write it with its card.
     """
     output = default_output(source) if output is None else output
-    if Path(output).suffix in FOR_KERAS:
+    if Path(output).suffix in WRITTEN_FOR_KERAS:
         given: dict[str, Any] = {
             "--float": float_model,
             "--input": input,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from larq_igp.data.dataset import Dataset, DatasetError
+from larq_igp.data.dataset import Dataset
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path, check_writable
 from larq_igp.keras2 import tf
@@ -49,17 +49,13 @@ def write_contact_sheet(dataset: Dataset, path: str | Path) -> None:
 
     check_sheet_path(path)
     split = dataset.split("train")
-    if split.labels is None:
-        raise DatasetError(
-            f"the labels of {dataset.name} from {dataset.source} are known only one by one: there "
-            "is no contact sheet of them."
-        )
+    labels = dataset.train_labels(": there is no contact sheet of them.")
     names = dataset.class_names[:MOST_CLASSES]
     row = LINE + SIDE + GAP
     sheet = Image.new("RGB", (GAP + SAMPLES * (SIDE + GAP), GAP + len(names) * row), PAPER)
     draw = ImageDraw.Draw(sheet)
     for label, name in enumerate(names):
-        indices = np.flatnonzero(split.labels == label)
+        indices = np.flatnonzero(labels == label)
         top = GAP + label * row
         # Pillow's own font knows no more than Latin-1.
         text = f"{name} ({len(indices):,})".encode("latin-1", "replace").decode("latin-1")

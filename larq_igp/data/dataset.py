@@ -177,6 +177,22 @@ class Dataset:
             )
         return self.splits[name]
 
+    def train_labels(self, otherwise: str) -> np.ndarray:
+        """Return the labels of all training images, ``(N,)`` int64.
+
+        Args:
+            otherwise: what follows for the user if they are known only one by one.
+
+        Raises:
+            DatasetError: if they are.
+        """
+        labels = self.split("train").labels
+        if labels is None:
+            raise DatasetError(
+                f"the labels of {self.name} from {self.source} are known only one by one{otherwise}"
+            )
+        return labels
+
     def preprocessing(self, input_shape: tuple[int, int, int] | None = None) -> Preprocessing:
         """Return how its images become the input of a network of this shape, by default the data
         set's own.

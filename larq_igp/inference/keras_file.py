@@ -7,11 +7,11 @@ import numpy as np
 
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path, check_file
+from larq_igp.inference.kinds import WRITTEN_FOR_KERAS
 from larq_igp.inference.unreadable import why_unreadable
 from larq_igp.keras2 import tf
 from larq_igp.packages import BY_MODULE
 
-SUFFIXES = (".h5", ".keras")
 MOST_BYTES = 1 << 31
 """Of each file of a model."""
 
@@ -57,8 +57,8 @@ def save_keras_model(model: "tf.keras.Model", path: str | Path) -> Path:
         UserError: if the name ends otherwise, or the file cannot be written.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise UserError(f"{path} must end in {' or '.join(SUFFIXES)}.")
+    if path.suffix not in WRITTEN_FOR_KERAS:
+        raise UserError(f"{path} must end in {' or '.join(WRITTEN_FOR_KERAS)}.")
     with atomic_path(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras advises against .h5
         model.save(file, save_format=path.suffix[1:], include_optimizer=False)

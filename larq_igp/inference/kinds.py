@@ -11,7 +11,9 @@ from larq_igp.training.recipe.sources import Layer
 
 Kind = Literal["run", "network", "larq_zoo", "recipe", "keras", "tflite"]
 SAVED_MODEL = "saved_model.pb"
-KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+WRITTEN_FOR_KERAS = (".h5", ".keras")
+"""Suffixes of what ``convert`` writes for Keras."""
+KERAS_SUFFIXES = (*WRITTEN_FOR_KERAS, ".hdf5")
 WORDS: dict[Kind, str] = {
     "run": "a run directory",
     "network": "the name of a network",

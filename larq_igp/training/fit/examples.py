@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from larq_igp.data import Dataset, DatasetError, Preprocessing
+from larq_igp.data import Dataset, Preprocessing
 from larq_igp.keras2 import tf
 from larq_igp.training.recipe import Recipe
 
@@ -21,12 +21,7 @@ def balanced_weights(dataset: Dataset) -> np.ndarray:
     Raises:
         DatasetError: if labels are known only one by one.
     """
-    labels = dataset.split("train").labels
-    if labels is None:
-        raise DatasetError(
-            f"the labels of {dataset.name} from {dataset.source} are known only one by one, so "
-            "classes cannot be weighed: leave out class_weights."
-        )
+    labels = dataset.train_labels(", so classes cannot be weighed: leave out class_weights.")
     classes = len(dataset.class_names)
     counts = np.maximum(np.bincount(labels, minlength=classes), 1)
     return (len(labels) / (classes * counts)).astype(np.float32)
