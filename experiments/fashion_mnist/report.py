@@ -21,7 +21,7 @@ from experiments.fashion_mnist.statistics import (
     rank_correlation,
     sample,
 )
-from larq_igp.paper.results import Sample
+from larq_igp.tables import Sample
 
 COMPARISONS = (
     ("bireal", "resnet", "a shortcut around every layer"),

@@ -6,7 +6,7 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from experiments.fashion_mnist.plan import Run
-from larq_igp.paper.results import Sample
+from larq_igp.tables import Sample
 
 Row = dict[str, Any]
 

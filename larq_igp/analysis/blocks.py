@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from larq_igp.architectures import DenseNetSpec, Spec
 from larq_igp.graph import Graph, GraphError
 
 BLOCK = re.compile(r"(stage\d+_block\d+)(_|$)")
@@ -58,3 +59,16 @@ def find_blocks(graph: Graph) -> list[Block]:
             )
         blocks.append(Block(name, sources.pop(), targets.pop()))
     return blocks
+
+
+def first_block(graph: Graph, spec: Spec | None = None) -> Block:
+    """Return the part of a graph whose gradient paths are compared: its first block.
+
+    A block of a plain DenseNet is one layer, or two halves of one, so it is the first two.
+
+    Raises:
+        GraphError: as ``find_blocks``.
+    """
+    first, *others = find_blocks(graph)
+    is_plain = isinstance(spec, DenseNetSpec) and spec.columns == 1 and spec.blocks[0] > 1
+    return Block(first.name, first.source, others[0].target) if is_plain else first

@@ -27,6 +27,7 @@ from larq_igp.cli.report import report
 from larq_igp.cli.reproduce import reproduce
 from larq_igp.cli.runs import runs
 from larq_igp.cli.summary import summary
+from larq_igp.cli.table import table
 from larq_igp.cli.train import train
 
 os.environ.setdefault(
@@ -78,6 +79,7 @@ for command in (
     predict,
     convert,
     benchmark,
+    table,
     report,
     doctor,
 ):

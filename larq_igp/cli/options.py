@@ -200,6 +200,12 @@ results_option = click.option(
     type=click.Path(),
     help="The CSV of an experiment, like experiments/results/fashion_mnist.csv; may be repeated.",
 )
+latency_option = click.option(
+    "--latency",
+    "latencies",
+    type=click.Path(),
+    help="What `larq-igp benchmark --json` printed, to show it.",
+)
 
 
 def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str) -> list:

@@ -4,20 +4,19 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 from typing import Any
 
 import click
-import tabulate
 
 from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
+from larq_igp.files import check_writable, write_atomically
 from larq_igp.packages import absence
+from larq_igp.tables import FORMS, Table, aligned
 from larq_igp.terminal import printable
-
-tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, and no wider
 
 
 class Refusal(click.ClickException):
@@ -103,6 +102,58 @@ def emit(as_json: bool, document: Any, text: str) -> None:
     click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else printable(text))
 
 
+def table_options(default: str) -> Callable:
+    """Return a decorator with the options of a command that prints a table: ``print_table`` takes
+    what they give.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        for option in (
+            json_option,
+            click.option("-o", "--output", type=click.Path(), help="Write to this file instead."),
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice([*FORMS, "json"]),
+                default=default,
+                show_default=True,
+                help="Of the table; latex needs the package booktabs.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def print_table(make: Callable[[], Table], *, form: str, output: str | None, as_json: bool) -> None:
+    """Make a table and print it, or write it to a file.
+
+    Raises:
+        UserError: if the options contradict each other, or the file cannot be written.
+    """
+    if as_json and form in ("markdown", "csv", "latex") and _is_typed("form"):
+        raise UserError(f"--json and --format {form} contradict each other: give one of them.")
+    if output:
+        check_writable(output)
+    with progress_on_stderr(True):
+        made = make()
+    if as_json or form == "json":
+        text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
+    else:
+        text = made.to(form)
+    if output:
+        write_atomically(output, f"{text}\n".encode())
+        click.echo(f"{output}: {len(made.rows)} rows", err=as_json)
+    else:
+        click.echo(text if as_json or form == "json" else printable(text))
+
+
+def _is_typed(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def table(rows: Sequence[tuple], header: Sequence[str]) -> str:
     """Align columns for a terminal: the first to the left, the others to the right."""
     return _tabulated(rows, header, "plain")
@@ -114,7 +165,4 @@ def markdown_table(rows: Sequence[tuple], header: Sequence[str]) -> str:
 
 
 def _tabulated(rows: Sequence[tuple], header: Sequence[str], form: str) -> str:
-    align = ("left", *["right"] * (len(header) - 1))
-    return tabulate.tabulate(  # cells are formatted already
-        rows, header, tablefmt=form, disable_numparse=True, colalign=align if rows else None
-    )
+    return aligned(rows, header, form, ("left", *["right"] * (len(header) - 1)))

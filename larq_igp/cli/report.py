@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from larq_igp.cli.options import SOURCE, complete_source, results_option
+from larq_igp.cli.options import SOURCE, complete_source, latency_option, results_option
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
 
 
@@ -20,12 +20,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
     type=click.Path(),
     help="The page to write.",
 )
-@click.option(
-    "--latency",
-    "latencies",
-    type=click.Path(),
-    help="What `larq-igp benchmark --json` printed, to show it.",
-)
+@latency_option
 @results_option
 @click.option(
     "--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder."

@@ -1,114 +1,108 @@
-"""Finished runs of several seeds, from the CSV that an experiment keeps of them.
+"""What came out of runs: one result for those that differ in their seeds alone.
 
-Such a CSV has a row for each run, so its means and spreads can be had without the run directories.
+Results are of run directories (``runs.py``) or of the CSV that an experiment keeps, which has a row
+for each run, so that means and spreads can be had without the run directories.
 """
 
 import csv
 import json
-import math
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from larq_igp.architectures import ZOO
 from larq_igp.errors import UserError
 from larq_igp.files import open_csv
+from larq_igp.tables import Sample
 
-CONFIDENCE = 0.95
-SAME = (
-    "network", "base", "parameters", "dataset", "bits", "epochs", "batch_size", "learning_rate",
-    "storage_bits", "flops",
-)  # fmt: skip
+SETTINGS: dict[str, type] = {"bits": int, "epochs": int, "batch_size": int, "learning_rate": float}
+SAME = ("network", "base", "parameters", "dataset", *SETTINGS, "storage_bits", "flops")
 """Columns in which the runs of one result agree: they differ in their seeds."""
 COLUMNS = (*SAME, "seed", "test_top1")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A mean over seeds.
-
-    Attributes:
-        values: one for each seed.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def n(self) -> int:
-        """How many values there are."""
-        return len(self.values)
-
-    @property
-    def mean(self) -> float:
-        """The arithmetic mean."""
-        return statistics.mean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """The sample standard deviation; None of a single value."""
-        return statistics.stdev(self.values) if self.n > 1 else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % confidence interval of the mean by Student's t; None of a single value."""
-        if self.deviation is None:
-            return None
-        from scipy.stats import t as student
-
-        quantile = student.ppf((1 + CONFIDENCE) / 2, self.n - 1)
-        half = float(quantile) * self.deviation / math.sqrt(self.n)
-        return self.mean - half, self.mean + half
-
-    def __str__(self) -> str:
-        """Return mean and standard deviation with two decimals."""
-        return f"{self.mean:.2f}" + ("" if self.deviation is None else f" ± {self.deviation:.2f}")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """The runs of one network under one recipe.
+    """The runs of one network under one recipe: they differ in their seeds alone.
 
     Attributes:
-        network: its name in the experiment.
+        network: its name, in the experiment or in the registry.
         base: the named network of this package that it is made from.
         parameters: of ``base``, that it replaces.
-        dataset: that the runs are trained and tested on.
-        bits: width of weights and activations.
-        epochs: of each run.
-        batch_size: in images.
-        learning_rate: at its highest.
+        dataset: that the runs are trained and tested on; None of a network that is not trained.
+        settings: the other fields of the recipe, ``bits`` among them.
         storage_bits: of the kernels.
         flops: by the paper's count.
-        top1_error: in per cent of the test images, one for each seed.
+        runtime_memory_bytes: by the paper's model; None if it is not known.
+        block_n_2nd: second smallest cost of a gradient path through the first block, if known.
+        gradient_paths: how many lead from the output to the image, if known.
+        top1_error: in per cent of the test images, one for each seed; None before a run's end.
+        top5_error, validation_error: likewise, if known.
+        file_bytes: of its ``.tflite``, if that was given.
+        key: shared by networks that take the same time; empty if it is not known.
+        sources: what was opened for each seed; none for a row of a CSV.
+        unfinished: those of the sources that are runs without an end.
     """
 
     network: str
     base: str
     parameters: dict[str, Any]
-    dataset: str
-    bits: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
+    dataset: str | None
+    settings: dict[str, Any] = field(default_factory=dict)
     storage_bits: int
     flops: int
-    top1_error: Sample
+    runtime_memory_bytes: int | None = None
+    block_n_2nd: int | None = None
+    gradient_paths: int | None = None
+    top1_error: Sample | None = None
+    top5_error: Sample | None = None
+    validation_error: Sample | None = None
+    file_bytes: int | None = None
+    key: str = ""
+    sources: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """Width of weights and activations."""
+        return self.settings["bits"]
 
     @property
     def recipe(self) -> tuple[int, int, float]:
         """Epochs, batch size and learning rate."""
-        return self.epochs, self.batch_size, self.learning_rate
+        return tuple(self.settings[name] for name in ("epochs", "batch_size", "learning_rate"))
+
+    @property
+    def family(self) -> str:
+        """Of the paper's or one's own; empty for another network."""
+        return ZOO[self.base].family if self.base in ZOO else ""
+
+    @property
+    def seeds(self) -> int:
+        """How many have been tested."""
+        return self.top1_error.n if self.top1_error else 0
+
+    @property
+    def title(self) -> str:
+        """The network with what it replaces, unless it has a name of its own."""
+        if self.network != self.base or not self.parameters:
+            return self.network
+        return f"{self.network} ({', '.join(self._replaced())})"
 
     @property
     def cell(self) -> str:
         """Errors, and of what they are, for the cell of a table."""
-        parameters = " ".join(
-            f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"
+        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        errors = " / ".join(str(each) for each in (self.top1_error, self.top5_error) if each)
+        of = filter(None, (self.dataset, seeds, " ".join(self._replaced())))
+        return f"{errors} ({', '.join(of)})"
+
+    def _replaced(self) -> list[str]:
+        return [
+            f"{name}={','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
             for name, value in self.parameters.items()
-        )
-        seeds = "1 seed" if self.top1_error.n == 1 else f"{self.top1_error.n} seeds"
-        return f"{self.top1_error} ({', '.join(filter(None, (self.dataset, seeds, parameters)))})"
+        ]
 
 
 def read_results(path: str | Path) -> list[Result]:
@@ -123,33 +117,40 @@ def read_results(path: str | Path) -> list[Result]:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     if rows and (missing := [name for name in COLUMNS if name not in rows[0]]):
         raise UserError(f"{path} is not the CSV of an experiment: it has no column {missing[0]!r}.")
-    groups: dict[tuple[str, ...], dict[int, float]] = {}
+    groups: dict[tuple[str, ...], dict[int, dict[str, str]]] = {}
     try:
         for row in rows:
-            key = tuple(row[name] for name in SAME)
-            groups.setdefault(key, {})[int(row["seed"])] = 100 * (1 - float(row["test_top1"]))
-        return [_result(dict(zip(SAME, key, strict=True)), groups[key]) for key in groups]
+            groups.setdefault(tuple(row[name] for name in SAME), {})[int(row["seed"])] = row
+        return [_result([seeds[seed] for seed in sorted(seeds)]) for seeds in groups.values()]
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged: {error}.") from error
 
 
-def _result(row: dict[str, str], errors: dict[int, float]) -> Result:
-    parameters = json.loads(row["parameters"])
+def _result(rows: list[dict[str, str]]) -> Result:
+    first = rows[0]
+    parameters = json.loads(first["parameters"])
     if not isinstance(parameters, dict):
-        raise ValueError(f"parameters {row['parameters']} are no table")
+        raise ValueError(f"parameters {first['parameters']} are no table")
+    cost = first.get("block_n_2nd")
     return Result(
-        network=row["network"],
-        base=row["base"],
+        network=first["network"],
+        base=first["base"],
         parameters=parameters,
-        dataset=row["dataset"],
-        bits=int(row["bits"]),
-        epochs=int(row["epochs"]),
-        batch_size=int(row["batch_size"]),
-        learning_rate=float(row["learning_rate"]),
-        storage_bits=int(row["storage_bits"]),
-        flops=int(row["flops"]),
-        top1_error=Sample(tuple(errors[seed] for seed in sorted(errors))),
+        dataset=first["dataset"],
+        settings={name: kind(first[name]) for name, kind in SETTINGS.items()},
+        storage_bits=int(first["storage_bits"]),
+        flops=int(first["flops"]),
+        block_n_2nd=int(cost) if cost else None,
+        top1_error=errors([row["test_top1"] for row in rows]),
+        validation_error=errors([row.get("validation_top1") for row in rows]),
     )
+
+
+def errors(shares: Sequence[float | str | None]) -> Sample | None:
+    """Return errors in per cent from accuracies from 0 to 1; None if one is not known."""
+    if not shares or any(share in (None, "") for share in shares):
+        return None
+    return Sample(tuple(100 * (1 - float(share)) for share in shares))  # type: ignore[arg-type]
 
 
 def closest(results: Sequence[Result]) -> dict[tuple[str, int], Result]:

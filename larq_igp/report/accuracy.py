@@ -6,10 +6,11 @@ from dataclasses import asdict
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.models.build import IMAGENET_SHAPE
+from larq_igp.paper.runs import network_key
 from larq_igp.paper.table3 import TABLE3
 from larq_igp.report.charts import Chart, error_chart
 from larq_igp.report.facts import COSTS, Facts
-from larq_igp.report.latencies import Timing, network_key
+from larq_igp.report.latencies import Timing
 from larq_igp.report.page import Section
 
 

@@ -22,7 +22,7 @@ def experiment_section(path: str | Path) -> Section:
     results = read_results(path)
     if not results:
         return Section(str(path), "No run has finished.")
-    datasets = ", ".join(dict.fromkeys(result.dataset for result in results))
+    datasets = ", ".join(dict.fromkeys(str(result.dataset) for result in results))
     text = (
         f"Errors on the test images of {datasets}: mean and standard deviation over the seeds. "
         "Networks are smaller than those that they are made from."
@@ -36,11 +36,11 @@ def _row(result: Result) -> tuple:
         result.network,
         result.base,
         result.bits,
-        result.epochs,
-        f"{result.learning_rate:g}",
+        result.settings["epochs"],
+        f"{result.settings['learning_rate']:g}",
         f"{result.storage_bits / 1e3:,.0f}",
         f"{result.flops / 1e3:,.0f}",
-        result.top1_error.n,
+        result.seeds,
         result.top1_error,
     )
 
@@ -48,7 +48,11 @@ def _row(result: Result) -> tuple:
 def _chart(path: str | Path, results: Sequence[Result]) -> Chart:
     groups: dict[str, list[tuple[float, float, str]]] = {}
     for result in results:
-        point = (result.storage_bits / 1e3, result.top1_error.mean, result.network)
+        point = (
+            result.storage_bits / 1e3,
+            result.top1_error.mean if result.top1_error else 0.0,
+            result.network,
+        )
         groups.setdefault(f"{result.bits} bit", []).append(point)
     name = Path(path).stem
     return error_chart(f"{name}-storage", f"{name}: error against storage", "storage, kbit", groups)

@@ -1,15 +1,14 @@
 """What the page shows of each network that it was given."""
 
 import csv
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from larq_igp.analysis.count import CostAnalysis
-from larq_igp.architectures.accounting import Counts, closed_form
+from larq_igp.architectures.accounting import Counts
 from larq_igp.errors import UserError
 from larq_igp.files import open_csv
 from larq_igp.inference.subject import Subject
-from larq_igp.report.latencies import network_key
+from larq_igp.paper.runs import counts_of, key_of
 from larq_igp.training.run.layout import HISTORY
 
 COSTS = {
@@ -53,9 +52,7 @@ class Facts:
     @property
     def key(self) -> str:
         """By which its timings are found."""
-        subject = self.subject
-        parameters = asdict(subject.spec) if subject.spec else None
-        return network_key(subject.name, parameters, subject.bits, subject.input_shape)
+        return key_of(self.subject)
 
 
 def read_facts(subject: Subject, name: str) -> Facts:
@@ -66,19 +63,7 @@ def read_facts(subject: Subject, name: str) -> Facts:
     """
     metrics = (subject.run.metrics() if subject.run else None) or {}
     top1 = metrics.get("top1", subject.accuracy)
-    return Facts(name, subject, _counts(subject), top1, metrics.get("top5"), _history(subject))
-
-
-def _counts(subject: Subject) -> Counts:
-    if subject.recipe is None or subject.spec is None:
-        return CostAnalysis(subject.network()).total()
-    return closed_form(
-        subject.spec,
-        input_shape=subject.input_shape,
-        num_classes=subject.classes,
-        bits=subject.bits,
-        stem=subject.recipe.stem,
-    )
+    return Facts(name, subject, counts_of(subject), top1, metrics.get("top5"), _history(subject))
 
 
 def _history(subject: Subject) -> list[dict[str, str]]:

@@ -1,14 +1,12 @@
 """What ``larq-igp benchmark --json`` measured, by network."""
 
-import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from larq_igp.errors import UserError
 from larq_igp.files import read_json
+from larq_igp.paper.runs import network_key
 
 
 @dataclass(frozen=True)
@@ -26,25 +24,6 @@ class Timing:
     engine: str
     cpu: str
     operators: tuple[dict, ...]
-
-
-def network_key(
-    name: str, parameters: dict[str, Any] | None, bits: int, input_shape: Sequence[int]
-) -> str:
-    """Return what two networks share that take the same time.
-
-    Args:
-        name: of the network; it counts where there are no parameters.
-        parameters: of its specification, or of a card; None for a model of larq-zoo.
-        bits: width of weights and activations.
-        input_shape: ``(H, W, C)``.
-    """
-    fields = {
-        field: value
-        for field, value in (parameters or {"name": name}).items()
-        if field not in ("bits", "pad_values", "stem")
-    }
-    return json.dumps([fields, bits, input_shape], sort_keys=True)
 
 
 def _milliseconds(row: dict) -> float:

@@ -8,7 +8,8 @@ import pytest
 
 from larq_igp.errors import UserError
 from larq_igp.paper import table1, table2
-from larq_igp.paper.results import COLUMNS, Sample, closest, read_results
+from larq_igp.paper.results import COLUMNS, closest, read_results
+from larq_igp.tables import Sample
 
 BIREAL = {
     "network": "bireal", "base": "bireal_resnet18_64", "parameters": '{"filters": 8}',
@@ -49,7 +50,7 @@ def test_the_network_with_the_fewest_changes_stands_for_its_base(tmp_path):
     found = closest(read_results(written(tmp_path / "a.csv", ROWS)))
     assert found.keys() == {("bireal_resnet18_64", 1), ("bireal_resnet18_64", 32)}
     assert found["bireal_resnet18_64", 1].network == "bireal"
-    assert found["bireal_resnet18_64", 1].epochs == 12
+    assert found["bireal_resnet18_64", 1].settings["epochs"] == 12
 
 
 def test_table1_shows_them_where_asked(igp, tmp_path):

@@ -107,12 +107,12 @@ def test_errors_of_runs_stand_beside_the_papers(igp, tmp_path):
     write_json(folder / "metrics.json", {"top1": 0.9, "top5": 0.99} | of_weights)
     document = json.loads(igp("reproduce", "table3", folder, "--json").stdout)
     cells = {row["model"]: row["top-1 / top-5 error, % (ours)"] for row in document["rows"]}
-    assert cells["IGP-ResNet21(53)"] == "10.00 / 1.00 (digits)"
+    assert cells["IGP-ResNet21(53)"] == "10.00 / 1.00 (digits, 1 seed)"
     assert cells["IGP-ResNet37(41)"] == "-"
     assert "igp_resnet21_53 at 1 bit" in Measured([folder]).others({"resnet18_64"})[0]
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "csv", "json"])
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "csv", "json"])
 def test_forms(igp, form):
     output = igp("reproduce", "table4", "--format", form).stdout
     if form == "csv":
