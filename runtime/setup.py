@@ -89,6 +89,11 @@ def guards(source: Path) -> list[str]:
     return [] if KERNELS.fullmatch(source.stem) else GUARD_FLAGS
 
 
+def say(sentence: str) -> None:
+    """Shows how far it is: a compiler for another machine takes minutes."""
+    print(f"{zig_architecture() or platform.machine()}: {sentence}", flush=True)
+
+
 def compile_library(output: Path) -> None:
     """Compiles native/*.cc, two files at a time, and links them into `output`."""
     cxx = compiler()
@@ -104,7 +109,10 @@ def compile_library(output: Path) -> None:
             for source, obj in zip(sources, objects, strict=True)
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            list(pool.map(run, commands))
+            for number, (source, _) in enumerate(zip(sources, pool.map(run, commands), strict=True), 1):
+                say(f"compiled {source}, {number} of {len(sources)}")
+        if zig_architecture():
+            say("linking; the first time zig compiles a C++ library, which takes some minutes")
         run([*cxx, *objects, *LINK_FLAGS, "-o", str(output)])
 
 

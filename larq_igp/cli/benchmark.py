@@ -75,8 +75,8 @@ def benchmark(
     converted in memory first.
 
     A host's numbers are no estimate for a device. With --on, a .tflite is copied to another machine
-    and timed there; what it prints is kept beside the file too, as NAME.benchmarks.json. ssh must
-    log in by a key; LARQ_IGP_SSH replaces the command `ssh`.
+    or an Android device and timed there; what it prints is kept beside the file too, as
+    NAME.benchmarks.json. ssh must log in by a key; LARQ_IGP_SSH replaces the command `ssh`.
     """
     if on is not None:
         if engines or operators or typed(options):
@@ -109,7 +109,7 @@ def benchmark(
 
 
 def _on(sources: tuple[str, ...], on: str, wheel: str | None, python: str, **options) -> list[dict]:
-    from larq_igp.deploy.remote import benchmark_on, keep
+    from larq_igp.deploy.remote.benchmark import benchmark_on, keep
 
     remote, rows = open_there(on, sources, wheel, python), []
     for source in sources:

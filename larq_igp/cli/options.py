@@ -221,14 +221,14 @@ SOURCE = (
 remote_options = stack(
     click.option(
         "--on",
-        metavar="ssh://USER@HOST[:PORT]",
+        metavar="ssh://USER@HOST[:PORT]|adb[:SERIAL]",
         help="Do it there, with a .tflite, by larq-igp-runtime.",
     ),
     click.option(
         "--wheel",
         type=click.Path(),
-        help="With --on: of larq-igp-runtime for that machine; it is copied, and not installed.  "
-        "[default: what is installed there]",
+        help="With --on: a wheel of larq-igp-runtime, or a folder of wheels, like runtime/dist; "
+        "that for the machine is copied, and not installed.  [default: what is installed there]",
     ),
     click.option(
         "--remote-python", default="python3", show_default=True, help="With --on: the Python there."
@@ -242,15 +242,15 @@ def open_there(on: str, sources: Sequence[str], wheel: str | None, python: str) 
     Raises:
         UserError: if it is none, or a source is no ``.tflite``.
     """
-    from larq_igp.deploy.remote import RemoteError, open_remote
+    from larq_igp.deploy.remote.machine import open_remote
+    from larq_igp.deploy.remote.transports import RemoteError
 
-    remote = open_remote(on, python=python, wheel=wheel)
     for source in sources:
         if Path(source).suffix != ".tflite" or not Path(source).is_file():
             raise RemoteError(
                 f"{source} is no .tflite file: convert it first with `larq-igp convert`."
             )
-    return remote
+    return open_remote(on, python=python, wheels=wheel)
 
 
 source_argument = click.argument("source", metavar="SOURCE", shell_complete=complete_source)

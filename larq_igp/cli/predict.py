@@ -78,7 +78,7 @@ def predict(
         if on is not None:
             if weights or engine or unknown_operators:
                 raise Refusal("--on takes a .tflite file, and of its options --threads alone.")
-            from larq_igp.deploy.remote_predict import predict_on
+            from larq_igp.deploy.remote.predict import predict_on
 
             there = open_there(on, [source], wheel, remote_python)
             found = predict_on(there, source, image_paths(images), top=named, threads=threads or 1)

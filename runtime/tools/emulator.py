@@ -33,7 +33,7 @@ class Emulator:
         self.root, self.cpu, self.folder = root.resolve(), cpu, folder
         zipfile.ZipFile(wheel).extractall(folder / "package")
         self.engine = folder / "package/larq_igp_runtime/liblarq_igp_runtime.so"
-        self._path = f"{folder}/package:{self.root}/site-{LITERT}"
+        self._path = f"{folder}/package:{self.root}/site"
 
     def run(self, *arguments, qemu: tuple = (), **environment) -> subprocess.CompletedProcess:
         """Runs the emulated Python with the arguments; a failure raises with what it printed."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from larq_igp.deploy.card import card_path, read_card
-from larq_igp.deploy.remote import FILE, MOST_BYTES, Remote, RemoteError
+from larq_igp.deploy.remote.machine import FILE, MOST_BYTES, Remote
+from larq_igp.deploy.remote.transports import RemoteError
 from larq_igp.errors import UserError
 from larq_igp.files import read_file
 

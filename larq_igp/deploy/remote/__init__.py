@@ -1,0 +1,1 @@
+"""Run a ``.tflite`` on another machine, over ssh or on an Android device over adb."""

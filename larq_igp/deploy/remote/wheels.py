@@ -1,0 +1,55 @@
+"""Wheels of larq-igp-runtime, one for each kind of machine: `uname -m` says which one is used."""
+
+import re
+from pathlib import Path
+
+from larq_igp.deploy.remote.transports import RemoteError
+from larq_igp.files import read_file
+
+MOST_BYTES = 1 << 26
+WHEELS = "wheels"
+"""The folder that wheels are copied to."""
+ONLY_WHEEL = f"{WHEELS}/only.whl"
+"""A wheel that was named itself, for whatever machine."""
+NAME = re.compile(r"larq_igp_runtime-.*-(?:manylinux|linux)[^-]*?_(x86_64|aarch64)\.whl")
+MAKE = "`make -C runtime wheels` in a checkout makes them, in runtime/dist"
+
+
+def check_wheels(path: str | Path) -> None:
+    """Refuse what ``read_wheels`` would; errors as of it."""
+    _find(Path(path))
+
+
+def read_wheels(path: str | Path) -> dict[str, bytes]:
+    """Return the contents of wheels by the names that they are copied to.
+
+    Args:
+        path: of a wheel, or of a folder with at most one for each architecture.
+
+    Raises:
+        RemoteError: if there is none, or several for one architecture.
+        UserError: if one cannot be read.
+    """
+    return {name: read_file(wheel, MOST_BYTES) for name, wheel in _find(Path(path)).items()}
+
+
+def _find(path: Path) -> dict[str, Path]:
+    if not path.exists():
+        raise RemoteError(f"wheel {path} does not exist: {MAKE}.")
+    if not path.is_dir():
+        return {ONLY_WHEEL: path}
+    found: dict[str, Path] = {}
+    for wheel in sorted(path.iterdir()):
+        match = NAME.fullmatch(wheel.name)
+        if match is None:
+            continue
+        name = f"{WHEELS}/{match[1]}.whl"
+        if name in found:
+            raise RemoteError(
+                f"{path} has two wheels for {match[1]}, {found[name].name} and {wheel.name}: name "
+                "one of them."
+            )
+        found[name] = wheel
+    if not found:
+        raise RemoteError(f"{path} has no wheel of larq-igp-runtime: {MAKE}.")
+    return found
