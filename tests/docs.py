@@ -42,6 +42,13 @@ def files_table() -> str:
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 
 
+def decoding() -> str:
+    """Return the table of image formats."""
+    from tests.data.decode_table import decode_table
+
+    return decode_table()
+
+
 def own_blocks() -> str:
     """Return the example of a family of one's own, without the docstring of its module."""
     text = (ROOT / "docs" / "examples" / "own_blocks.py").read_text()
@@ -56,6 +63,7 @@ def evidence(make: Callable[[list], str]) -> Callable[[], str]:
 
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/networks.md", "table3"): networks_table,
+    ("docs/data.md", "decoding"): decoding,
     ("docs/own-blocks.md", "example"): own_blocks,
     ("docs/recipes.md", "fields"): fields_table,
     ("README.md", "evidence"): evidence(report.headline_table),

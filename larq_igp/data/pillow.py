@@ -91,8 +91,8 @@ def pixels_of(content: bytes, channels: int) -> np.ndarray:
 
 
 def seen_shape_of(content: bytes) -> np.ndarray:
-    """Return height, width and 3 channels of an image as it is to be seen, int32 ``(3,)``; nothing
-    is decoded.
+    """Return height, width and 3 channels of an image as it is to be seen, int32 ``(3,)``. Nothing
+    is decoded but TIFF, whose size Pillow turns by itself, from some version on.
 
     Raises:
         OSError, ValueError, SyntaxError: if it is damaged, or no image.
@@ -100,6 +100,8 @@ def seen_shape_of(content: bytes) -> np.ndarray:
     from PIL import ExifTags
 
     with _file(content) as image:
+        if image.format == "TIFF":
+            image.load()  # takes the orientation from its EXIF
         width, height = image.size
         if image.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_TRANSPOSED:
             width, height = height, width

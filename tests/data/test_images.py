@@ -166,7 +166,7 @@ def test_the_crop_survives_json_and_old_files_have_none():
 
 
 @pytest.mark.parametrize(
-    "form, orientation", [("PNG", 1), *[("JPEG", turn) for turn in (1, 3, 5, 6, 8)]]
+    "form, orientation", [("PNG", 1), ("TIFF", 6), *[("JPEG", turn) for turn in (1, 3, 5, 6, 8)]]
 )
 def test_random_parts_are_parts_of_the_image(form, orientation):
     """The pixels of a picture whose red is its column and whose green is its row say where a part
