@@ -1,4 +1,4 @@
-"""The table of formats: how far decoding is from Pillow, in training, evaluation and on a device."""
+"""How far decoding is from Pillow, by format: in training, in evaluation and on a device."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,8 @@ from tests.data.test_images import STORED, by_pillow, stored
 TURNED = ("JPEG", "PNG", "WEBP", "TIFF")
 """Formats whose files say in EXIF how they are turned."""
 HEADER = (
-    "format", "Pillow's mode", "EXIF", "1 channel", "3 channels", "on a device", "parts to train on",
+    "format", "Pillow's mode", "EXIF", "1 channel", "3 channels", "on a device",
+    "parts to train on",
 )  # fmt: skip
 NAMES = {"1": "1 bit", "P": "P (palette)", "PA": "P with transparency"}
 
