@@ -11,7 +11,7 @@ import pytest
 from binary_conv import Case, Conv
 from conftest import RUNTIME, need, need_module, need_tool
 from test_bconv2d import draw
-from test_examples import best_five, build_cpp, write_classifier
+from test_cpp_example import build_for_arm, named_by_python, write_model, write_photos
 from test_fusion import BYTES, SHAPES, Bytes, Drawing
 from test_pack_and_pool import quantize_file
 
@@ -88,13 +88,12 @@ def test_a_whole_network(emulator, bireal, tmp_path):
 
 
 def test_cpp_example(emulator, c_api, tmp_path):
-    need_module("ziglang")
-    case = write_classifier(tmp_path)
-    # Flags for which the wheel has made zig compile its C++ library already.
-    zig = f"{sys.executable} -m ziglang c++ -target aarch64-linux-gnu.2.17 -O3 -s"
-    classify = build_cpp(c_api / "2.9.0", tmp_path / "classify", zig, arch="arm64")
-    result = emulator.execute(classify, tmp_path / "model.tflite", emulator.engine, tmp_path / "x.bin")
-    assert result.stdout.splitlines() == best_five(case)
+    write_model(tmp_path, pixels=True, crop=0.875)
+    write_photos(tmp_path)
+    expected = named_by_python(tmp_path, ["rgb.png"])["rgb.png"]
+    classify = build_for_arm(c_api / "2.9.0", tmp_path)
+    result = emulator.execute(classify, tmp_path / "net.tflite", emulator.engine, tmp_path / "photo.ppm")
+    assert result.stdout.splitlines() == expected
 
 
 def test_instruction_budget(emulator, bireal):

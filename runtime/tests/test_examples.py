@@ -1,4 +1,4 @@
-"""The examples do what they say: Python's, C++'s and JNI's are built and run as they stand; Kotlin's not."""
+"""The examples do what they say: Python's and JNI's are built and run as they stand; Kotlin's not."""
 
 import ctypes
 import os
@@ -19,11 +19,10 @@ EXAMPLES = RUNTIME / "examples"
 
 
 def write_classifier(folder: Path) -> Case:
-    """A small classifier, written to model.tflite, and its input, to x.npy and x.bin."""
+    """A small classifier, written to model.tflite, and its input, to x.npy."""
     case = Case(Conv(size=(1, 1), kernel=(1, 1), channels_in=40, channels_out=9))
     (folder / "model.tflite").write_bytes(case.file(float_input=True))
     np.save(folder / "x.npy", case.x.astype(np.float32))
-    case.x.astype(np.float32).tofile(folder / "x.bin")
     return case
 
 
@@ -33,7 +32,7 @@ def case(tmp_path) -> Case:
 
 
 def best_five(case: Case) -> list[str]:
-    """What both examples print."""
+    """What the example prints."""
     scores = oracle.real_output(case.values, case.multiplier, case.bias).ravel()
     return [f"class {i}: {scores[i]:.4f}" for i in np.argsort(-np.float32(scores), kind="stable")[:5]]
 
@@ -55,66 +54,8 @@ def test_python(case, tmp_path):
 WARNINGS = "-Wall -Wextra -Werror"
 
 
-def build_cpp(c_library: Path, output: Path, compiler: str, arch: str = "amd64") -> Path:
-    """Builds the C++ example by the line that its head has."""
-    source = EXAMPLES / "cpp/classify.cc"
-    line = re.search(r"^//  g\+\+ (.*)$", source.read_text(), re.MULTILINE).group(1)
-    line = line.replace("amd64", arch).replace("-o classify", f"-o {output} {WARNINGS}")
-    result = subprocess.run(
-        f"{compiler} {line}",
-        shell=True,
-        cwd=source.parent,
-        env={**os.environ, "C": str(c_library)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    return output
-
-
 def compiler() -> str:
     return os.environ.get("CXX") or need_tool("c++")
-
-
-@pytest.fixture(scope="session", params=["2.9.0", "2.17.1"])
-def classify(request, c_api, tmp_path_factory) -> Path:
-    """The C++ example, linked to one version of TensorFlow Lite's C library."""
-    version = ctypes.CDLL(str(c_api / request.param / "linux_amd64/libtensorflowlite_c.so")).TfLiteVersion
-    version.restype = ctypes.c_char_p
-    assert version().decode() == request.param
-    return build_cpp(c_api / request.param, tmp_path_factory.mktemp("cpp") / "classify", compiler())
-
-
-def test_cpp(classify, case, tmp_path):
-    command = [classify, tmp_path / "model.tflite", delegate_path(), tmp_path / "x.bin"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == best_five(case)
-
-
-def test_cpp_with_bad_input(classify, c_api, case, tmp_path):
-    model, engine, x = tmp_path / "model.tflite", delegate_path(), tmp_path / "x.bin"
-    (tmp_path / "short.bin").write_bytes(x.read_bytes()[:-1])
-    for arguments, isa, sentence in [
-        ([model, engine], "", "usage: classify"),
-        ([tmp_path / "absent", engine, x], "", "the model cannot be read"),
-        ([model, tmp_path / "absent", x], "", f"{tmp_path / 'absent'}: cannot open shared object file"),
-        (
-            [model, c_api / "2.9.0/linux_amd64/libtensorflowlite_c.so", x],
-            "",
-            "the library is not an external",
-        ),
-        ([model, engine, x], "sse9", "the engine cannot be used"),
-        ([model, engine, tmp_path / "short.bin"], "", "the input has another size than the model's"),
-        ([model, engine, tmp_path / "absent"], "", "the input has another size than the model's"),
-    ]:
-        result = subprocess.run(
-            [classify, *arguments],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "LARQ_IGP_RUNTIME_ISA": isa},
-        )
-        assert result.returncode == 2 and f"error: {sentence}" in result.stderr, (arguments, result.stderr)
 
 
 def test_declarations_are_tensorflows(c_api, tmp_path):

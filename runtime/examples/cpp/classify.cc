@@ -1,33 +1,43 @@
-// Runs a Larq Compute Engine model through the C API of TensorFlow Lite / LiteRT, with the engine as delegate.
+// Names what is on a photo, by a Larq Compute Engine model in TensorFlow Lite's C API, with the engine as delegate.
 //
-//   classify MODEL.tflite liblarq_igp_runtime.so INPUT.bin
+//   classify MODEL.tflite liblarq_igp_runtime.so PHOTO
 //
-// INPUT.bin holds the input's numbers as they lie in memory. The engine's path is printed by
+// MODEL.json, the card that larq-igp writes beside the model, says how photos are fed to it: the names and
+// probabilities are those of `python -m larq_igp_runtime MODEL.tflite PHOTO`. The engine's path is printed by
 //
 //   python -c "import larq_igp_runtime; print(larq_igp_runtime.delegate_path())"
 //
-// Build with any TensorFlow Lite C library from 2.9 on; one with its headers is in a package of npm's:
+// Build with CMakeLists.txt and any TensorFlow Lite C library from 2.9 on; one with its headers is in a package of npm's:
 //
-//  npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz && C=$PWD/package/cc_deps
-//  g++ -std=c++17 classify.cc -I$C/include -L$C/linux_amd64 -Wl,-rpath,$C/linux_amd64 -ltensorflowlite_c -ldl -o classify
+//  npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz && cmake -B build -DTFLITE=$PWD/package/cc_deps
 
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
+#include <exception>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
+#include "card.h"
+#include "photo.h"
 #include "tensorflow/lite/c/c_api.h"
 
 namespace {
 
-int Fail(const char* sentence) {
-  std::fprintf(stderr, "error: %s\n", sentence);
+int Fail(const std::string& sentence) {
+  std::fprintf(stderr, "error: %s.\n", sentence.c_str());
   return 2;
+}
+
+std::string Shape(const TfLiteTensor* tensor) {
+  std::string text = TfLiteTensorType(tensor) == kTfLiteUInt8 ? "uint8 (" : "float (";
+  for (int i = 0; i < TfLiteTensorNumDims(tensor); ++i)
+    text += (i ? ", " : "") + std::to_string(TfLiteTensorDim(tensor, i));
+  return text + ")";
 }
 
 void Report(const char* message) { std::fprintf(stderr, "%s\n", message); }
@@ -41,10 +51,8 @@ using DestroyDelegate = void (*)(TfLiteDelegate*);
 template <class T>
 using Owned = std::unique_ptr<T, void (*)(T*)>;
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 4) return Fail("usage: classify MODEL.tflite liblarq_igp_runtime.so INPUT.bin");
+int Run(int argc, char** argv) {
+  if (argc != 4) return Fail("usage: classify MODEL.tflite liblarq_igp_runtime.so PHOTO");
 
   Owned<TfLiteModel> model(TfLiteModelCreateFromFile(argv[1]), TfLiteModelDelete);
   if (!model) return Fail("the model cannot be read");
@@ -67,11 +75,29 @@ int main(int argc, char** argv) {
   if (!interpreter) return Fail("the interpreter cannot be made");
   if (TfLiteInterpreterAllocateTensors(interpreter.get()) != kTfLiteOk) return Fail("the tensors cannot be allocated");
 
+  const Card card = ReadCard(argv[1]);
+  const Image photo = ReadPhoto(argv[3], card.channels);
+  const std::vector<float> levels = Resized(photo, card);
   TfLiteTensor* input = TfLiteInterpreterGetInputTensor(interpreter.get(), 0);
-  std::ifstream file(argv[3], std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (bytes.size() != TfLiteTensorByteSize(input)) return Fail("the input has another size than the model's");
-  TfLiteTensorCopyFromBuffer(input, bytes.data(), bytes.size());
+  const size_t number = card.takes_pixels ? sizeof(uint8_t) : sizeof(float);
+  if (TfLiteTensorType(input) != (card.takes_pixels ? kTfLiteUInt8 : kTfLiteFloat32) ||
+      TfLiteTensorByteSize(input) != levels.size() * number)
+    return Fail("the model takes " + Shape(input) + ", but its card says " +
+                (card.takes_pixels ? "uint8 (" : "float (") + std::to_string(card.height) + ", " +
+                std::to_string(card.width) + ", " + std::to_string(card.channels) + ")");
+  std::vector<uint8_t> pixels;
+  std::vector<float> normalised;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const size_t channel = i % card.channels;
+    if (card.takes_pixels)
+      pixels.push_back(static_cast<uint8_t>(levels[i] + 0.5f));
+    else
+      normalised.push_back((levels[i] - card.mean[channel % card.mean.size()]) /
+                           card.deviation[channel % card.deviation.size()]);
+  }
+  TfLiteTensorCopyFromBuffer(
+      input, card.takes_pixels ? static_cast<const void*>(pixels.data()) : normalised.data(),
+      levels.size() * number);
 
   if (TfLiteInterpreterInvoke(interpreter.get()) != kTfLiteOk) return Fail("the model failed");
 
@@ -80,11 +106,32 @@ int main(int argc, char** argv) {
   std::vector<float> scores(TfLiteTensorByteSize(output) / sizeof(float));
   TfLiteTensorCopyToBuffer(output, scores.data(), scores.size() * sizeof(float));
 
+  if (!card.class_names.empty() && card.class_names.size() != scores.size())
+    return Fail("the model has " + std::to_string(scores.size()) + " outputs, but its card lists " +
+                std::to_string(card.class_names.size()) + " classes");
+  if (card.gives_logits) {
+    const float largest = *std::max_element(scores.begin(), scores.end());
+    double sum = 0;
+    for (float score : scores) sum += std::exp(double{score} - largest);
+    for (float& score : scores) score = static_cast<float>(std::exp(double{score} - largest) / sum);
+  }
   std::vector<size_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
-  const size_t shown = std::min<size_t>(5, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<long>(shown), order.end(),
-                    [&](size_t a, size_t b) { return scores[a] > scores[b]; });
-  for (size_t i = 0; i < shown; ++i) std::printf("class %zu: %.4f\n", order[i], scores[order[i]]);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  order.resize(std::min<size_t>(5, order.size()));
+  for (size_t i : order) {
+    const std::string name = card.class_names.empty() ? std::to_string(i) : card.class_names[i];
+    std::printf("%s %.1f %%\n", name.c_str(), 100 * scores[i]);
+  }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    return Fail(error.what());
+  }
 }
