@@ -25,7 +25,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -178,7 +178,7 @@ def costs(network: str, form: str) -> Row:
     }
 
 
-def in_turns(calls: list[Callable[[], object]], runs: int) -> list[list[int]]:
+def in_turns(calls: Sequence[Callable[[], object]], runs: int) -> list[list[int]]:
     """Return the nanoseconds of at least ``runs`` calls of each, in turns of ``ROUNDS`` rounds."""
     times: list[list[int]] = [[] for _ in calls]
     for turn in range(ROUNDS):

@@ -9,11 +9,13 @@ from pathlib import Path
 from click.testing import CliRunner
 from tabulate import tabulate
 
+from benchmarks import latency_report
 from experiments.fashion_mnist import report
 from experiments.fashion_mnist.__main__ import RESULTS
 from experiments.fashion_mnist.rows import read_rows
 from larq_igp.cli import main
-from larq_igp.deploy.card import read_card
+from larq_igp.deploy.card import Card, read_card
+from larq_igp.inference.cards import recipe_of
 from larq_igp.training.recipe.table import fields_table
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +24,12 @@ ROOT = Path(__file__).parent.parent
 def networks_table() -> str:
     """Return the table of the paper's networks."""
     return CliRunner().invoke(main, ["list", "--table3"]).stdout.rstrip("\n")
+
+
+def network_of(card: Card) -> str:
+    """Return what a card's network is called, with what is replaced."""
+    recipe = recipe_of(card)
+    return recipe.network_text if recipe else card.variant
 
 
 def files_table() -> str:
@@ -36,7 +44,7 @@ def files_table() -> str:
         card = read_card(path)
         top1 = {f"{each.top1:.2%}" for each in card.measurements}
         rows.append((
-            f"`{path.name}`", f"`{card.variant}`", f"{card.file_bytes / 1e3:.1f}",
+            f"`{path.name}`", f"`{network_of(card)}`", f"{card.file_bytes / 1e3:.1f}",
             " / ".join(sorted(top1)), card.measurements[0].examples, card.seed, card.sha256[:12],
         ))  # fmt: skip
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
@@ -61,6 +69,11 @@ def evidence(make: Callable[[list], str]) -> Callable[[], str]:
     return lambda: make(read_rows(RESULTS))
 
 
+def latency(make: Callable[[list], str]) -> Callable[[], str]:
+    """Return what makes a table from the latencies that were measured."""
+    return lambda: make(latency_report.read_rows(latency_report.RESULTS))
+
+
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/networks.md", "table3"): networks_table,
     ("docs/data.md", "decoding"): decoding,
@@ -72,6 +85,8 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/evidence.md", "correlations"): evidence(report.correlations_table),
     ("docs/evidence.md", "variants"): evidence(report.variants_table),
     ("docs/evidence.md", "compute"): evidence(report.compute_text),
+    ("docs/evidence.md", "latency"): latency(latency_report.latency_table),
+    ("docs/evidence.md", "flops"): latency(latency_report.correlations_table),
     ("tflite_models/README.md", "files"): files_table,
 }
 """File and marker -> what stands between ``<!-- marker -->`` and ``<!-- /marker -->``."""
@@ -92,6 +107,7 @@ def write() -> None:
         text, made = (ROOT / file).read_text(), make()
         text = re.sub(_pattern(marker), lambda _, made=made: made, text, flags=re.DOTALL)
         (ROOT / file).write_text(text)
+    latency_report.write_charts()
 
 
 if __name__ == "__main__":

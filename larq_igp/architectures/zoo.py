@@ -12,6 +12,7 @@ numbers are replaced.
 
 import dataclasses
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from larq_igp.architectures.checks import SpecError, UnknownNetworkError
@@ -141,6 +142,19 @@ def get_spec(name: str, **parameters) -> Spec:
             f"no network is named {name!r}. {hint}`larq-igp list` shows all names."
         )
     return replace_parameters(ZOO[name], **parameters)
+
+
+def network_text(name: str, parameters: Mapping[str, Any]) -> str:
+    """Return what a network is called, for tables and messages: the name of the registry, with what
+    is replaced, like ``igp_resnet21_53 with filters=30``.
+    """
+    replaced = " ".join(f"{field}={text_of(value)}" for field, value in parameters.items())
+    return f"{name} with {replaced}" if replaced else name
+
+
+def text_of(value: Any) -> str:
+    """Return a parameter as the command line takes it: ``2,2,2`` for several numbers."""
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def replace_parameters(spec: Spec, **parameters) -> Spec:

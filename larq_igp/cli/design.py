@@ -1,32 +1,39 @@
 """``design``: networks within the budget of another."""
 
+import shlex
 from functools import partial
 
 import click
 
-from larq_igp.architectures.zoo import ZOO
-from larq_igp.cli.costs import COST_COLUMNS, cost_cells, cost_fields
-from larq_igp.cli.options import INTEGERS, SHAPE
-from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
+from larq_igp.architectures.zoo import text_of
+from larq_igp.cli.costs import (
+    COST_COLUMNS,
+    IMAGENET,
+    cost_cells,
+    cost_fields,
+    images_options,
+    use_of,
+)
+from larq_igp.cli.options import INTEGERS, complete_source, open_typed, typed
+from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
 
 
 def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
     """Say on standard error what was measured."""
-    from larq_igp.search.candidates import title_of
+    from larq_igp.architectures.zoo import network_text
+    from larq_igp.search.candidates import name_of
 
-    blocks = ",".join(map(str, spec.blocks))
-    click.echo(
-        f"{title_of(spec)}, blocks {blocks}: {latency_ms:.2f} ms ({ratio:.2f} of {like})", err=True
-    )
+    title = network_text(*name_of(spec))
+    click.echo(f"{title}: {latency_ms:.2f} ms ({ratio:.2f} of {like})", err=True)
 
 
 @click.command(short_help="Find networks within the budget of another.")
 @click.option(
     "--like",
     required=True,
-    metavar="NAME",
-    type=click.Choice(list(ZOO)),
-    help="Network whose costs are the budget.",
+    metavar="NAME-or-RUN",
+    shell_complete=complete_source,
+    help="Network whose costs are the budget; of a run, for its images.",
 )
 @click.option("--family", required=True, help="Of the networks looked for, like igp_resnet.")
 @click.option(
@@ -49,20 +56,7 @@ def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
     type=click.IntRange(1),
     help="Also the widest multiple of this, and what each wastes in unfilled words.",
 )
-@click.option(
-    "--input-shape",
-    type=SHAPE,
-    default=(224, 224, 3),
-    show_default="224,224,3",
-    help="Height, width, channels.",
-)
-@click.option(
-    "--num-classes",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="Width of the classifier.",
-)
+@images_options
 @click.option("--engine", help="That measures latency.  [default: the fastest that is installed]")
 @click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of that engine."
@@ -80,6 +74,8 @@ def design(
     family,
     budgets,
     align,
+    dataset,
+    data_dir,
     input_shape,
     num_classes,
     engine,
@@ -88,12 +84,19 @@ def design(
     as_json,
     **options,
 ) -> None:
-    """Find the widest networks of a family that stay within the costs of the network NAME.
+    """Find the widest networks of a family that stay within the costs, at 1 bit, of another.
 
     Each is told as arguments of `larq-igp train`, `summary` and `paths`. Gradient paths are those
-    of the first block.
+    of the first block. `--dataset` or `--data-dir` finds partners for one's own images.
     """
-    shape = {"input_shape": input_shape, "num_classes": num_classes}
+    model = open_typed(like, {})
+    if model.kind not in ("network", "run"):
+        raise Refusal(f"--like takes the name of a network or a run directory; {like} is neither.")
+    images = {"dataset": dataset, "data_dir": data_dir}
+    of_run = (model.input_shape, model.classes) if model.kind == "run" else IMAGENET
+    use = use_of(**images, input_shape=input_shape, num_classes=num_classes, default=of_run)
+    shape = use._asdict()
+    typed_as = _images_typed(images | {"input_shape": input_shape}, model)
     with progress_on_stderr(as_json):
         from larq_igp.search import design as designs
         from larq_igp.search.latency import stopwatch
@@ -102,10 +105,15 @@ def design(
         measure = None
         if "latency" in budgets:
             measure = stopwatch(
-                like, **shape, engine=engine, threads=threads, runs=runs, tell=partial(_tell, like)
+                model.spec,
+                **shape,
+                engine=engine,
+                threads=threads,
+                runs=runs,
+                tell=partial(_tell, like),
             )
         reference, found = designs.design(
-            like,
+            model.spec,
             family,
             budgets=budgets or ("storage",),
             align=align,
@@ -125,14 +133,23 @@ def design(
     lines = [
         table(rows, tuple(header)),
         "",
-        f"Costs for {'x'.join(map(str, input_shape))} inputs and {num_classes} classes. The first "
-        f"row is the model, {like}. "
-        "To train, count or measure a candidate:",
+        f"Costs for {use}. The first row is the budget. To train a candidate:",
     ]
-    lines += [f"  {each.title}: larq-igp train {each.arguments}" for each in found]
+    lines += [f"  larq-igp train {each.arguments}{typed_as}" for each in found]
     if align and not any(width_of(each.spec) % align == 0 for each in found):
         lines.append(f"No multiple of {align} fits.")
     emit(as_json, document, "\n".join(lines))
+
+
+def _images_typed(images: dict, model) -> str:
+    """Return the options of `train` that take the images which costs were counted for."""
+    if model.kind == "run" and not typed(images):
+        images = {"dataset": model.recipe.dataset, "data_dir": model.recipe.data_dir}
+        images["input_shape"] = model.input_shape
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(text_of(value))}"
+        for name, value in typed(images).items()
+    )
 
 
 def _fields(candidate) -> dict:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from larq_igp.architectures.zoo import network_text
 from larq_igp.cli.output import Refusal, emit, json_option, table
 
 HEADER = ("run", "state", "network", "dataset", "epoch", "best validation", "test")
@@ -18,9 +19,9 @@ def percent(share: float | None) -> str:
 @click.argument("folder", default="runs", type=click.Path(path_type=Path))
 @json_option
 def runs(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER [default:
+    """List the runs in FOLDER with their best accuracy.
 
-    runs]: running, interrupted, finished, failed or damaged, with their best accuracy.
+    A run is running, interrupted, finished, failed or damaged. FOLDER is `runs` if none is named.
     """
     from larq_igp.training.run.listing import list_runs
 
@@ -31,7 +32,7 @@ def runs(folder: Path, as_json: bool) -> None:
         (
             row["run"],
             row["state"],
-            row["network"] or "-",
+            network_text(row["network"], row["parameters"] or {}) if row["network"] else "-",
             row["dataset"] or "-",
             f"{row['epoch']}/{row['epochs'] or '-'}",
             percent(row["best_validation_top1"]),

@@ -29,13 +29,14 @@ def recipe_of(card: Card) -> Recipe | None:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in (card.parameters or {}).items()
     }
-    replaced = {name: given[name] for name in known if name in given}
+    replaced = {name: given[name] for name in known if given.get(name, known[name]) != known[name]}
+    if replaced and given.get("transition_filters"):  # else they would follow from the rest
+        replaced["transition_filters"] = given["transition_filters"]
     options = {name: given[name] for name in ("pad_values", "stem") if given.get(name) is not None}
-    parameters = {} if known | replaced == known else replaced
     values: dict[str, Any] = {
         "network": card.variant,
         "bits": card.bits,
-        "parameters": parameters,
+        "parameters": replaced,
         **options,
     }
     return Recipe(**values)

@@ -9,8 +9,8 @@ from larq_igp.architectures import ZOO, DenseNetSpec, get_spec
 from larq_igp.architectures.accounting import Counts, binary_conv_shapes, closed_form
 from larq_igp.architectures.spec import PaperSpec
 from larq_igp.architectures.transitions import WIDTHS
-from larq_igp.search.widths import base_name, width_of
-from larq_igp.training.recipe.command import text_of
+from larq_igp.architectures.zoo import network_text, text_of
+from larq_igp.search.widths import base_name
 
 WORD_CHANNELS = 32
 """Channels in a word of Larq Compute Engine; channels short of a word cost as much as a full one.
@@ -49,8 +49,8 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """Name in the manner of the paper: family, depth, width."""
-        return title_of(self.spec)
+        """The network's name, with what is replaced."""
+        return network_text(self.network, self.parameters)
 
     @property
     def arguments(self) -> str:
@@ -60,11 +60,6 @@ class Candidate:
             for key, value in self.parameters.items()
         ]
         return " ".join([self.network, *options])
-
-
-def title_of(spec: PaperSpec) -> str:
-    """Return a name in the manner of the paper: family, depth, width."""
-    return f"{spec.family}{spec.depth}_{width_of(spec)}"
 
 
 def describe(
@@ -94,7 +89,7 @@ def name_of(spec: PaperSpec) -> tuple[str, dict[str, Any]]:
     """Return a name of the registry and the parameters that turn it into ``spec``."""
     if spec in ZOO.values():
         return next(name for name, row in ZOO.items() if row == spec), {}
-    name = base_name(spec.family, spec.blocks)
+    name = base_name(spec.family, spec.blocks, spec.columns)
     changed = {
         field.name: getattr(spec, field.name)
         for field in dataclasses.fields(spec)

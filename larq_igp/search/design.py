@@ -1,4 +1,4 @@
-"""Find networks within the budget of a named one: base width or growth rate, and blocks, of another
+"""Find networks within the budget of another: base width or growth rate, and blocks, of another
 family.
 
 Costs are closed forms, so whole ranges of widths are looked at; only latency is measured, by
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from larq_igp.architectures.accounting import closed_form
-from larq_igp.architectures.spec import FAMILIES, PaperSpec
+from larq_igp.architectures.spec import FAMILIES, PaperSpec, Spec
 from larq_igp.search.budget import LATENCY, DesignError, check_budgets, is_within
 from larq_igp.search.candidates import Candidate, describe
 from larq_igp.search.latency import Measure, fast_enough
@@ -18,7 +18,7 @@ from larq_igp.search.widths import block_choices, network_of, paper_spec, widths
 
 
 def design(
-    like: str,
+    like: str | Spec,
     family: str,
     *,
     columns: int = 1,
@@ -29,10 +29,10 @@ def design(
     num_classes: int = 1000,
     measure: Measure | None = None,
 ) -> tuple[Candidate, list[Candidate]]:
-    """Find the widest networks of a family that cost no more than a named network.
+    """Find the widest networks of a family that cost no more than another network.
 
     Args:
-        like: name of the network whose costs are the budget.
+        like: the network whose costs are the budget, or its name.
         family: of the networks looked for.
         columns: of a fractal family.
         blocks: of each stage; None tries several.
@@ -84,7 +84,7 @@ def design(
     if not widest:
         raise DesignError(
             f"no {family} of these blocks and columns fits into the {' and '.join(budgets)} of "
-            f"{like}."
+            f"{reference.title}."
         )
     found = map(candidate, dict.fromkeys(widest))
     return reference, sorted(found, key=lambda each: each.block_paths)

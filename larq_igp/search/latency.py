@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
+from larq_igp.architectures import Spec
 from larq_igp.architectures.accounting import binary_conv_shapes
 from larq_igp.architectures.spec import PaperSpec
 from larq_igp.search.widths import paper_spec
@@ -12,7 +13,7 @@ Measure = Callable[[PaperSpec], float]
 
 
 def stopwatch(
-    like: str,
+    like: str | Spec,
     *,
     input_shape: tuple[int, int, int],
     num_classes: int,
@@ -27,7 +28,7 @@ def stopwatch(
     a busy moment decides nothing.
 
     Args:
-        like: name of the network that others are measured against.
+        like: the network that others are measured against, or its name.
         input_shape: ``(H, W, C)``.
         num_classes: width of the classifier.
         engine: that runs the converted networks; None is the fastest installed.

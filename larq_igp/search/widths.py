@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from larq_igp.architectures import ZOO, ResNetSpec, get_spec
+from larq_igp.architectures import ZOO, ResNetSpec, Spec, get_spec
 from larq_igp.architectures.checks import SpecError
 from larq_igp.architectures.spec import DenseNetSpec, PaperSpec
 from larq_igp.search.budget import DesignError
@@ -17,15 +17,17 @@ rounded.
 WidthToSpec = Callable[[int], PaperSpec]
 
 
-def paper_spec(name: str, **parameters: Any) -> PaperSpec:
-    """Return a specification as ``get_spec`` does.
+def paper_spec(like: str | Spec, **parameters: Any) -> PaperSpec:
+    """Return a specification, or that of a name as ``get_spec`` does.
 
     Raises:
         DesignError: if it is of a family of one's own, whose widths are not known.
     """
-    spec = get_spec(name, **parameters)
+    spec = get_spec(like, **parameters) if isinstance(like, str) else like
     if not isinstance(spec, ResNetSpec | DenseNetSpec):
-        raise DesignError(f"{name} is of {spec.family}; design knows the paper's families alone.")
+        raise DesignError(
+            f"the family of the network is {spec.family}; design knows the paper's families alone."
+        )
     return spec
 
 
@@ -34,14 +36,17 @@ def width_of(spec: PaperSpec) -> int:
     return spec.filters if isinstance(spec, ResNetSpec) else spec.growth_rate
 
 
-def base_name(family: str, blocks: tuple[int, ...]) -> str:
-    """Return the named network from which others are told: of these blocks, or else the first."""
-    rows = [
-        (name, row)
-        for name, row in ZOO.items()
-        if row.family == family and not name.endswith("_tiny")
-    ]
-    return next((name for name, row in rows if row.blocks == blocks), rows[0][0])
+def base_name(family: str, blocks: tuple[int, ...], columns: int) -> str:
+    """Return the named network of a family from which others are told, which is the nearest: of
+    these blocks, else of as many stages; of these columns; else the first.
+    """
+
+    def nearness(name: str) -> tuple[bool, bool, bool]:
+        row = ZOO[name]
+        is_near = (row.blocks == blocks, len(row.blocks) == len(blocks))
+        return (*is_near, isinstance(row, PaperSpec) and row.columns == columns)
+
+    return max((name for name, row in ZOO.items() if row.family == family), key=nearness)
 
 
 def block_choices(family: str, like: PaperSpec, columns: int) -> list[tuple[int, ...]]:
@@ -64,7 +69,7 @@ def network_of(
     Raises:
         SpecError: if the family has no network of these numbers.
     """
-    base, numbers = base_name(family, blocks), {"blocks": blocks, "columns": columns}
+    base, numbers = base_name(family, blocks, columns), {"blocks": blocks, "columns": columns}
     if not family.endswith("densenet"):
         return paper_spec(base, filters=width, **numbers)
     stem = 64 if isinstance(like, ResNetSpec) else like.stem_filters

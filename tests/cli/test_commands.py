@@ -55,13 +55,16 @@ def test_every_command_has_help_and_json(words, igp):
 
 
 @pytest.mark.essential
-def test_list(igp):
+def test_list(igp, refused):
     rows = document(igp("list", "--json"))
     assert [row["name"] for row in rows] == list(ZOO)
     assert {row["name"]: row["storage_bits"] for row in rows}["igp_resnet41_48"] == closed_form(
         ZOO["igp_resnet41_48"]
     ).storage_bits
-    assert igp("list").stdout.count("\n") == len(ZOO) + 1
+    assert {row["num_classes"] for row in rows if row["name"].endswith("_tiny")} == {10}
+    assert {row["num_classes"] for row in rows if not row["name"].endswith("_tiny")} == {1000}
+    assert igp("list").stdout.count("\n") == len(ZOO) + 5  # two tables
+    assert "--table3 is for ImageNet" in refused("list", "--table3", "--dataset", "digits")
 
 
 @pytest.mark.essential

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from benchmarks import latency_report as report
 from benchmarks import latency_table3 as program
 from larq_igp.paper.table3 import TABLE3
 
@@ -53,3 +54,39 @@ def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, capsys):
     before = output.read_bytes()
     program.main(list(map(str, options)))
     assert output.read_bytes() == before
+
+
+def test_the_charts_are_of_the_rows(tmp_path):
+    written = report.write_charts(tmp_path)
+    assert len(written) == 2
+    for path in written:
+        committed = (report.RESULTS.parent / path.name).read_text()
+        assert report.source_text() in committed
+        assert report.source_text() in path.read_text()
+
+
+def test_every_network_was_measured_in_every_form_engine_and_number_of_threads():
+    rows = program.read_rows(report.RESULTS)
+    kinds = {(row["network"], row["form"], row["engine"], int(row["threads"])) for row in rows}
+    expected = {
+        (network, form, engine, threads)
+        for network in (*TABLE3, *program.MOBILENETS)
+        for form in program.forms_of(network)
+        for engine in (program.BINARY_ENGINES if form == "binary" else (program.LITERT,))
+        for threads in program.THREADS
+    }
+    assert kinds == expected
+    assert len(rows) == len(kinds)
+
+
+def test_nothing_is_better_and_faster_than_what_is_on_the_front():
+    rows = program.read_rows(report.RESULTS)
+    front = report.pareto(rows)
+    every = [
+        (error, ms) for each in report.points(rows, "top1_error").values() for error, ms, _ in each
+    ]
+    for error, ms, _ in front:
+        assert not any((e <= error and m < ms) or (e < error and m <= ms) for e, m in every)
+    on_front = {(error, ms) for error, ms, _ in front}
+    for error, ms in set(every) - on_front:
+        assert any(e <= error and m <= ms for e, m in on_front)

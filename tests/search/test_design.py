@@ -164,6 +164,38 @@ def test_a_budget_of_latency_is_measured_on_this_host(igp):
     assert igp("summary", *found["arguments"].split(), "--input-shape", "32,32,3").exit_code == 0
 
 
+def test_a_fair_pair_for_a_data_set(igp, run_dir, refused):
+    """Costs are those of its images and classes, and the command trains on them."""
+    like = ["--family", "bireal_resnet", "--blocks", "1,1,1", "--json"]
+    by_name = json.loads(igp("design", "--like", "igp_resnet_tiny", *like).stdout)
+    on_digits = json.loads(
+        igp("design", "--like", "igp_resnet_tiny", "--dataset", "digits", *like).stdout
+    )
+    spec = get_spec("igp_resnet_tiny")
+    assert by_name["like"]["storage_bits"] == closed_form(spec).storage_bits
+    counted = closed_form(spec, input_shape=(32, 32, 3), num_classes=10)
+    assert on_digits["like"]["storage_bits"] == counted.storage_bits == 261_376
+    (partner,) = on_digits["candidates"]
+    assert partner["title"] == "bireal_resnet_tiny with filters=19"
+    wider = get_spec("bireal_resnet_tiny", filters=20)
+    bits = closed_form(wider, input_shape=(32, 32, 3), num_classes=10).storage_bits
+    assert partner["storage_bits"] <= counted.storage_bits < bits
+    of_run = json.loads(igp("design", "--like", run_dir, *like).stdout)
+    assert (of_run["input_shape"], of_run["num_classes"]) == ([32, 32, 3], 10)
+    text = igp("design", "--like", run_dir, *like[:-1]).stdout
+    assert "--dataset digits --input-shape 32,32,3" in text
+    assert "is neither" in refused("design", "--like", "larq_zoo:BiRealNet", *like)
+
+
+def test_no_two_networks_have_one_name():
+    """One with replaced parameters is not called as another of the registry is."""
+    _, found = design("bireal_resnet18_64", "igp_resnet", columns=4, align=32)
+    titles = [each.title for each in found]
+    assert "igp_resnet37_41" in titles
+    assert "igp_resnet37_41 with filters=32" in titles
+    assert len(set(titles)) == len(titles)
+
+
 def test_a_single_stage_is_told_so_that_a_shell_takes_it(igp):
     shape = ["--input-shape", "32,32,3", "--num-classes", "10"]
     text = igp(

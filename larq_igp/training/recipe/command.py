@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from larq_igp.architectures.zoo import text_of
 from larq_igp.training.recipe.recipe import Recipe
 
 
@@ -20,11 +21,6 @@ def command_of(recipe: Recipe) -> str:
         elif name not in ("network", "data_dir") and value != field.default:
             typed += _option(field.option, value)
     return shlex.join(typed)
-
-
-def text_of(value: Any) -> str:
-    """Return a value as an option takes it: numbers with commas between."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _option(option: str, value: Any) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.options import choose_stem, default_pad_values
+from larq_igp.architectures.zoo import network_text
 from larq_igp.errors import UserError
 from larq_igp.training.recipe.checks import check
 from larq_igp.training.recipe.fields import (
@@ -201,9 +202,8 @@ class Recipe(OfImages):
 
     @property
     def network_text(self) -> str:
-        """The network with what is replaced, for messages: ``igp_resnet_tiny with columns=3``."""
-        replaced = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
-        return f"{self.network} with {replaced}" if replaced else self.network
+        """What the network is called: its name, with what is replaced."""
+        return network_text(self.network, self.parameters)
 
     def resolved(self, input_shape: tuple[int, int, int]) -> "Recipe":
         """Return the recipe with every default that could change later written out.

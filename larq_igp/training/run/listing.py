@@ -1,7 +1,7 @@
 """Which runs there are, and how they stand: read without TensorFlow, while others write."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ class _Recipe:
     """What is shown of a recipe."""
 
     network: str
+    parameters: dict[str, Any] = field(default_factory=dict)
     dataset: str | None = None
     epochs: int | None = None
 
@@ -30,8 +31,9 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
     Returns:
         rows with ``run``, ``state`` (``running``, ``interrupted``, ``finished``, ``failed``,
         ``damaged``, or ``unknown`` for one of another user that is not finished), ``network``,
-        ``dataset``, ``epoch``, ``epochs``, ``best_validation_top1`` and ``test_top1`` (shares from
-        0 to 1) and ``note``; what is not known is None.
+        ``parameters`` that are replaced, ``dataset``, ``epoch``, ``epochs``,
+        ``best_validation_top1`` and ``test_top1`` (shares from 0 to 1) and ``note``; what is not
+        known is None.
     """
     if (folder / CONFIG).is_file():
         return [describe(folder)]
@@ -41,7 +43,7 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
 def describe(run: Path) -> dict[str, Any]:
     """Return the row of one run."""
     row: dict[str, Any] = dict.fromkeys(
-        ("network", "dataset", "epochs", "best_validation_top1", "test_top1", "note")
+        ("network", "parameters", "dataset", "epochs", "best_validation_top1", "test_top1", "note")
     )
     row = {"run": str(run), "state": "damaged", "epoch": 0} | row
     try:

@@ -1,0 +1,187 @@
+"""What ``latency_table3.py`` measured, as a table and two charts: from its CSV alone."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from benchmarks.latency_table3 import LITERT, MOBILENETS, Row, read_rows
+from experiments.fashion_mnist.report import table
+from experiments.fashion_mnist.statistics import rank_correlation
+from larq_igp.files import atomic_path
+from larq_igp.report.static import new_figure
+
+RESULTS = Path(__file__).parent / "results" / "latency_table3-x86_64.csv"
+OURS = ("binary", "larq_igp_runtime")
+KINDS = {
+    OURS: "binary, this runtime",
+    ("binary", "lce_indirect"): "binary, LCE at its best",
+    ("float", LITERT): "float, LiteRT",
+    ("int8", LITERT): "int8, LiteRT",
+}
+"""Form and engine of a row -> what the charts call it."""
+NAMED_LEFT = ("igp_resnet21_53", "igp_resnet37_41", "bireal_resnet34_64")
+"""Networks beside which others stand on the right."""
+MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50)
+COLOURS = ("#1f6fb4", "#8fb8de", "#d1495b", "#3a7d44")
+STYLE = {"svg.hashsalt": "latency_table3", "font.size": 9}
+
+
+def latencies(rows: list[Row], threads: int = 1) -> dict[tuple[str, str, str], float]:
+    """Return the median latency in milliseconds by network, form and engine."""
+    return {
+        (row["network"], row["form"], row["engine"]): float(row["latency_ms_median"])
+        for row in rows
+        if int(row["threads"]) == threads
+    }
+
+
+def latency_table(rows: list[Row]) -> str:
+    """Return a row for each network: FLOPs, published error, and latency in every engine."""
+    one, two = latencies(rows, 1), latencies(rows, 2)
+    lines = []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        first = next(row for row in rows if row["network"] == network)
+        errors = {row["form"]: row["top1_error"] for row in rows if row["network"] == network}
+        published = [errors["binary"]] if "binary" in errors else list(errors.values())
+        error = " / ".join(each or "-" for each in published)
+        cells = [one.get((network, *OURS)), two.get((network, *OURS))]
+        cells += [one.get((network, *kind)) for kind in KINDS if kind != OURS]
+        lines.append((
+            f"`{network}`", f"{float(first['flops']) / 1e8:.2f}", error,
+            *("-" if ms is None else f"{ms:.2f}" for ms in cells),
+        ))  # fmt: skip
+    header = (
+        "network", "FLOPs, 1e8", "published top-1 error, %", "binary, this runtime",
+        "the same, 2 threads", "binary, LCE at its best", "float", "int8",
+    )  # fmt: skip
+    return table(header, lines)
+
+
+def points(rows: list[Row], x: str) -> dict[tuple[str, str], list[tuple[float, float, str]]]:
+    """Return ``(x, latency_ms, network)`` with one thread by form and engine.
+
+    Args:
+        rows: of the CSV.
+        x: the column of the first; rows where it is empty are left out.
+    """
+    found: dict[tuple[str, str], list] = {kind: [] for kind in KINDS}
+    for row in rows:
+        kind = (row["form"], row["engine"])
+        if kind in found and int(row["threads"]) == 1 and row[x]:
+            found[kind].append((float(row[x]), float(row["latency_ms_median"]), row["network"]))
+    return found
+
+
+def correlations(rows: list[Row]) -> dict[str, Any]:
+    """Return the rank correlation of FLOPs and latency over the networks of Table 3, by engine."""
+    return {
+        KINDS[kind]: rank_correlation([(x, y) for x, y, name in each if name not in MOBILENETS])
+        for kind, each in points(rows, "flops").items()
+    }
+
+
+def correlations_table(rows: list[Row]) -> str:
+    """Show them."""
+    lines = [
+        (what, f"{found.rho:+.2f}", f"{found.p:.2g}", str(found.n))
+        for what, found in correlations(rows).items()
+        if found is not None
+    ]
+    return table(("Table 3's networks", "rho", "p", "n"), lines)
+
+
+def pareto(rows: list[Row]) -> list[tuple[float, float, str]]:
+    """Return ``(error, latency_ms, network)`` of what nothing else is both better and faster than,
+    the fastest first.
+    """
+    every = sorted(
+        (ms, error, name)
+        for each in points(rows, "top1_error").values()
+        for error, ms, name in each
+    )
+    front: list[tuple[float, float, str]] = []
+    for ms, error, name in every:
+        if not front or error < front[-1][0]:
+            front.append((error, ms, name))
+    return front
+
+
+def flops_figure(rows: list[Row]) -> Any:
+    """Draw latency against FLOPs, one point for each network and engine."""
+    figure, (axes,) = new_figure(width=6.6, height=4.4)
+    rhos = correlations(rows)
+    for (kind, each), colour in zip(points(rows, "flops").items(), COLOURS, strict=True):
+        found = rhos[KINDS[kind]]
+        label = KINDS[kind] + ("" if found is None else f": rank correlation {found.rho:+.2f}")
+        for is_mobile, marker in ((False, "o"), (True, "^")):
+            some = [(x, y) for x, y, name in each if (name in MOBILENETS) == is_mobile]
+            if some:
+                axes.scatter(
+                    *zip(*some, strict=True), s=24, color=colour, marker=marker,
+                    label=None if is_mobile else label,
+                )  # fmt: skip
+    axes.scatter([], [], s=24, color="grey", marker="^", label="triangles: MobileNets")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_yticks(MILLISECONDS, MILLISECONDS)
+    axes.set_xlabel("FLOPs as the paper counts (float and int8: multiply-adds)")
+    axes.set_ylabel("latency with one thread, ms")
+    axes.legend(fontsize=7)
+    return figure
+
+
+def errors_figure(rows: list[Row]) -> Any:
+    """Draw the published error against latency, and the Pareto front."""
+    figure, (axes,) = new_figure(width=6.6, height=4.4)
+    for (kind, each), colour in zip(points(rows, "top1_error").items(), COLOURS, strict=True):
+        if not each:
+            continue
+        axes.scatter(
+            [ms for _, ms, _ in each], [error for error, _, _ in each], s=24, color=colour,
+            label=KINDS[kind],
+        )  # fmt: skip
+        if kind == ("binary", "lce_indirect"):
+            continue  # the same networks, with the same errors
+        for error, ms, name in each:
+            is_left = name in NAMED_LEFT
+            axes.annotate(
+                name, (ms, error), xytext=(-4 if is_left else 4, 3), textcoords="offset points",
+                fontsize=6, ha="right" if is_left else "left",
+            )  # fmt: skip
+    front = pareto(rows)
+    axes.step(
+        [ms for _, ms, _ in front], [error for error, _, _ in front], where="post", color="black",
+        linewidth=0.8, linestyle="--", label="Pareto front",
+    )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xticks(MILLISECONDS, MILLISECONDS)
+    axes.set_xlabel("latency with one thread, ms")
+    axes.set_ylabel("published top-1 error on ImageNet, %")
+    axes.legend(fontsize=7)
+    return figure
+
+
+FIGURES = {"flops": flops_figure, "errors": errors_figure}
+
+
+def source_text() -> str:
+    """Return what a chart says of the CSV that it is drawn from: its SHA-256."""
+    return f"SHA-256 {hashlib.sha256(RESULTS.read_bytes()).hexdigest()}"
+
+
+def write_charts(folder: Path = RESULTS.parent) -> list[Path]:
+    """Write both charts as ``latency_table3_NAME.svg``; the same rows give the same bytes.
+
+    Each has ``source_text`` in its metadata.
+    """
+    rows, written = read_rows(RESULTS), []
+    metadata = {"Date": None, "Source": source_text()}
+    with matplotlib.rc_context(STYLE):
+        for name, draw in FIGURES.items():
+            path = folder / f"latency_table3_{name}.svg"
+            with atomic_path(path) as temporary:
+                draw(rows).savefig(temporary, format="svg", metadata=metadata)
+            written.append(path)
+    return written
