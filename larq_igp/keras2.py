@@ -25,6 +25,9 @@ def _quiet_standard_error() -> Iterator[None]:
     TensorFlow greets a machine without a GPU with a dozen lines that no log level silences, ahead
     of the one sentence that matters.
     """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":  # somebody wants to see it
+        yield
+        return
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -33,7 +36,7 @@ def _quiet_standard_error() -> Iterator[None]:
             yield
         except ImportError:
             held.seek(0)
-            os.write(saved, held.read())
+            sys.stderr.write(held.read().decode(errors="replace"))
             raise
         finally:
             os.dup2(saved, 2)

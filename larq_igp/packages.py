@@ -91,6 +91,7 @@ PACKAGES = (
     Package("safetensors >=0.4.3", "safetensors", "read and write checkpoints"),
     Package("filelock >=3.12", "filelock", "keep a run to one process"),
     Package("tqdm >=4.60", "tqdm", "show progress"),
+    Package("rich >=13", "rich", "show progress"),
     Package("tabulate >=0.9", "tabulate", "print tables"),
     Package("pillow >=10", "PIL", "decode images"),
     Package("tomli >=2", "tomli", "read recipe files", python_below=(3, 11), is_in_python=True),

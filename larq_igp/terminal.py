@@ -1,6 +1,7 @@
 """What a command that takes long owes its terminal, and what it does when the terminal is gone."""
 
 import errno
+import faulthandler
 import os
 import signal
 import sys
@@ -8,6 +9,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
+
+_own_standard_error: int | None = None
+"""The file descriptor of standard error, if 2 leads nowhere."""
 
 GONE = {errno.EIO, errno.EPIPE}
 """Errors of a write to a terminal that was closed, or to a pipe that nobody reads any more."""
@@ -54,6 +58,71 @@ class LastingStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def quiet_libraries() -> None:
+    """Let nothing that C++ libraries print reach the terminal: TensorFlow, XNNPACK, MLIR, libjpeg.
+
+    Standard error is this process's own from now on: Python writes to it as before, what writes to
+    file descriptor 2 is dropped. If a library ends the process, Python still says where it was.
+    """
+    global _own_standard_error
+    is_replaced = sys.stderr is not sys.__stderr__ or not _is_two()
+    if _own_standard_error is not None or is_replaced:
+        return
+    _own_standard_error = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    own = os.fdopen(_own_standard_error, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stderr = sys.__stderr__ = own  # type: ignore[misc]  # both led to 2
+    faulthandler.enable(_own_standard_error)
+
+
+def loud_libraries() -> None:
+    """Take ``quiet_libraries`` back, and ask TensorFlow for all that it says."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    if _own_standard_error is not None:
+        os.dup2(_own_standard_error, 2)
+
+
+def _is_two() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextmanager
+def waiting_for(what: str) -> Iterator[None]:
+    """Show on a terminal what is waited for and how long; what is printed stands above it."""
+    stream = sys.stderr
+    if not stream.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.file_proxy import FileProxy
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    class Above(FileProxy):
+        """Puts lines above the bar. Click writes past a stream that says no encoding."""
+
+        encoding, errors = stream.encoding, stream.errors
+
+    console = Console(file=stream)
+    columns = (TextColumn("{task.description}:"), TimeElapsedColumn())
+    bar = Progress(
+        *columns, console=console, transient=True, refresh_per_second=1, redirect_stdout=False,
+        redirect_stderr=False,
+    )  # fmt: skip
+    with ExitStack() as held:
+        for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
+            if getattr(sys, name).isatty():
+                above: Any = Above(console, getattr(sys, name))
+                held.enter_context(redirect(above))
+        held.enter_context(bar)
+        bar.add_task(what)
+        yield
 
 
 @contextmanager

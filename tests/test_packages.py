@@ -54,6 +54,7 @@ NEEDED = {
     "h5py": ALL - NO_TENSORFLOW - NO_NETWORK,
     "safetensors": {"train"},
     "tqdm": {"train"},
+    "rich": set(),
     "pillow": {"predict"},
     "filelock": {"train", "runs"},
 }

@@ -20,7 +20,7 @@ from larq_igp.cli.gradients import gradients
 from larq_igp.cli.launch import launch
 from larq_igp.cli.list import list_networks
 from larq_igp.cli.modules import MODULES, import_modules
-from larq_igp.cli.output import Group
+from larq_igp.cli.output import Group, verbose_option
 from larq_igp.cli.paths import paths
 from larq_igp.cli.predict import predict
 from larq_igp.cli.report import report
@@ -29,6 +29,7 @@ from larq_igp.cli.runs import runs
 from larq_igp.cli.summary import summary
 from larq_igp.cli.table import table
 from larq_igp.cli.train import train
+from larq_igp.terminal import quiet_libraries
 
 os.environ.setdefault(
     "TF_CPP_MIN_LOG_LEVEL", "3"
@@ -60,6 +61,7 @@ def main(modules: tuple[str, ...]) -> None:
     Every command takes --json: one JSON document on standard output, everything else on standard
     error.
     """  # noqa: D301  click takes the escape as "do not wrap"
+    quiet_libraries()
     import_modules(modules)
 
 
@@ -84,3 +86,5 @@ for command in (
     doctor,
 ):
     main.add_command(command)
+    for each in command.commands.values() if isinstance(command, click.Group) else (command,):
+        verbose_option(each)

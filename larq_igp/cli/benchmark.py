@@ -86,7 +86,7 @@ def benchmark(
         return
     if wheel is not None:
         raise Refusal("--wheel is for another machine: name it with --on.")
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "measuring"):
         from larq_igp.inference.conversion import timed
 
         rows: list[dict] = []

@@ -40,7 +40,7 @@ def capability(
     as the paper corrects it, and as it was claimed with Bi-Real net, which the paper refutes.
     Beside them stands what one element really takes on images.
     """
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "measuring"):
         from dataclasses import asdict
 
         from larq_igp.analysis.capability import layer_capabilities

@@ -112,7 +112,7 @@ def convert(
         given |= {"--images": images, "--measure": measure}
         _save_for_keras(source, output, given, options | {"data_dir": data_dir}, as_json)
         return
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "converting"):
         from larq_igp.deploy.export import check_output
         from larq_igp.inference.conversion import export
 
@@ -144,7 +144,7 @@ def _save_for_keras(source: str, output: str, given: dict, options: dict, as_jso
     typed = [name for name, value in given.items() if value]
     if typed:
         raise UserError(f"leave out {', '.join(typed)}: {output} is no .tflite.")
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "converting"):
         from larq_igp.inference.keras_file import save_keras_model
 
         model = open_typed(source, options).model()

@@ -97,7 +97,7 @@ def design(
     use = use_of(**images, input_shape=input_shape, num_classes=num_classes, default=of_run)
     shape = use._asdict()
     typed_as = _images_typed(images | {"input_shape": input_shape}, model)
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "searching"):
         from larq_igp.search import design as designs
         from larq_igp.search.latency import stopwatch
         from larq_igp.search.widths import width_of

@@ -45,7 +45,7 @@ def evaluate(
     """Measure the accuracy of SOURCE by the input pipeline that it was trained with: in all, of
     each class, and which mistakes are the most confident ones.
     """
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "evaluating"):
         from larq_igp.inference.evaluate import evaluate as measured
 
         options = {"dataset": dataset, "data_dir": data_dir, "corrupt": corrupt, "weights": weights}

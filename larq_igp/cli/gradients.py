@@ -70,7 +70,7 @@ def gradients(
     Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the
     loss: rank correlations say whether more operations go with more noise.
     """
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "measuring"):
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.data import train_arrays
         from larq_igp.inference.kinds import kind_of

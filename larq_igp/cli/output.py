@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from types import FrameType
 from typing import Any
 
@@ -16,7 +16,7 @@ from larq_igp.errors import UserError
 from larq_igp.files import check_writable, write_atomically
 from larq_igp.packages import absence
 from larq_igp.tables import FORMS, Table, aligned
-from larq_igp.terminal import printable
+from larq_igp.terminal import loud_libraries, printable, waiting_for
 
 
 class Refusal(click.ClickException):
@@ -75,15 +75,38 @@ json_option = click.option(
 )
 
 
-@contextmanager
-def progress_on_stderr(as_json: bool) -> Iterator[None]:
-    """While the work is done, keep standard output free for the one JSON document."""
-    import larq_igp.keras2  # noqa: F401  ahead of larq, which would bring TensorFlow in with all that it says unasked
+def _show_libraries(ctx: click.Context, param: click.Parameter, is_typed: bool) -> None:
+    if is_typed:
+        loud_libraries()
 
-    if not as_json:
-        yield
-        return
-    with redirect_stdout(sys.stderr):
+
+verbose_option = click.option(
+    "--verbose",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_libraries,
+    help="Show what TensorFlow and other libraries print.",
+)
+"""Of every command."""
+
+
+@contextmanager
+def progress_on_stderr(as_json: bool, doing: str | None = None) -> Iterator[None]:
+    """While the work is done, keep standard output free for the one JSON document.
+
+    Args:
+        as_json: whether one will be printed.
+        doing: what a terminal shows after two seconds, with the time; nothing by default.
+    """
+    with ExitStack() as held:
+        if doing:
+            held.enter_context(waiting_for(doing))
+        if as_json:
+            held.enter_context(redirect_stdout(sys.stderr))
+        # Ahead of larq, which would bring TensorFlow in with all that it says unasked.
+        import larq_igp.keras2  # noqa: F401
+
         yield
 
 

@@ -78,7 +78,7 @@ def paths(
         raise click.UsageError(
             "--block sets source and target itself: leave --source and --target out."
         )
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "measuring"):
         from larq_igp.analysis.blocks import find_blocks
         from larq_igp.analysis.paths import gradient_paths
         from larq_igp.graph import read_graph

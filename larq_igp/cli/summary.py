@@ -27,7 +27,7 @@ def summary(source: str, layers: bool, larq: bool, as_json: bool, **options) -> 
     """Count storage, multiply-accumulates and memory of SOURCE, from its graph and in closed
     form.
     """
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "counting"):
         from larq_igp.analysis.summary import summarise
 
         subject = open_typed(source, options)

@@ -46,7 +46,7 @@ def start_worker(
         env=environment,
         stdin=subprocess.PIPE,
         stdout=output,
-        stderr=subprocess.STDOUT if output else None,
+        stderr=subprocess.STDOUT if output else sys.__stderr__,
     )
 
 
