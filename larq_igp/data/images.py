@@ -112,10 +112,16 @@ def decode_random_part(
             return tf.concat([[0, 0], shape[:2]], axis=0)
         if not keeps_ratio:
             return _random_window(shape, area, seed)
-        window = _random_window(tf.constant([SQUARE, SQUARE, channels]), area, seed)
-        sides = tf.tile(tf.cast(shape[:2], tf.int64), [2])
-        window = tf.cast(tf.cast(window, tf.int64) * sides // SQUARE, tf.int32)
-        return tf.concat([window[:2], tf.maximum(window[2:], 1)], axis=0)
+        window = tf.cast(
+            _random_window(tf.constant([SQUARE, SQUARE, channels]), area, seed), tf.int64
+        )
+        sides = tf.cast(shape[:2], tf.int64)
+        # Each edge to the nearest pixel: parts rounded down would be seen to lie at the left.
+        first, last = (
+            (edge * sides + SQUARE // 2) // SQUARE for edge in (window[:2], window[:2] + window[2:])
+        )
+        first = tf.minimum(first, sides - 1)
+        return tf.cast(tf.concat([first, tf.maximum(last - first, 1)], axis=0), tf.int32)
 
     def part_of_jpeg() -> tf.Tensor:
         window = random_window(tf.io.extract_jpeg_shape(content))

@@ -1,9 +1,11 @@
 """How images are brought to size, and how training images are changed at random."""
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from larq_igp.data import Preprocessing, load_dataset
 from larq_igp.data.augment import augment
@@ -103,6 +105,21 @@ def test_ratios_of_random_parts(keeps_ratio, lowest, highest):
         assert 0.05 * 40_000 < height * width <= 40_000
         ratios.append(width / height)
     assert lowest * 0.9 < min(ratios) < max(ratios) < highest * 1.1
+
+
+def test_parts_that_keep_the_ratio_lie_at_either_side_alike():
+    """Else a mirrored image could be told from one that is not."""
+    columns = np.tile(np.arange(40, dtype=np.uint8), (32, 1))
+    content = io.BytesIO()
+    Image.fromarray(columns).save(content, "PNG")
+    content, margins = tf.constant(content.getvalue()), []
+    options = {"channels": 1, "area": 0.7, "keeps_ratio": True, "scaled": False}
+    for number in range(400):
+        part = decode_random_part(content, (8, 8), tf.constant([0, number]), **options).numpy()
+        margins.append((part.min(), 39 - part.max()))
+    left, right = np.mean(margins, axis=0)
+    assert left == pytest.approx(right, abs=0.5)
+    assert 1 < left < 3
 
 
 def changed(number: int, **fields) -> np.ndarray:
