@@ -13,6 +13,11 @@ MOST_BYTES = 4_000_000
 ROUNDING = 5e-4
 """Another processor rounds otherwise, so that the sign of a rare value flips."""
 
+OF_PIXELS = 2e-3
+"""This project's runtime computes the first convolution on bytes, with weights of 16 bits: more
+signs near 0 flip, in both directions.
+"""
+
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
@@ -32,7 +37,8 @@ def test_the_card_tells_all_that_is_promised(path):
     assert card.command.startswith(f"larq-igp train {card.variant} ")
     assert card.seed is not None
     assert {each.engine for each in card.measurements} == {"larq_igp_runtime", "lce"}
-    assert len({each.top1 for each in card.measurements}) == 1
+    top1 = [each.top1 for each in card.measurements]
+    assert max(top1) - min(top1) <= (OF_PIXELS if card.input == "uint8" else 0)
     assert card.measurements[0].examples == {"fashion_mnist": 10_000, "digits": 360}[card.dataset]
 
 
