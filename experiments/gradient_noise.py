@@ -18,9 +18,12 @@ from scipy.stats import spearmanr
 
 import larq_igp
 from larq_igp.analysis.gradients import correlate, measure_gradients
+from larq_igp.architectures import ZOO
 from larq_igp.data import load_dataset, train_arrays
 from larq_igp.files import write_atomically
-from larq_igp.report.static import new_figure, save
+from larq_igp.report.draw import COLUMN, SMALL, new_figure, scale_by_logarithm, styled
+from larq_igp.report.palette import look_of
+from larq_igp.report.static import save
 from larq_igp.training.fit.tables import csv_bytes
 from larq_igp.training.fit.train import train
 from larq_igp.training.recipe import Recipe
@@ -126,17 +129,21 @@ def figure(rows: list[dict]):
     """Draw the signal-to-noise ratio against the mean length of a layer's paths, one colour a
     network.
     """
-    drawn, axes = new_figure(len(STATES), width=4.5, height=3.8)
+    drawn, axes = new_figure(len(STATES), width=COLUMN, height=2.6)
     for ax, state in zip(axes, STATES, strict=True):
-        for network in NETWORKS:
+        for network, (base, _) in NETWORKS.items():
             mine = [row for row in rows if (row["network"], row["state"]) == (network, state)]
             xs, ys = ([row[key] for row in mine] for key in ("mean_length", "signal_to_noise"))
-            ax.scatter(xs, np.maximum(ys, 1e-3), s=10, alpha=0.6, label=network)
-        ax.set_yscale("log")
-        ax.set_title(f"{state} weights", fontsize=10)
-        ax.set_xlabel("binary convolutions to the loss, averaged over paths", fontsize=8)
-    axes[0].set_ylabel("signal-to-noise ratio of a layer's gradient", fontsize=8)
-    axes[0].legend(fontsize=7)
+            look = look_of(ZOO[base].family)
+            ax.scatter(
+                xs, np.maximum(ys, 1e-3), s=10, alpha=0.6, label=network, color=look.colour,
+                marker=look.marker,
+            )  # fmt: skip
+        scale_by_logarithm(ax.yaxis)
+        ax.set_title(f"{state} weights", fontsize=SMALL)
+        ax.set_xlabel("mean length of the paths to the loss")
+    axes[0].set_ylabel("signal-to-noise ratio")
+    axes[0].legend()
     return drawn
 
 
@@ -157,7 +164,8 @@ def main() -> None:
                 print(f"{network}, seed {seed}: measured", flush=True)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(f"{arguments.output}.csv", csv_bytes(rows, list(rows[0])))
-    save(figure(rows), f"{arguments.output}.png")
+    with styled("gradient_noise"):
+        save(figure(rows), f"{arguments.output}.png")
     print(summary(rows))
 
 

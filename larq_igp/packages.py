@@ -127,8 +127,7 @@ PACKAGES = (
         True,
         command=DATASETS,
     ),
-    Package("plotly >=5.24,<7", "plotly", "write a report", True, command=REPORT),
-    Package("matplotlib >=3.8", "matplotlib", "draw charts for print", True, command=REPORT),
+    Package("matplotlib >=3.8", "matplotlib", "draw charts", True, command=REPORT),
 )
 BY_MODULE = {package.module: package for package in PACKAGES}
 

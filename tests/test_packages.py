@@ -41,7 +41,6 @@ COMMANDS = {
     "convert 32": ["convert", *TINY, "--bits", "32", "-o", "twin.tflite"],
     "benchmark": ["benchmark", NET, "--runs", "2", "--warmup", "0", "--no-twin"],
     "report": ["report", "-o", "page.html"],
-    "report --png": ["report", RUN, "-o", "page.html", "--png", "charts"],
     "doctor": ["doctor"],
 }
 NO_TENSORFLOW, NO_NETWORK = {"list", "runs"}, {"data check", "data check cifar10"}
@@ -64,15 +63,13 @@ OPTIONAL = [
     {
         "train larq-zoo": "larq-zoo",
         "data check cifar10": "tensorflow-datasets",
-        "report": "plotly",
         "convert": None,
         "benchmark": None,
         "evaluate file": None,
     },
     {
         "gradients --plot": "matplotlib",
-        "report --png": "matplotlib",
-        "report": None,
+        "report": "matplotlib",
         "convert": None,
         "convert lce": "larq-compute-engine",
         "convert 32": None,

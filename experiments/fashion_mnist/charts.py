@@ -6,25 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.lines import Line2D
 
 from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
 from experiments.fashion_mnist.plan import Run, chosen_igp
-from experiments.fashion_mnist.report import correlations, path_costs
+from experiments.fashion_mnist.report import path_costs
 from experiments.fashion_mnist.statistics import Row, errors, sample
 from larq_igp.files import atomic_path
-from larq_igp.report.static import new_figure
+from larq_igp.report.draw import new_figure, scale_by_logarithm
+from larq_igp.report.palette import GREY, PAPER, Look, look_of, mixed
 
-COLOURS = {"residual": "#1f6fb4", "idea taken away": "#d1495b", "densely connected": "#3a7d44"}
+KINDS = ("residual", "idea taken away", "densely connected")
 CLOSE = 0.15
 """Points of error within which names would lie on each other."""
 STYLE = {"svg.hashsalt": "fashion_mnist", "font.size": 9}
 
 
 def kind_of(name: str) -> str:
-    """Return the group that a network is coloured by."""
+    """Return the group that a network stands in."""
     if name in ABLATIONS:
         return "idea taken away"
     return "residual" if NETWORKS[name].group == "resnet" else "densely connected"
+
+
+def look(name: str) -> Look:
+    """Return those of the family; paler where the idea is taken away."""
+    whole = look_of(NETWORKS[name].spec.family)
+    return Look(mixed(whole.colour, PAPER, 0.45 * (name in ABLATIONS)), whole.marker)
 
 
 def errors_figure(rows: list[Row]) -> Any:
@@ -33,13 +41,12 @@ def errors_figure(rows: list[Row]) -> Any:
     The networks of a group stand in the order of their path costs, the shortest at the bottom.
     """
     costs = path_costs(rows)
-    kinds = list(COLOURS)
     names = [name for name in NETWORKS if name in costs]
-    names.sort(key=lambda name: (-kinds.index(kind_of(name)), costs[name]))
+    names.sort(key=lambda name: (-KINDS.index(kind_of(name)), costs[name]))
     figure, (axes,) = new_figure(width=7.5, height=0.9 + 0.34 * max(len(names), 3))
     for place, name in enumerate(names):
         one, twin = (sample(errors(rows, Run(name, bits=bits))) for bits in (1, 32))
-        colour = COLOURS[kind_of(name)]
+        colour = look(name).colour
         if one is not None:
             axes.scatter(one.values, [place] * one.n, s=22, color=colour, alpha=0.45, linewidth=0)
             axes.plot([one.mean] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2)
@@ -49,7 +56,18 @@ def errors_figure(rows: list[Row]) -> Any:
             )
     axes.set_yticks(range(len(names)), [NETWORKS[name].title for name in names], fontsize=8)
     axes.set_xlabel("test error, %")
-    axes.set_title("dots: seeds at 1 bit; lines: their means; diamonds: 32 bits", fontsize=8)
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "", "color": GREY}
+    figure.legend(
+        handles=[
+            Line2D([], [], label="a seed at 1 bit", **dot),
+            Line2D([], [], label="their mean", color=GREY, linewidth=2),
+            Line2D([], [], label="a seed at 32 bits", **dot | {"marker": "D", "mfc": "none"}),
+        ],
+        loc="outside lower center",
+        ncols=3,
+        fontsize=8,
+        frameon=False,
+    )
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -65,18 +83,18 @@ def paths_figure(rows: list[Row]) -> Any:
     points = {name: one for name, one in samples.items() if one is not None}
     drawn = set()
     for name in sorted(points, key=lambda name: points[name].mean):
-        one, kind = points[name], kind_of(name)
-        label = None if kind in drawn else kind
+        one, family = points[name], NETWORKS[name].spec.family
+        label = None if family in drawn or name in ABLATIONS else family.replace("_", " ")
         # Of networks with the same cost and much the same error, every other one is named left.
         close = [
             other for other in points
             if costs[other] == costs[name] and 0 < one.mean - points[other].mean < CLOSE
         ]  # fmt: skip
         left = len(close) % 2 == 1
-        drawn.add(kind)
+        drawn.add(family if label else None)
         axes.errorbar(
-            costs[name], one.mean, yerr=one.deviation or 0.0, fmt="o", markersize=5, capsize=2,
-            color=COLOURS[kind], label=label,
+            costs[name], one.mean, yerr=one.deviation or 0.0, fmt=look(name).marker, markersize=5,
+            capsize=2, color=look(name).colour, label=label,
         )  # fmt: skip
         axes.annotate(
             f"{name} ({one.n})",
@@ -86,16 +104,13 @@ def paths_figure(rows: list[Row]) -> Any:
             ha="right" if left else "left",
             fontsize=7,
         )
-    found = correlations(rows)["all residual networks"]
-    rank = "too few networks for a rank" if found is None else f"rank correlation {found.rho:+.2f}"
-    axes.set_title(f"residual networks: {rank}; seeds in brackets", fontsize=9)
     axes.set_xscale("log")
     ticks = (0.2, 0.5, 1, 2)
     axes.set_xticks([1e6 * tick for tick in ticks], ticks)
     axes.minorticks_off()
     axes.set_xlim(1.5e5, 5e6)
     axes.set_xlabel("N_2nd of a block, million binary multiply-adds")
-    axes.set_ylabel("test error at 1 bit, %")
+    axes.set_ylabel("test error at 1 bit, % (seeds in brackets)")
     if drawn:
         axes.legend(fontsize=7)
     return figure
@@ -115,13 +130,18 @@ def bits_figure(rows: list[Row]) -> Any:
             continue
         xs, ys, spread, bits_of = zip(*points, strict=True)
         title = NETWORKS[name].title
-        axes.errorbar(xs, ys, yerr=spread, marker="o", markersize=4, capsize=2, label=title)
+        axes.errorbar(
+            xs, ys, yerr=spread, fmt=f"-{look(name).marker}", markersize=4, capsize=2, label=title,
+            color=look(name).colour,
+        )  # fmt: skip
         for x, y, bits in zip(xs, ys, bits_of, strict=True):
             axes.annotate(
                 f"{bits} bit", (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7
             )
         axes.legend(fontsize=7)
-    axes.set_xscale("log")
+    low, high = axes.xaxis.get_data_interval()
+    if high > 3 * low:
+        scale_by_logarithm(axes.xaxis)
     axes.set_xlabel("storage of kernels, kB")
     axes.set_ylabel("test error, %")
     return figure

@@ -74,7 +74,7 @@ def gradients(
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.data import train_arrays
         from larq_igp.inference.kinds import kind_of
-        from larq_igp.report.static import check_figure_path, gradient_figure, save
+        from larq_igp.report.static import check_figure_path, save_gradients
 
         if plot:
             check_figure_path(plot)
@@ -94,7 +94,7 @@ def gradients(
         other = subject.twin() if twin and subject.has_twin else None
         report = measure_gradients(model, list(batched), twin=other, bits=subject.bits)
         if plot:
-            save(gradient_figure(report, f"{source} on {data.name}"), plot)
+            save_gradients(report, plot)
     emit(
         as_json,
         {"source": source, "dataset": data.name, **report.to_json()},

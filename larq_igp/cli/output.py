@@ -159,7 +159,7 @@ def print_table(make: Callable[[], Table], *, form: str, output: str | None, as_
         raise UserError(f"--json and --format {form} contradict each other: give one of them.")
     if output:
         check_writable(output)
-    with progress_on_stderr(True):
+    with progress_on_stderr(True, "counting"):
         made = make()
     if as_json or form == "json":
         text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)

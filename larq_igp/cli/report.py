@@ -23,25 +23,27 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
 @latency_option
 @results_option
 @click.option(
-    "--png", "png_dir", type=click.Path(), help="Also write every chart as .png into this folder."
+    "--figures",
+    type=click.Path(),
+    help="Also write every chart as .svg, .pdf and .png into this folder, as wide as one column "
+    "of a paper.",
 )
 @click.option("--title", default="larq-igp report", show_default=True, help="Of the page.")
 @json_option
-def report(sources, output: str, latencies, results, png_dir, title: str, as_json: bool) -> None:
-    """Write one offline HTML file: error against cost, learning curves, gradient paths, layers and
-    mistakes of each SOURCE.
-
-    Without any it shows the paper's rows and the networks.
+def report(sources, output: str, latencies, results, figures, title: str, as_json: bool) -> None:
+    """Write one offline HTML file about each SOURCE: a table of errors over seeds and costs, error
+    against cost, learning curves, layers and mistakes; below them, folded, the paper's networks and
+    the blocks of all families.
     """
-    with progress_on_stderr(as_json):
+    with progress_on_stderr(as_json, "drawing charts"):
         from larq_igp.report.write import write_report
 
         charts = write_report(
-            output, sources, latencies=latencies, results=results, png_dir=png_dir, title=title
+            output, sources, latencies=latencies, results=results, figures=figures, title=title
         )
     size = Path(output).stat().st_size
-    document = {"output": output, "bytes": size, "charts": charts, "png": png_dir}
+    document = {"output": output, "bytes": size, "charts": charts, "figures": figures}
     text = f"{output}: {len(charts)} charts, {size / 1e6:.1f} MB" + (
-        f"; PNGs in {png_dir}" if png_dir else ""
+        f"; figures in {figures}" if figures else ""
     )
     emit(as_json, document, text)

@@ -184,7 +184,7 @@ def _lowest(cells: Sequence[Any], groups: Sequence[Any]) -> list[int]:
 
 
 def _notes(results: Sequence[Result], common: str, papers: Sequence[dict | None]) -> list[str]:
-    notes = [f"All: {common}."] if common and len(results) > 1 else [f"{common}."] if common else []
+    notes = [f"All: {common}."] if common else []
     if any(result.seeds > 1 for result in results):
         notes.append("Mean ± standard deviation over seeds.")
     unfinished = [source for result in results for source in result.unfinished]
@@ -196,3 +196,20 @@ def _notes(results: Sequence[Result], common: str, papers: Sequence[dict | None]
             "classes in use."
         )
     return notes
+
+
+def labels_of(results: Sequence[Result]) -> list[str]:
+    """Return a name for each result that no other has: that of its network, with what its recipe
+    has of its own where several share it.
+    """
+    titles = [result.title for result in results]
+    varying, _ = _settings(results)
+    labels: list[str] = []
+    for place, title in enumerate(titles):
+        same = [i for i, other in enumerate(titles) if other == title]
+        told = [
+            f"{name} {cells[place]}" for name, cells in varying if len({cells[i] for i in same}) > 1
+        ]
+        number = labels.count(label := ", ".join([title, *told]))
+        labels.append(f"{label} ({number + 1})" if number else label)
+    return labels

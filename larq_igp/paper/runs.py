@@ -22,17 +22,21 @@ APART = ("network", "parameters", "dataset", "seed")
 """Fields of a recipe that a result has by themselves, or for each of its runs."""
 
 
-def results_of(sources: Sequence[str | Path]) -> list[Result]:
+def results_of(sources: Sequence[str | Path], *, with_paths: bool = True) -> list[Result]:
     """Return the results of what ``open_subject`` opens: see ``group``."""
-    return group([open_subject(source) for source in sources])
+    return group([open_subject(source) for source in sources], with_paths=with_paths)
 
 
-def group(subjects: Iterable[Subject]) -> list[Result]:
+def group(subjects: Iterable[Subject], *, with_paths: bool = True) -> list[Result]:
     """Return one result for all runs that differ in their seeds alone, in the order given.
 
     A run that is given twice, or repeats a seed, counts once. A ``.tflite`` adds its size to the
     results of its network; if there is none, it is one by itself, with the accuracy that its card
     has. A network that is not trained has its costs alone.
+
+    Args:
+        subjects: what was opened.
+        with_paths: whether networks are built to measure their gradient paths.
 
     Raises:
         UserError: if a file does not say which network it is, or the files of a run are damaged.
@@ -46,7 +50,8 @@ def group(subjects: Iterable[Subject]) -> list[Result]:
         seed = subject.recipe.seed if subject.recipe else None
         groups.setdefault(_said_by_all_seeds(subject), {}).setdefault(seed, subject)
     results = [
-        _result([seeds[seed] for seed in sorted(seeds, key=str)]) for seeds in groups.values()
+        _result([seeds[seed] for seed in sorted(seeds, key=lambda each: each or 0)], with_paths)
+        for seeds in groups.values()
     ]
     for subject in files:
         size, key = len(subject.content), key_of(subject)
@@ -56,7 +61,7 @@ def group(subjects: Iterable[Subject]) -> list[Result]:
                 for result in results
             ]
         else:
-            results.append(dataclasses.replace(_result([subject]), file_bytes=size))
+            results.append(dataclasses.replace(_result([subject], with_paths), file_bytes=size))
     return results
 
 
@@ -68,7 +73,7 @@ def _said_by_all_seeds(subject: Subject) -> str:
     return json.dumps([left, data, subject.kind, subject.weights], sort_keys=True)
 
 
-def _result(subjects: Sequence[Subject]) -> Result:
+def _result(subjects: Sequence[Subject], with_paths: bool) -> Result:
     """Return the result of subjects that differ in their seeds alone."""
     first = subjects[0]
     recipe = first.recipe.to_json() if first.recipe else {"bits": first.bits}
@@ -89,7 +94,7 @@ def _result(subjects: Sequence[Subject]) -> Result:
         storage_bits=counts.storage_bits,
         flops=counts.flops,
         runtime_memory_bytes=counts.runtime_memory_bytes or None,
-        **_paths(first),
+        **(_paths(first) if with_paths else {}),
         top1_error=errors([each["top1"] for each in finished]),
         top5_error=errors([each.get("top5") for each in finished]),
         validation_error=errors([each.get("validation_top1") for each in finished]),

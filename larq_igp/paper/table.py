@@ -29,7 +29,7 @@ class Measured:
         from larq_igp.paper.runs import results_of  # the tables' data need no TensorFlow
 
         self._cells: dict[tuple[str, int], list[str]] = {}
-        for result in results_of(runs):
+        for result in results_of(runs, with_paths=False):
             if result.top1_error is not None and not result.parameters:  # else of another network
                 self._cells.setdefault((result.base, result.bits), []).append(result.cell)
         for path in results:

@@ -1,80 +1,110 @@
 """What the page shows of each network that it was given."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from larq_igp.architectures.accounting import Counts
 from larq_igp.errors import UserError
 from larq_igp.files import open_csv
 from larq_igp.inference.subject import Subject
-from larq_igp.paper.runs import counts_of, key_of
-from larq_igp.training.run.layout import HISTORY
+from larq_igp.paper.results import Result
+from larq_igp.report.palette import Look
+from larq_igp.training.run.layout import HISTORY, LAYERS
 
-COSTS = {
-    "storage": ("storage, Mbit", lambda counts: counts.storage_bits / 1e6),
-    "flops": ("FLOPs, 1e8", lambda counts: counts.flops / 1e8),
-    "memory": ("run-time memory, MB", lambda counts: counts.runtime_memory_bytes / 1e6),
-}
-CURVES = {"val_top1": "validation accuracy", "loss": "training loss", "val_loss": "validation loss"}
+CURVES = ("top1", "val_top1", "loss", "val_loss")
+SHARES = ("flip_ratio", "saturated")
 
 
-@dataclass(frozen=True)
-class Facts:
-    """A network as the page shows it.
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network was trained, with several seeds or one.
 
     Attributes:
-        name: which no other has on the page.
-        subject: what it is.
-        counts: what it costs; the run-time memory is 0 where it is not defined.
-        top1: accuracy on the test images, from 0 to 1; None if it was not measured.
-        top5: likewise; None also for a ``.tflite``, whose card does not say it.
-        history: of a run, a row an epoch.
+        label: which no other network has.
+        look: colour and marker.
+        histories: of the runs that have one: values of each epoch, by column.
+        layers: likewise: by what is watched, the share of each epoch by layer.
     """
 
-    name: str
-    subject: Subject
-    counts: Counts
-    top1: float | None
-    top5: float | None
-    history: list[dict[str, str]]
+    label: str
+    look: Look
+    histories: tuple[dict[str, tuple[float, ...]], ...]
+    layers: tuple[dict[str, dict[str, tuple[float, ...]]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Training):
+    """A row of the headline table, and what is drawn of it.
+
+    Attributes:
+        result: errors and costs.
+        runs: what was opened for each seed; none for a row of a CSV.
+    """
+
+    result: Result
+    runs: tuple[Subject, ...]
 
     @property
-    def dataset(self) -> str | None:
-        """Name of the data set that it was trained on."""
-        return self.subject.data.dataset if self.subject.data else None
-
-    @property
-    def top1_error(self) -> float:
-        """In percent."""
-        return 100 * (1 - (self.top1 or 0.0))
-
-    @property
-    def key(self) -> str:
-        """By which its timings are found."""
-        return key_of(self.subject)
+    def best(self) -> Subject | None:
+        """The run that validation prefers; the first where that is not known."""
+        errors = self.result.validation_error
+        finished = [each for each in self.runs if each.source not in self.result.unfinished]
+        if not finished:
+            return None
+        if errors is None or errors.n != len(finished):
+            return finished[0]
+        return finished[errors.values.index(min(errors.values))]
 
 
-def read_facts(subject: Subject, name: str) -> Facts:
-    """Collect what is known of a network; a run that has not come to its end has no accuracy.
+def read_network(label: str, look: Look, result: Result, runs: Sequence[Subject]) -> Network:
+    """Collect what is known of a network; errors as for ``read_training``."""
+    training = read_training(label, look, [each.run.folder for each in runs if each.run])
+    return Network(**vars(training), result=result, runs=tuple(runs))
+
+
+def read_training(label: str, look: Look, folders: Sequence[Path]) -> Training:
+    """Read how a network was trained from the folders of its runs.
 
     Raises:
-        UserError: if it does not say which network it is, or its files are damaged.
+        UserError: if a file is damaged.
     """
-    metrics = (subject.run.metrics() if subject.run else None) or {}
-    top1 = metrics.get("top1", subject.accuracy)
-    return Facts(name, subject, counts_of(subject), top1, metrics.get("top5"), _history(subject))
+    return Training(
+        label=label,
+        look=look,
+        histories=tuple(filter(None, (_history(folder / HISTORY) for folder in folders))),
+        layers=tuple(filter(None, (_layers(folder / LAYERS) for folder in folders))),
+    )
 
 
-def _history(subject: Subject) -> list[dict[str, str]]:
-    path = Path(subject.source) / HISTORY
-    if subject.run is None or not path.is_file():
-        return []
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(open_csv(path))) if path.is_file() else []
+
+
+def _history(path: Path) -> dict[str, tuple[float, ...]]:
     try:
-        history = list(csv.DictReader(open_csv(path)))
-        _ = [float(row[column]) for row in history for column in CURVES if row.get(column)]
+        rows = _rows(path)
+        return {
+            column: tuple(float(row[column]) for row in rows)
+            for column in CURVES
+            if rows and all(row.get(column) for row in rows)
+        }
     except (ValueError, csv.Error) as error:
         raise UserError(
             f"{path} is damaged: {error}. Remove it to do without learning curves."
         ) from error
-    return history
+
+
+def _layers(path: Path) -> dict[str, dict[str, tuple[float, ...]]]:
+    found: dict[str, dict[str, tuple[float, ...]]] = {column: {} for column in SHARES}
+    try:
+        for row in _rows(path):
+            for column in SHARES:
+                if row[column]:
+                    before = found[column].get(row["layer"], ())
+                    found[column][row["layer"]] = (*before, float(row[column]))
+    except (ValueError, KeyError, csv.Error) as error:
+        raise UserError(
+            f"{path} is damaged: {error!r}. Remove it to do without the shares of its layers."
+        ) from error
+    return {column: layers for column, layers in found.items() if layers}

@@ -1,13 +1,14 @@
-"""``larq_igp.write_report``: the page, and its charts as pictures."""
+"""``larq_igp.write_report``: the page, and its charts as figures for print."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from larq_igp.errors import UserError
 from larq_igp.files import check_writable, write_atomically
 from larq_igp.packages import require
 from larq_igp.report.collect import collect
 from larq_igp.report.page import render
-from larq_igp.report.static import chart_figure, save
+from larq_igp.report.static import save_charts
 
 TITLE = "larq-igp report"
 
@@ -18,7 +19,7 @@ def write_report(
     *,
     latencies: str | Path | None = None,
     results: Sequence[str | Path] = (),
-    png_dir: str | Path | None = None,
+    figures: str | Path | None = None,
     title: str = TITLE,
 ) -> list[str]:
     """Write one offline HTML page about runs and networks.
@@ -28,7 +29,8 @@ def write_report(
         sources: what ``open_subject`` opens; none shows the paper's rows.
         latencies: a file that ``larq-igp benchmark --json`` wrote.
         results: CSV files of experiments.
-        png_dir: a folder for every chart as ``.png``; None writes none.
+        figures: a folder for every chart as ``.svg``, ``.pdf`` and ``.png``, as wide as one column
+            of a paper; None writes none.
         title: of the page.
 
     Returns:
@@ -37,14 +39,14 @@ def write_report(
     Raises:
         UserError: if a source cannot be read, or something cannot be written.
     """
-    require("plotly", *["matplotlib"] * bool(png_dir))
+    require("matplotlib")
     check_writable(path)
+    if figures and Path(figures).exists() and not Path(figures).is_dir():
+        raise UserError(f"{figures} is not a folder: name another for the figures.")
     sections = collect(sources, latencies=latencies, results=results)
     content = render(title, sections).encode()
     charts = [chart for section in sections for chart in section.charts]
-    if png_dir:
-        Path(png_dir).mkdir(parents=True, exist_ok=True)
-        for chart in charts:
-            save(chart_figure(chart), Path(png_dir) / f"{chart.name}.png")
+    if figures:
+        save_charts(charts, figures)
     write_atomically(path, content)
     return [chart.name for chart in charts]

@@ -18,6 +18,8 @@ from larq_igp.architectures.zoo import ZOO
 from larq_igp.cli.modules import MODULES, import_modules
 from larq_igp.errors import UserError
 from larq_igp.models.build import BODIES
+from larq_igp.report.blocks import family_blocks
+from larq_igp.report.palette import FAMILIES, OTHERS, look_of
 from larq_igp.search.budget import DesignError
 from larq_igp.search.design import design
 from tests.conftest import ROOT
@@ -86,6 +88,14 @@ def test_parameters_are_checked_as_those_of_the_package(example):
 def test_design_says_that_it_knows_the_paper_alone(example):
     with pytest.raises(DesignError, match="the paper's families alone"):
         design(NAME, "igp_resnet")
+
+
+def test_the_report_draws_its_block_in_a_look_of_its_own(example):
+    charts = {chart.name: chart for chart in family_blocks()}
+    assert set(charts) == {f"block-{family}" for family in [*FAMILIES, "triple_resnet"]}
+    nodes = charts["block-triple_resnet"].nodes
+    assert sum(is_binary for _, is_binary, _ in nodes) == 3
+    assert look_of("triple_resnet") == OTHERS[0]
 
 
 def _body(x, *, spec, quantization):

@@ -64,10 +64,11 @@ def test_table1_shows_them_where_asked(igp, tmp_path):
 
 
 def test_report_shows_them_where_asked(igp, tmp_path):
-    path = written(tmp_path / "mine.csv", ROWS)
+    path = written(tmp_path / "mine.csv", [*ROWS[:4], ROWS[4] | {"storage_bits": "32000"}])
     page = tmp_path / "page.html"
     document = json.loads(igp("report", "-o", page, "--runs", path, "--json").stdout)
-    assert "mine-storage" in document["charts"]
+    assert "fashion-mnist-storage" in document["charts"]
+    assert "fashion-mnist-flops" not in document["charts"]  # they have the same
     assert "<td>11.00 ± 1.41</td>" in page.read_text()
 
 

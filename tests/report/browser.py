@@ -5,14 +5,9 @@ from contextlib import contextmanager
 
 from tests.conftest import missing
 
-DRAWN = """
-    const charts = [...document.querySelectorAll('.chart')];
-    return charts.length > 0 && charts.every(chart => chart.querySelector('.main-svg'));
-"""
-
 
 @contextmanager
-def chromium(width: int, height: int):
+def chromium(width: int, height: int, *, dark: bool = False):
     """Yield a browser window whose console is kept; no network."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not browser or not driver:
@@ -36,6 +31,8 @@ def chromium(width: int, height: int):
     )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
     try:
         yield window
     finally:
@@ -43,11 +40,6 @@ def chromium(width: int, height: int):
 
 
 def open_page(window, path) -> list[dict]:
-    """Open a file, wait until all charts are drawn, and return what the console says at the level
-    of an error or a warning.
-    """
-    from selenium.webdriver.support.ui import WebDriverWait
-
+    """Open a file, and return what the console says at the level of an error or a warning."""
     window.get(path.resolve().as_uri())
-    WebDriverWait(window, 60).until(lambda w: w.execute_script(DRAWN))
     return [entry for entry in window.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]

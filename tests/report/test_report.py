@@ -1,21 +1,26 @@
-import csv
+"""The page: what it promises, as a browser shows it."""
+
 import json
 import re
 import shutil
 
-import numpy as np
 import pytest
 
-from larq_igp.report.charts import error_chart, pareto_front
+from larq_igp.report.collect import read_networks
 from larq_igp.report.latencies import read_latencies
+from larq_igp.report.static import SUFFIXES
+from tests.conftest import ROOT
 from tests.report.browser import chromium, open_page
 
 PHONE, DESK = (390, 844), (1280, 900)
+FIXTURE = ROOT / "tests" / "fixtures" / "format_2" / "finished"
 
 
 @pytest.fixture(scope="module")
 def page(run_dir, tmp_path_factory):
-    """A report on a run, with latencies, and its charts as PNGs."""
+    """A report on a run and another of the same recipe with another seed, with latencies, and its
+    charts for print.
+    """
     from click.testing import CliRunner
 
     from larq_igp.cli import main
@@ -27,17 +32,8 @@ def page(run_dir, tmp_path_factory):
         main, ["benchmark", str(folder / "net.tflite"), "--operators", "--runs", "5", "--json"]
     )
     (folder / "latency.json").write_text(timed.stdout)
-    arguments = [
-        "report",
-        run_dir,
-        "-o",
-        folder / "report.html",
-        "--latency",
-        folder / "latency.json",
-        "--png",
-        folder / "png",
-        "--json",
-    ]
+    arguments = ["report", run_dir, FIXTURE, "-o", folder / "report.html"]
+    arguments += ["--latency", folder / "latency.json", "--figures", folder / "figures", "--json"]
     result = invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return folder, json.loads(result.stdout)
@@ -46,58 +42,76 @@ def page(run_dir, tmp_path_factory):
 def test_page_stands_alone_and_has_what_it_promises(page, run_dir):
     folder, document = page
     text = (folder / "report.html").read_text()
-    assert "<script src" not in text and '<link rel="stylesheet"' not in text
-    assert {"paper-storage", "digits-latency", "block-igp-resnet", "layers-a-run-latency"} < set(
-        document["charts"]
-    )
-    assert text.count("Plotly.newPlot(") - text.split("</head>")[0].count("Plotly.newPlot(") == len(
-        document["charts"]
-    )
-    with (run_dir / "history.csv").open() as file:
-        accuracies = [float(row["val_top1"]) for row in csv.DictReader(file)]
-    (curve,) = drawn(text, "curve-val_top1")
-    assert (curve["x"], curve["y"]) == ([1, 2, 3], pytest.approx(accuracies))
-    (matrix,) = drawn(text, "confusion-a-run")
-    answers = np.array(matrix["z"])
-    top1 = json.loads((run_dir / "metrics.json").read_text())["top1"]
-    assert answers.sum() == 360 and answers.trace() == pytest.approx(360 * top1)
-    assert "truth → answer" in text
+    assert "<script" not in text and '<link rel="stylesheet' not in text and 'src="http' not in text
+    charts = [
+        "paper-storage",
+        "digits-storage",
+        "block-igp_resnet",
+        "layers-igp-resnet-tiny-latency",
+    ]
+    assert {*charts, "curves-error", "flips-igp-resnet-tiny"} < set(document["charts"])
+    assert re.findall(r'id="chart-([^"]+)"', text) == document["charts"]
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert f"<b>{100 * (1 - metrics['top1']):.2f}</b>" in text  # the better of two, in bold
+    wrong = round(360 * (1 - metrics["top1"]))
+    assert f"{wrong} of 360 test images are misread by {run_dir}" in text
+    order = [
+        "Results",
+        "Learning curves",
+        "Binary layers",
+        "Mistakes of",
+        "The paper&#x27;s networks",
+    ]
+    places = [text.index(f">{title}", text.index("<section")) for title in order]
+    assert places == sorted(places)
+    contents = re.findall(r'<a href="#([^"]+)"', text)
+    assert len(contents) > 6 and all(f' id="{name}"' in text for name in contents)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
 
 
-def drawn(page: str, name: str) -> list[dict]:
-    """Return the traces of a chart that the page hands to plotly."""
-    start = re.search(rf'Plotly\.newPlot\(\s*"{name}",\s*', page)
-    return json.JSONDecoder().raw_decode(page, start.end())[0]
-
-
-def test_every_chart_is_a_png_too(page):
+def test_every_chart_is_a_figure_for_print_too(page):
     folder, document = page
-    files = {path.stem: path.read_bytes() for path in (folder / "png").iterdir()}
-    assert set(files) == set(document["charts"])
-    assert all(content.startswith(b"\x89PNG") and len(content) > 5000 for content in files.values())
+    files = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    assert set(files) == {f"{name}{suffix}" for name in document["charts"] for suffix in SUFFIXES}
+    begins = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    assert all(content.startswith(begins[name[-4:]]) for name, content in files.items())
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK])
-def test_browser_draws_it_without_a_word(page, size):
+@pytest.mark.parametrize("size, dark", [(PHONE, True), (DESK, False)])
+def test_browser_draws_it_without_a_word(page, size, dark):
     folder, document = page
-    with chromium(*size) as window:
+    with chromium(*size, dark=dark) as window:
         assert open_page(window, folder / "report.html") == []
-        assert window.execute_script("return document.documentElement.scrollWidth") <= size[0]
-        assert window.execute_script("return document.querySelectorAll('.chart').length") == len(
-            document["charts"]
-        )
-        widths = window.execute_script(
-            "return [...document.querySelectorAll('.chart')].map(d => "
+        run = window.execute_script
+        assert run("return document.documentElement.scrollWidth") <= size[0]
+        assert run("return [...document.querySelectorAll('details')].every(d => !d.open)")
+        run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        widths = run(
+            "return [...document.querySelectorAll('figure.chart svg.linear')].map(d => "
             "d.getBoundingClientRect().width)"
         )
+        assert len(widths) == len(document["charts"])
         assert min(widths) > 300
-        highlight = """
-            const div = document.getElementById('block-igp-resnet');
-            const curve = div.data.findIndex(trace => trace.meta === 'path');
-            div.emit('plotly_hover', {points: [{curveNumber: curve}]});
-            return [div.data[curve].line.width, div.data[curve + 1].opacity];
-        """
-        assert window.execute_script(highlight) == [7, 0.15]
+        # Axes and letters have the colour of the page's text; 0x14 to 0x1c are dark, 0xe4 is light.
+        ink = "getComputedStyle(document.querySelector('svg.linear text')).fill"
+        assert run(f"return {ink}") == ("rgb(228, 231, 234)" if dark else "rgb(28, 39, 51)")
+        shown = (
+            "return [...document.querySelectorAll('#chart-curves-error svg')]"
+            ".map(s => s.clientWidth > 0)"
+        )
+        assert run(shown) == [True, False]
+        run("document.querySelector('#chart-curves-error input').click()")
+        assert run(shown) == [False, True]
+        left, right = run(
+            "const row = document.querySelector('tbody tr').children; return ["
+            "getComputedStyle(row[0]).textAlign, getComputedStyle(row[row.length - 1]).textAlign]"
+        )
+        assert (left, right) == ("left", "right")
+        is_wide = run(
+            "const box = document.querySelector('.scroll');return box.scrollWidth > box.clientWidth"
+        )
+        assert is_wide or size == DESK
 
 
 def test_no_run_at_all(igp, tmp_path):
@@ -108,11 +122,17 @@ def test_no_run_at_all(igp, tmp_path):
     assert "paper-memory" in text
 
 
-def test_pareto_front_by_hand():
-    assert pareto_front([(3, 1), (1, 3), (2, 3), (2, 2), (4, 1)]) == [(1, 3), (2, 2), (3, 1)]
-    assert (
-        error_chart("a", "b", "c", {"one": [(1, 2, "x")]}).series[-1].style == "points"
-    )  # one point has no front
+def test_numbers_of_a_single_run_stand_on_cards_and_one_epoch_is_no_curve(igp, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(FIXTURE, run)
+    for name in ("history.csv", "layers.csv"):
+        lines = (run / name).read_text().splitlines()
+        (run / name).write_text("\n".join(line for line in lines if not line.startswith("2,")))
+    result = igp("report", run, "-o", tmp_path / "page.html", "--json")
+    charts = json.loads(result.stdout)["charts"]
+    assert not [name for name in charts if name.startswith(("curves", "digits"))]
+    text = (tmp_path / "page.html").read_text()
+    assert "<div><b>83.06</b><span>test error, %</span></div>" in text  # 299 of 360
 
 
 def test_refusals(refused, tmp_path):
@@ -125,15 +145,18 @@ def test_refusals(refused, tmp_path):
         read_latencies(tmp_path / "nothing.json")
 
 
-def test_runs_of_one_name_are_told_apart(run_dir, igp, tmp_path):
-    for folder in ("a", "b"):
-        shutil.copytree(run_dir, tmp_path / folder / "run")
-    (tmp_path / "b" / "run" / "metrics.json").unlink()
-    result = igp(
-        "report", tmp_path / "a/run", tmp_path / "b/run", "-o", tmp_path / "report.html", "--json"
-    )
-    charts = json.loads(result.stdout)["charts"]
-    assert len(charts) == len(set(charts))
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    for folder, rate in (("a", 0.004), ("b", 0.001)):
+        shutil.copytree(FIXTURE, tmp_path / folder / "run")
+        config = tmp_path / folder / "run" / "config.json"
+        recipe = json.loads(config.read_text())
+        recipe["recipe"]["learning_rate"] = rate
+        config.write_text(json.dumps(recipe))
+    one, other = read_networks([tmp_path / "a/run", tmp_path / "b/run"])
+    assert one.label.endswith(", learning rate 0.004")
+    assert other.label.endswith(", learning rate 0.001")
+    (both,) = read_networks([tmp_path / "a/run", FIXTURE])
+    assert both.result.seeds == len(both.histories) == 1
 
 
 def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
@@ -162,7 +185,8 @@ def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
 
 def test_a_folder_for_pictures_that_cannot_be_leaves_nothing(refused, tmp_path):
     (tmp_path / "taken").write_text("")
-    refused("report", "-o", tmp_path / "a.html", "--png", tmp_path / "taken")
+    said = refused("report", "-o", tmp_path / "a.html", "--figures", tmp_path / "taken")
+    assert "taken is not a folder" in said
     assert not (tmp_path / "a.html").exists()
 
 
