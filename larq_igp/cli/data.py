@@ -71,10 +71,8 @@ def check(
     for each in report.corrupt:
         found = f"corrupt: {each.name} ({each.split}): {each.reason}"
         click.echo(printable(found), err=True)
-    if as_json:
-        emit(True, report.to_dict(), "")
-    elif report.is_usable:
-        emit(False, None, "\n".join([*report.sentences(), *_classes_text(report)]))
+    text = "\n".join([*report.sentences(), *_classes_text(report)])
+    emit(as_json, report.to_dict() if as_json else None, text)
     if not report.is_usable:
         raise Refusal(report.refusal())
 

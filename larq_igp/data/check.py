@@ -107,7 +107,7 @@ class Report:
             yield f"Not read: {', '.join(map(str, self.dataset.not_taken))}."
         if self.record is not None:
             yield (
-                f"{images_text(self.dataset, self.corrupt)}; --corrupt skip leaves them out."
+                f"{images_text(self.dataset, self.corrupt)}; the counts are without them."
                 if self.corrupt
                 else "Every image can be decoded."
             )

@@ -25,9 +25,11 @@ def test_check_names_corrupt_images_and_changes_nothing(igp, refused, tmp_path):
     write_class_folders(tmp_path, {"train": 5, "val": 2}, ("cat", "dog"))
     (tmp_path / "train" / "dog" / "torn.jpg").write_bytes(jpeg(picture(0))[:300])
     before = sorted(tmp_path.rglob("*"))
-    errors = refused("data", "check", "folder", "--data-dir", tmp_path)
-    assert "corrupt: train/dog/torn.jpg" in errors
-    assert "1 of 15 images of folder cannot be decoded (train/dog/torn.jpg)" in errors
+    result = igp("data", "check", "folder", "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert "8 train, 2 validation, 4 test images of 2 classes" in result.stdout
+    assert "corrupt: train/dog/torn.jpg" in result.stderr
+    assert "1 of 15 images of folder cannot be decoded (train/dog/torn.jpg)" in result.stderr
     typed = ["train", "igp_resnet_tiny", "--data-dir", tmp_path]
     assert "leave them out with --corrupt skip" in refused(*typed)
     result = igp("data", "check", "folder", "--data-dir", tmp_path, "--corrupt", "skip")

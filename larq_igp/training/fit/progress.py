@@ -8,7 +8,8 @@ import time
 from tqdm import tqdm
 
 REFRESH_SECONDS = 0.2
-TIMED_STEPS = 3
+TIMED_STEPS, LONG_SECONDS = 3, 5.0
+"""Steps that tell how long an epoch takes; fewer where they take so long."""
 BAR = "{desc} {percentage:3.0f}%|{bar:20}| {rate_fmt}, {remaining} left{postfix}"
 SHOWN = ("loss", "top1", "distillation", "val_loss", "val_top1")
 
@@ -27,7 +28,7 @@ class Progress:
             step: of the run, where it starts in this process.
         """
         self._lines, self._epochs, self._steps = verbose > 0, epochs, steps
-        self._done, self._since = 0, 0.0
+        self._done, self._since, self._is_told = 0, 0.0, False
         self._bar = tqdm(
             disable=not (verbose == 1 and sys.stdout.isatty()),
             total=epochs * steps,
@@ -51,12 +52,17 @@ class Progress:
 
     def _tell_time(self) -> None:
         """Say once how long it is going to take, by the steps after the first, which compiles."""
+        if self._is_told or not self._lines:
+            return
         self._done += 1
         if self._done == 1:
             self._since = time.monotonic()
-        if self._done != 1 + TIMED_STEPS or not self._lines:
             return
-        of_epoch = self._steps * (time.monotonic() - self._since) / TIMED_STEPS
+        timed, seconds = self._done - 1, time.monotonic() - self._since
+        if timed < TIMED_STEPS and seconds < LONG_SECONDS:
+            return
+        self._is_told = True
+        of_epoch = self._steps * seconds / timed
         whole = tqdm.format_interval(of_epoch * self._epochs)
         tqdm.write(
             f"about {of_epoch:,.1f} s an epoch of {self._steps:,} steps, {whole} for all "

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import shlex
+import time
 from contextlib import redirect_stdout
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from larq_igp.data import load_dataset
+from larq_igp.training.fit import progress as progress_module
 from larq_igp.training.fit.progress import Progress
 from larq_igp.training.fit.suggestion import suggest, too_large
 from tests.data.files import write_class_folders
@@ -77,3 +79,18 @@ def test_a_contact_sheet_shows_the_images_of_each_class(photos, igp, refused, tm
     assert "must end in one of" in refused(
         "data", "check", "--data-dir", folder, "--contact-sheet", tmp_path / "sheet.gif"
     )
+
+
+def test_the_time_of_an_epoch_of_long_steps_is_told_after_the_second(monkeypatch):
+    monkeypatch.setattr(progress_module, "LONG_SECONDS", 0.01)
+    with redirect_stdout(io.StringIO()) as stream:
+        progress = Progress(verbose=2, epochs=2, steps=1000, batch_size=10)
+        progress.step(1, {"loss": 0.5})
+        time.sleep(0.05)
+        progress.step(2, {"loss": 0.5})
+        (line,) = stream.getvalue().splitlines()
+        progress.step(3, {"loss": 0.5})
+        progress.close()
+    assert stream.getvalue().splitlines() == [line]
+    seconds = float(line.split()[1])
+    assert 50 <= seconds < 500  # 1,000 steps of 0.05 s or somewhat more
