@@ -100,16 +100,18 @@ def chosen_folder(network: str | None, recipe: Recipe, is_resumed: bool) -> tupl
     return default_run_dir(name, images_name(recipe), resume=is_resumed), is_resumed
 
 
-def suggestion_text(dataset: str | None, data_dir: str) -> str:
+def suggestion_text(dataset: str | None, data_dir: str, corrupt: str | None) -> str:
     """Return the sentence that names a network for a folder."""
     from larq_igp.data import load_dataset
     from larq_igp.data.detect import dataset_in
     from larq_igp.training.fit.suggestion import suggest
 
-    loaded = load_dataset(dataset or dataset_in(Path(data_dir)), data_dir=data_dir)
+    name = dataset or dataset_in(Path(data_dir))
+    loaded = load_dataset(name, data_dir=data_dir, corrupt=corrupt)
     found = suggest(loaded)
     shape = f"{found.side},{found.side},{loaded.input_shape[-1]}"
     command = ["larq-igp", "train", found.network, "--data-dir", data_dir, "--input-shape", shape]
+    command += ["--corrupt", corrupt] if corrupt else []
     return (
         f"name a network. For {found.images:,} training images of {len(loaded.class_names):,} "
         f"classes, {found.stored} px on the shorter side, try `{shlex.join(command)}`."
@@ -173,7 +175,8 @@ def train(
     }
     if network is None and resume is None and options["data_dir"]:
         with progress_on_stderr(as_json):
-            raise Refusal(suggestion_text(options["dataset"], options["data_dir"]))
+            typed_data = (options[name] for name in ("dataset", "data_dir", "corrupt"))
+            raise Refusal(suggestion_text(*typed_data))
     if network is None and resume is None:
         raise Refusal(
             "name a network, like `larq-igp train igp_resnet_tiny`, or a run to resume: "

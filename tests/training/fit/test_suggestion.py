@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import shlex
+import shutil
 import time
 from contextlib import redirect_stdout
 
@@ -30,6 +31,13 @@ def test_few_small_photos_get_a_small_network(photos, refused):
     message = refused("train", "--data-dir", photos)
     command = shlex.join(["--data-dir", str(photos), "--input-shape", "32,32,3"])
     assert f"try `larq-igp train igp_resnet_tiny {command}`" in message
+
+
+def test_corrupt_photos_are_left_out_of_a_suggestion_too(photos, refused, tmp_path):
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "ant" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 torn")
+    typed = ("train", "--data-dir", tmp_path / "photos", "--corrupt", "skip")
+    assert "--input-shape 32,32,3 --corrupt skip`." in refused(*typed)
 
 
 @pytest.mark.parametrize(
