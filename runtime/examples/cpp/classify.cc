@@ -1,15 +1,19 @@
-// Names what is on a photo, by a Larq Compute Engine model in TensorFlow Lite's C API, with the engine as delegate.
+// Names what is on a photo, by a Larq Compute Engine model in TensorFlow Lite's C API, with the
+// engine as delegate.
 //
 //   classify MODEL.tflite liblarq_igp_runtime.so PHOTO
 //
-// MODEL.json, the card that larq-igp writes beside the model, says how photos are fed to it: the names and
-// probabilities are those of `python -m larq_igp_runtime MODEL.tflite PHOTO`. The engine's path is printed by
+// MODEL.json, the card that larq-igp writes beside the model, says how photos are fed to it: the
+// names and probabilities are those of `python -m larq_igp_runtime MODEL.tflite PHOTO`. The
+// engine's path is printed by
 //
 //   python -c "import larq_igp_runtime; print(larq_igp_runtime.delegate_path())"
 //
-// Build with CMakeLists.txt and any TensorFlow Lite C library from 2.9 on; one with its headers is in a package of npm's:
+// Build with CMakeLists.txt and any TensorFlow Lite C library from 2.9 on; one with its headers is
+// in a package of npm's:
 //
-//  npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz && cmake -B build -DTFLITE=$PWD/package/cc_deps
+//  npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz && cmake -B build
+//  -DTFLITE=$PWD/package/cc_deps
 
 #include <dlfcn.h>
 
@@ -42,10 +46,10 @@ std::string Shape(const TfLiteTensor* tensor) {
 
 void Report(const char* message) { std::fprintf(stderr, "%s\n", message); }
 
-// The two functions of an external delegate. TfLiteExternalDelegateCreate finds them too, but where it fails it
-// returns a delegate without functions, which the interpreter then calls.
-using CreateDelegate = TfLiteDelegate* (*)(const char* const* keys, const char* const* values, size_t count,
-                                           void (*report_error)(const char*));
+// The two functions of an external delegate. TfLiteExternalDelegateCreate finds them too, but where
+// it fails it returns a delegate without functions, which the interpreter then calls.
+using CreateDelegate = TfLiteDelegate* (*)(const char* const* keys, const char* const* values,
+                                           size_t count, void (*report_error)(const char*));
 using DestroyDelegate = void (*)(TfLiteDelegate*);
 
 template <class T>
@@ -59,21 +63,26 @@ int Run(int argc, char** argv) {
 
   void* engine = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
   if (!engine) return Fail(dlerror());
-  const auto create = reinterpret_cast<CreateDelegate>(dlsym(engine, "tflite_plugin_create_delegate"));
-  const auto destroy = reinterpret_cast<DestroyDelegate>(dlsym(engine, "tflite_plugin_destroy_delegate"));
+  const auto create =
+      reinterpret_cast<CreateDelegate>(dlsym(engine, "tflite_plugin_create_delegate"));
+  const auto destroy =
+      reinterpret_cast<DestroyDelegate>(dlsym(engine, "tflite_plugin_destroy_delegate"));
   if (!create || !destroy) return Fail("the library is not an external delegate");
 
   // The delegate comes before the interpreter here, so it is destroyed after it, as it must be.
   Owned<TfLiteDelegate> delegate(create(nullptr, nullptr, 0, Report), destroy);
   if (!delegate) return Fail("the engine cannot be used");
 
-  Owned<TfLiteInterpreterOptions> settings(TfLiteInterpreterOptionsCreate(), TfLiteInterpreterOptionsDelete);
+  Owned<TfLiteInterpreterOptions> settings(TfLiteInterpreterOptionsCreate(),
+                                           TfLiteInterpreterOptionsDelete);
   TfLiteInterpreterOptionsSetNumThreads(settings.get(), 4);
   TfLiteInterpreterOptionsAddDelegate(settings.get(), delegate.get());
 
-  Owned<TfLiteInterpreter> interpreter(TfLiteInterpreterCreate(model.get(), settings.get()), TfLiteInterpreterDelete);
+  Owned<TfLiteInterpreter> interpreter(TfLiteInterpreterCreate(model.get(), settings.get()),
+                                       TfLiteInterpreterDelete);
   if (!interpreter) return Fail("the interpreter cannot be made");
-  if (TfLiteInterpreterAllocateTensors(interpreter.get()) != kTfLiteOk) return Fail("the tensors cannot be allocated");
+  if (TfLiteInterpreterAllocateTensors(interpreter.get()) != kTfLiteOk)
+    return Fail("the tensors cannot be allocated");
 
   const Card card = ReadCard(argv[1]);
   const Image photo = ReadPhoto(argv[3], card.channels);
@@ -117,7 +126,8 @@ int Run(int argc, char** argv) {
   }
   std::vector<size_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return scores[a] > scores[b]; });
   order.resize(std::min<size_t>(5, order.size()));
   for (size_t i : order) {
     const std::string name = card.class_names.empty() ? std::to_string(i) : card.class_names[i];

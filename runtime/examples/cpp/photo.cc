@@ -1,7 +1,6 @@
 #include "photo.h"
 
 #include <algorithm>
-#include <cmath>
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
@@ -28,7 +27,8 @@ int Orientation(const uint8_t* exif, size_t size) {
   const bool little = size >= 8 && exif[0] == 'I';
   const auto number = [&](size_t at, int bytes) {
     uint32_t value = 0;
-    for (int i = 0; i < bytes; ++i) value |= uint32_t{exif[at + i]} << 8 * (little ? i : bytes - 1 - i);
+    for (int i = 0; i < bytes; ++i)
+      value |= uint32_t{exif[at + i]} << 8 * (little ? i : bytes - 1 - i);
     return value;
   };
   if (size < 8 || number(2, 2) != 42) return 1;
@@ -36,7 +36,10 @@ int Orientation(const uint8_t* exif, size_t size) {
   if (tags > size - 2) return 1;
   const size_t count = number(tags, 2);
   for (size_t i = 0, at = tags + 2; i < count && at + 12 <= size; ++i, at += 12)
-    if (number(at, 2) == 0x0112) return std::clamp<int>(static_cast<int>(number(at + 8, 2)), 1, 8);
+    if (number(at, 2) == 0x0112) {
+      const auto orientation = static_cast<int>(number(at + 8, 2));
+      return orientation <= 8 ? std::max(orientation, 1) : 1;
+    }
   return 1;
 }
 
@@ -49,8 +52,10 @@ Image Turned(const Image& image, int orientation) {
   for (int y = 0; y < result.height; ++y)
     for (int x = 0; x < result.width; ++x) {
       int row = swapped ? x : y, column = swapped ? y : x;
-      if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) row = h - 1 - row;
-      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) column = w - 1 - column;
+      if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
+        row = h - 1 - row;
+      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+        column = w - 1 - column;
       std::copy_n(&image.pixels[(size_t{1} * row * w + column) * c], c,
                   &result.pixels[(size_t{1} * y * result.width + x) * c]);
     }
@@ -66,13 +71,15 @@ Image WithChannels(const Image& image, int channels) {
     if (channels == 3)
       result.pixels.insert(result.pixels.end(), 3, *p);
     else
-      result.pixels.push_back(static_cast<uint8_t>((19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16));
+      result.pixels.push_back(
+          static_cast<uint8_t>((19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16));
   }
   return result;
 }
 
 Image ReadPpm(const Bytes& file) {
-  std::istringstream text(std::string(file.begin(), file.begin() + std::min<long>(file.size(), 999)));
+  std::istringstream text(
+      std::string(file.begin(), file.begin() + std::min<long>(file.size(), 999)));
   std::string kind;
   int sides[3];  // width, height, largest level
   text >> kind;
@@ -80,7 +87,8 @@ Image ReadPpm(const Bytes& file) {
     while (!(text >> side)) {
       text.clear();
       std::string comment;
-      if (text.get() != '#' || !std::getline(text, comment)) throw std::runtime_error("its head is damaged");
+      if (text.get() != '#' || !std::getline(text, comment))
+        throw std::runtime_error("its head is damaged");
     }
   if (sides[2] != 255 || sides[0] < 1 || sides[1] < 1 || sides[0] > 30000 || sides[1] > 30000)
     throw std::runtime_error("only 255 levels and at most 30,000 rows and columns are read");
@@ -109,7 +117,8 @@ void HearJpeg(j_common_ptr info, int level) {
   if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) LeaveJpeg(info);  // torn; others are borne
 }
 
-// Whether it was decoded; else `errors` says why. What is owned belongs to the caller: a jump destroys nothing.
+// Whether it was decoded; else `errors` says why. What is owned belongs to the caller: a jump
+// destroys nothing.
 bool DecodeJpeg(const Bytes& file, Image& image, int& orientation, JpegErrors& errors) {
   jpeg_decompress_struct info;
   info.err = jpeg_std_error(&errors.base);
@@ -130,7 +139,8 @@ bool DecodeJpeg(const Bytes& file, Image& image, int& orientation, JpegErrors& e
   info.out_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   info.dct_method = JDCT_ISLOW;  // as Pillow and larq-igp
   jpeg_start_decompress(&info);
-  image.height = static_cast<int>(info.output_height), image.width = static_cast<int>(info.output_width);
+  image.height = static_cast<int>(info.output_height),
+  image.width = static_cast<int>(info.output_width);
   image.pixels.resize(size_t{1} * image.height * image.width * image.channels);
   while (info.output_scanline < info.output_height) {
     uint8_t* row = &image.pixels[size_t{1} * info.output_scanline * image.width * image.channels];
@@ -171,7 +181,8 @@ void GivePng(png_structp png, png_bytep bytes, size_t size) {
 
 // Whether it was decoded, as above.
 bool DecodePng(PngInput& input, Image& image, int& orientation, std::vector<uint8_t*>& rows) {
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, LeavePng, [](auto, auto) {});
+  png_structp png =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, LeavePng, [](auto, auto) {});
   png_infop info = png_create_info_struct(png);
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_read_struct(&png, &info, nullptr);
@@ -224,46 +235,8 @@ Image Decoded(const Bytes& file, [[maybe_unused]] int channels) {
 #ifdef WITH_PNG
   if (begins("\x89PNG\r\n\x1a\n", 8)) return ReadPng(file);
 #endif
-  throw std::runtime_error("it is in no format that this program reads; `convert PHOTO -auto-orient photo.ppm`");
-}
-
-// The two old places that each new one lies between, and how far it is from the first.
-struct Between {
-  std::vector<int> low, high;
-  std::vector<float> part;
-};
-
-Between Places(int old, int now) {
-  Between places;
-  const float scale = static_cast<float>(old) / static_cast<float>(now);
-  for (int i = 0; i < now; ++i) {
-    const float at = (static_cast<float>(i) + 0.5f) * scale - 0.5f, floor = std::floor(at);
-    places.low.push_back(std::max(static_cast<int>(floor), 0));
-    places.high.push_back(std::min(static_cast<int>(std::ceil(at)), old - 1));
-    places.part.push_back(at - floor);
-  }
-  return places;
-}
-
-// Bilinear between pixel centres, without antialias: along rows, then along columns.
-std::vector<float> Bilinear(const Image& image, int height, int width) {
-  const int c = image.channels;
-  std::vector<float> wide(size_t{1} * image.height * width * c), result(size_t{1} * height * width * c);
-  const Between columns = Places(image.width, width), rows = Places(image.height, height);
-  for (int y = 0; y < image.height; ++y)
-    for (int x = 0; x < width; ++x)
-      for (int k = 0; k < c; ++k) {
-        const uint8_t* row = &image.pixels[size_t{1} * y * image.width * c + k];
-        const float low = row[columns.low[x] * c], high = row[columns.high[x] * c];
-        wide[(size_t{1} * y * width + x) * c + k] = low + (high - low) * columns.part[x];
-      }
-  const size_t stride = size_t{1} * width * c;
-  for (int y = 0; y < height; ++y)
-    for (size_t i = 0; i < stride; ++i) {
-      const float low = wide[rows.low[y] * stride + i], high = wide[rows.high[y] * stride + i];
-      result[y * stride + i] = low + (high - low) * rows.part[y];
-    }
-  return result;
+  throw std::runtime_error(
+      "it is in no format that this program reads; `convert PHOTO -auto-orient photo.ppm`");
 }
 
 }  // namespace
@@ -277,30 +250,4 @@ Image ReadPhoto(const std::string& path, int channels) {
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(path + " is not an image, or it is damaged: " + error.what());
   }
-}
-
-std::vector<float> Resized(const Image& image, const Card& card) {
-  const int h = card.height, w = card.width, c = card.channels;
-  if (!card.crop && !card.letterbox) return Bilinear(image, h, w);
-  const auto rounded = [](double side) { return static_cast<int>(std::nearbyint(side)); };
-  const double crop = card.crop.value_or(1), fits_h = (card.letterbox ? h : rounded(h / crop)),
-               fits_w = (card.letterbox ? w : rounded(w / crop));
-  const double tall_scale = fits_h / image.height, wide_scale = fits_w / image.width;
-  const double scale = card.letterbox ? std::min(tall_scale, wide_scale) : std::max(tall_scale, wide_scale);
-  const int tall = std::max(rounded(image.height * scale), 1), wide = std::max(rounded(image.width * scale), 1);
-  const std::vector<float> whole = Bilinear(image, tall, wide);
-  std::vector<float> result(size_t{1} * h * w * c);
-  // Where the resized image begins in the result: above and left of it with a crop.
-  const int top = card.letterbox ? (h - tall) / 2 : -((tall - h) / 2);
-  const int left = card.letterbox ? (w - wide) / 2 : -((wide - w) / 2);
-  for (int y = 0; y < h; ++y)
-    for (int x = 0; x < w; ++x)
-      for (int k = 0; k < c; ++k) {
-        const int row = y - top, column = x - left;
-        const bool inside = row >= 0 && row < tall && column >= 0 && column < wide;
-        const float bar = std::clamp(std::nearbyint(card.mean[card.mean.size() > 1 ? k : 0]), 0.f, 255.f);
-        result[(size_t{1} * y * w + x) * c + k] =
-            inside ? whole[(size_t{1} * row * wide + column) * c + k] : bar;
-      }
-  return result;
 }

@@ -12,8 +12,8 @@ struct Image {
   std::vector<uint8_t> pixels;  // rows, columns, channels
 };
 
-// Decodes a PPM or PGM file, and JPEG and PNG if it was built with their libraries; turned as its EXIF
-// says. Throws std::runtime_error with a sentence.
+// Decodes a PPM or PGM file, and JPEG and PNG if it was built with their libraries; turned as its
+// EXIF says. Throws std::runtime_error with a sentence.
 Image ReadPhoto(const std::string& path, int channels);
 
 // Brings an image to the card's size, on the scale 0 to 255: rows, columns, channels.
