@@ -205,7 +205,9 @@ def build_for_arm(c_library: Path, folder: Path) -> Path:
     libraries = c_library / "linux_arm64"
     # Flags for which the wheel has made zig compile its C++ library already.
     command = f"{sys.executable} -m ziglang c++ -target aarch64-linux-gnu.2.17 -O3 -s -std=c++17"
-    command += f" classify.cc card.cc photo.cc resize.cc -I{folder}/include -I{c_library}/include -L{libraries}"
+    command += (
+        f" classify.cc card.cc photo.cc resize.cc -I{folder}/include -I{c_library}/include -L{libraries}"
+    )
     command += f" -Wl,-rpath,{libraries} -ltensorflowlite_c -ldl -o {folder}/classify"
     result = subprocess.run(command.split(), cwd=SOURCES, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
