@@ -179,6 +179,17 @@ def aligned(
     )
 
 
+def figures(value: float) -> str:
+    """Return a cost with two decimals, as the paper prints it; below 1 with three figures."""
+    return f"{value:.2f}" if value >= 1 else f"{value:#.3g}"
+
+
+def scientific(value: float) -> str:
+    """Return a count in the paper's figures: ``1.64e8``."""
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
 def text_of(cell: Any) -> str:
     """Return a cell as text."""
     return NOTHING if cell is None else str(cell)

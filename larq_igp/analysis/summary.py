@@ -11,6 +11,7 @@ from larq_igp.architectures.accounting import MEMORY_BATCH, Counts, closed_form
 from larq_igp.architectures.zoo import ZOO
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.tables import figures, scientific
 
 
 class AccountingError(UserError):
@@ -64,7 +65,8 @@ class Summary:
             if has_memory
             else "not defined for a network of none of the paper's families"
         )
-        memory = f"{counts.runtime_memory_bytes / 1e6:12.2f} MB " if has_memory else f"{'-':>16}"
+        memory = figures(counts.runtime_memory_bytes / 1e6) if has_memory else "-"
+        storage = figures(counts.storage_bits / 1e6)
         sources = (
             "counted twice, from the Keras graph and in closed form from the parameters: equal"
             if self.spec
@@ -73,11 +75,11 @@ class Summary:
         depth = f"depth {self.spec.depth}, " if self.spec else ""
         lines = [
             f"{self.name}: {depth}{where}",
-            f"  storage          {counts.storage_bits / 1e6:12.2f} Mbit   kernels at their width; "
+            f"  storage          {storage:>12} Mbit   kernels at their width; "
             "no BatchNorm, no biases",
-            f"  FLOPs            {counts.flops / 1e8:12.2f} 1e8    float multiply-adds + 1-bit "
+            f"  FLOPs            {scientific(counts.flops):>12}        float multiply-adds + 1-bit "
             "ones / 64 + 2-bit ones / 16",
-            f"  run-time memory  {memory}    {of_family}",
+            f"  run-time memory  {memory:>12} {'MB' if has_memory else '  '}     {of_family}",
             f"  parameters       {counts.parameters:12,}        as Keras counts them: BatchNorm "
             "and biases included",
             *[

@@ -8,6 +8,7 @@ from larq_igp.architectures.accounting import Counts
 from larq_igp.architectures.checks import check_classes
 from larq_igp.architectures.options import check_input_shape
 from larq_igp.cli.options import SHAPE, field_option, stack
+from larq_igp.tables import figures
 
 COST_COLUMNS = ("storage, Mbit", "FLOPs, 1e8", "memory, MB")
 IMAGENET = ((224, 224, 3), 1000)
@@ -68,14 +69,10 @@ def cost_cells(counts: Counts) -> tuple[str, str, str]:
     """Format the three costs of Table 3 to its digits; small ones to three figures."""
     memory = counts.runtime_memory_bytes
     return (
-        _text(counts.storage_bits / 1e6),
-        _text(counts.flops / 1e8),
-        _text(memory / 1e6) if memory else "-",
+        figures(counts.storage_bits / 1e6),
+        figures(counts.flops / 1e8),
+        figures(memory / 1e6) if memory else "-",
     )
-
-
-def _text(value: float) -> str:
-    return f"{value:.2f}" if value >= 1 else f"{value:#.3g}"
 
 
 def cost_fields(counts: Counts) -> dict[str, Any]:

@@ -102,6 +102,14 @@ def gradients(
     )
 
 
+LEGEND = (
+    "SNR: power of the mean gradient over that of its noise, without bias: where there is",
+    "nothing but noise it is near 0, and may be below. cos full: cosine of a mini-batch's gradient",
+    "with that of all; cos twin: of that of all with the 32-bit twin's. N_1st to N_3rd: smallest",
+    "operation counts of a path from the layer to the loss.",
+)
+
+
 def report_text(report, plot: str | None) -> str:
     """Format a measurement for a terminal."""
     rows = [
@@ -130,6 +138,8 @@ def report_text(report, plot: str | None) -> str:
         f"gradients over {report.batches} mini-batches of {report.batch_size}, "
         f"{len(report.layers)} binary layers",
         table(rows, header),
+        "",
+        *LEGEND,
         "",
         "Spearman's rank correlation; if operations make noise, all are negative",
         table(correlations, ("", *[MEASURED[column] for column in columns])),

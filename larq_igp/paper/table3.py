@@ -31,7 +31,7 @@ class Published:
 
     def costs(self) -> str:
         """Return the three costs with their units."""
-        return f"{self.storage} Mbit, {self.flops} 1e8 FLOPs, {self.runtime_memory} MB"
+        return f"{self.storage} Mbit, {self.flops}e8 FLOPs, {self.runtime_memory} MB"
 
 
 _ROWS = (

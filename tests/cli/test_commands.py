@@ -84,7 +84,7 @@ def test_summary(igp):
     assert {name: fields[name] for name in expected} == expected
     assert fields["larq_macs"] == counts.binary_macs + counts.float_macs
     text = igp("summary", "igp_resnet21_53", "--layers", "--larq").stdout
-    assert "paper, Table 3: 32.63 Mbit, 1.46 1e8 FLOPs, 170.20 MB" in text
+    assert "paper, Table 3: 32.63 Mbit, 1.46e8 FLOPs, 170.20 MB" in text
     assert "stage4_block1_column3_layer4_binconv" in text
     assert "Ratio of MACs that are binarized" in text
 
