@@ -36,6 +36,7 @@ _LAZY = {
     "register_dataset": "larq_igp.data",
     "train": "larq_igp.training.train",
     "load": "larq_igp.trained",
+    "load_keras_model": "larq_igp.inference.keras_file",
     "open_subject": "larq_igp.inference.opening",
     "evaluate": "larq_igp.inference.evaluate",
     "predict": "larq_igp.inference.predict",

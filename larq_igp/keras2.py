@@ -7,6 +7,7 @@ Larq subclasses Keras 2 layers. From TensorFlow 2.16 on, ``tf.keras`` is Keras 3
     from larq_igp.keras2 import tf
 """
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -15,6 +16,11 @@ from contextlib import contextmanager
 
 from larq_igp.errors import UserError
 from larq_igp.packages import BY_MODULE
+
+SUBMODULE = "tensorflow.keras"
+"""Loaded by ``from tensorflow.keras import ...``; beside it there is the attribute ``tf.keras``."""
+WANTED = ("1", "true", "True")
+"""What ``TF_USE_LEGACY_KERAS`` says for Keras 2."""
 
 
 @contextmanager
@@ -51,19 +57,36 @@ class Keras3Error(UserError, ImportError):
     """TensorFlow was imported with Keras 3 before larq-igp could ask for Keras 2."""
 
 
+def _select_keras2() -> None:
+    """Turn a TensorFlow that was imported before this package to Keras 2, while no Keras is in use.
+
+    ``tf.keras`` is loaded when it is first used, and then as the environment says. What
+    ``from tensorflow.keras import ...`` finds is decided when TensorFlow is imported.
+    """
+    if os.environ.get("TF_USE_LEGACY_KERAS") not in WANTED or SUBMODULE in sys.modules:
+        return
+    package = importlib.util.find_spec("tf_keras.api._v2")
+    for folder in (package and package.submodule_search_locations) or ():
+        if folder not in tf.__path__:
+            tf.__path__.insert(0, folder)
+
+
 def _require_keras2() -> None:
-    asked_for = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+    asked_for = os.environ.get("TF_USE_LEGACY_KERAS") in WANTED
     if asked_for and not BY_MODULE["tf_keras"].is_installed:
         raise Keras3Error(BY_MODULE["tf_keras"].absence)
-    version = getattr(tf.keras, "__version__", "2")  # tf-keras has none on this module
+    # tf-keras has no version on these modules
+    loaded = [getattr(each, "__version__", "2") for each in (sys.modules.get(SUBMODULE), tf.keras)]
+    version = max(loaded)
     if version.startswith("3."):
         raise Keras3Error(
             f"Keras {version} is already active, but Larq needs Keras 2: import larq_igp before "
             "tensorflow, or set the environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow "
-            "is imported."
+            "is imported. In a notebook, restart the kernel first."
         )
 
 
+_select_keras2()
 _require_keras2()
 
 __all__ = ["Keras3Error", "tf"]

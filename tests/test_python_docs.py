@@ -22,7 +22,7 @@ def test_every_block_runs(tmp_path, monkeypatch, capsys):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     Image.fromarray(pixels).save("photo.png")
     names: dict = {}
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     for block in BLOCKS:
         exec(block, names)
     DATASETS.pop("big_digits")
