@@ -74,10 +74,11 @@ def _settings(results: Sequence[Result]) -> tuple[list[Column], str]:
         for name in names
         if any(value != having[name][0] for value in having[name])
     ]
+    trained = sum(result.dataset is not None for result in results)
     common = [
         f"{having[name][0]} bit" if name == "bits" else f"{_spoken(name)} {having[name][0]}"
         for name in ("dataset", "bits", "epochs", "batch_size", "learning_rate")
-        if having.get(name)
+        if len(having.get(name, ())) >= max(1, trained)
         and having[name][0] is not None
         and _spoken(name) not in [column for column, _ in varying]
     ]

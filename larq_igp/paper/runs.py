@@ -89,7 +89,7 @@ def _result(subjects: Sequence[Subject], with_paths: bool) -> Result:
         settings={
             name: value for name, value in recipe.items() if name not in (*APART, *NOT_COMPARED)
         }
-        if first.is_trained
+        if first.run is not None  # a card does not have the recipe
         else {"bits": first.bits},
         storage_bits=counts.storage_bits,
         flops=counts.flops,

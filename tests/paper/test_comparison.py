@@ -114,6 +114,8 @@ def test_a_file_adds_its_size(igp, tmp_path):
         results_of([tmp_path / "net.tflite", RUN]),
     )
     size = (tmp_path / "net.tflite").stat().st_size
+    assert alone[0].settings == {"bits": 1}  # a card does not say how long it was trained
+    assert compare([*alone, joined]).notes[0] == "All: data set digits, 1 bit."
     assert joined.file_bytes == alone[0].file_bytes == size
     assert alone[0].top1_error.mean == pytest.approx(FIXTURE_ERROR)
 
