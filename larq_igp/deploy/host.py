@@ -49,5 +49,7 @@ def _cpu_model() -> str:
     values = {
         key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
     }
-    names = (values.get(key) for key in ("model name", "Model", "Hardware"))
+    names = [values.get(key) for key in ("model name", "Model", "Hardware")]
+    if "CPU part" in values:  # ARM numbers its processors: 0x41 is ARM itself, 0xd08 the Cortex-A72
+        names.append(f"implementer {values.get('CPU implementer', '?')}, part {values['CPU part']}")
     return next((name for name in names if name), platform.processor() or "unknown")

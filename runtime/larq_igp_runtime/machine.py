@@ -42,7 +42,9 @@ def peak_memory_bytes() -> int | None:
 
 def _cpu() -> str:
     values = _values(CPU_INFO)
-    names = (values.get(key) for key in ("model name", "Model", "Hardware"))
+    names = [values.get(key) for key in ("model name", "Model", "Hardware")]
+    if "CPU part" in values:  # ARM numbers its processors: 0x41 is ARM itself, 0xd08 the Cortex-A72
+        names.append(f"implementer {values.get('CPU implementer', '?')}, part {values['CPU part']}")
     return next((name for name in names if name), platform.processor() or "unknown")
 
 
