@@ -21,9 +21,9 @@ from larq_igp.analysis.gradients import correlate, measure_gradients
 from larq_igp.architectures import ZOO
 from larq_igp.data import load_dataset, train_arrays
 from larq_igp.files import write_atomically
-from larq_igp.report.draw import COLUMN, SMALL, new_figure, scale_by_logarithm, styled
 from larq_igp.report.palette import look_of
 from larq_igp.report.static import save
+from larq_igp.report.style import COLUMN, SMALL, new_figure, scale_by_logarithm, styled
 from larq_igp.training.fit.tables import csv_bytes
 from larq_igp.training.fit.train import train
 from larq_igp.training.recipe import Recipe

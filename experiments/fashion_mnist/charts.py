@@ -13,8 +13,8 @@ from experiments.fashion_mnist.plan import Run, chosen_igp
 from experiments.fashion_mnist.report import path_costs
 from experiments.fashion_mnist.statistics import Row, errors, sample
 from larq_igp.files import atomic_path
-from larq_igp.report.draw import new_figure, scale_by_logarithm
 from larq_igp.report.palette import GREY, PAPER, Look, look_of, mixed
+from larq_igp.report.style import new_figure, scale_by_logarithm
 
 KINDS = ("residual", "idea taken away", "densely connected")
 CLOSE = 0.15

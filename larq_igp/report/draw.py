@@ -1,66 +1,25 @@
-"""Draws charts: the same code for the page, and for print at the width of one column.
+"""Draws charts: the same code for the page, and for print at the width of one column."""
 
-Nothing in a picture is smaller than 7 pt at its own size. Names are never read as formulas.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from larq_igp.report.blocks import BlockGraph
 from larq_igp.report.charts import Bars, Chart, Matrix, Plot, Series
 from larq_igp.report.labels import place_labels
 from larq_igp.report.palette import ACCENT, FAMILIES, GREY, INK, ON_DEEP, PAPER
+from larq_igp.report.style import (
+    COLUMN,
+    SMALL,
+    TWO_COLUMNS,
+    new_figure,
+    scale_by_logarithm,
+    shortened,
+)
 
-COLUMN, TWO_COLUMNS = 3.3, 6.9
-"""Widths in inches."""
-SMALL, NORMAL = 7, 8
-"""Sizes of letters, in points."""
-STYLE = {
-    "font.size": SMALL, "axes.labelsize": NORMAL, "legend.fontsize": SMALL,
-    "xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2,
-    "lines.markersize": 4.5, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK,
-    "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
-    "legend.frameon": False, "grid.color": GREY, "grid.alpha": 0.35, "grid.linewidth": 0.4,
-    "text.parse_math": False, "pdf.fonttype": 42, "figure.dpi": 100,
-}  # fmt: skip
 MANY, MOST_CELLS = 12, 3000
 """Rows of a matrix with a number in each cell in one column; cells that are drawn one by one."""
 TIP = "tip:"
-MOST_LETTERS, LETTER, ROW = 36, 0.06, 0.135
-"""Of a name within a picture; width of a letter and height of a row, in inches."""
-
-
-@contextmanager
-def styled(name: str) -> Iterator[None]:
-    """Draw in the style of the charts; the same chart gives the same bytes."""
-    import matplotlib
-
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
-        yield
-
-
-def new_figure(columns: int = 1, *, width: float = COLUMN, height: float = 2.4) -> tuple[Any, Any]:
-    """Return a matplotlib figure and its axes in a row.
-
-    Args:
-        columns: how many axes.
-        width: of each, in inches.
-        height: in inches.
-
-    Raises:
-        ModuleNotFoundError: if matplotlib is not installed.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    figure = Figure(
-        figsize=(width * columns, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
-    )
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+LETTER, ROW = 0.06, 0.135
+"""Width of a letter and height of a row, in inches."""
 
 
 def draw(chart: Chart, *, log: bool = False) -> Any:
@@ -122,21 +81,6 @@ def _plot(chart: Plot, log: bool) -> Any:
         for x, y, label in zip(series.x, series.y, series.labels, strict=bool(series.labels))
     ], SMALL)  # fmt: skip
     return figure
-
-
-def scale_by_logarithm(axis: Any) -> None:
-    """Make an axis logarithmic, its ticks numbers and no formulas."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
-    low, high = axis.get_data_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,), numticks=8))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _number(value: float) -> str:
-    return f"{value:.0e}".replace("e+0", "e") if value >= 1e5 else f"{value:g}"
 
 
 def _series(ax: Any, series: Series) -> Any:
@@ -284,14 +228,6 @@ def _block(chart: BlockGraph) -> Any:
     ax.set_axis_off()
     _legend(figure, handles, 1)
     return figure
-
-
-def shortened(name: str) -> str:
-    """Return a name that leaves room for what it names; the table has it whole."""
-    if len(name) <= MOST_LETTERS:
-        return name
-    half = (MOST_LETTERS - 1) // 2
-    return f"{name[:half]}\u2026{name[-half:]}"
 
 
 def tip(text: str) -> str:

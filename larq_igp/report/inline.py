@@ -5,8 +5,9 @@ import re
 import xml.etree.ElementTree as ET
 
 from larq_igp.report.charts import Chart
-from larq_igp.report.draw import TIP, draw, styled
+from larq_igp.report.draw import TIP, draw
 from larq_igp.report.palette import INK, PAPER
+from larq_igp.report.style import styled
 
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 POINTS = 72

@@ -8,8 +8,9 @@ from larq_igp.errors import UserError
 from larq_igp.files import atomic_path, check_writable
 from larq_igp.packages import require
 from larq_igp.report.charts import Chart
-from larq_igp.report.draw import SMALL, TWO_COLUMNS, draw, new_figure, scale_by_logarithm, styled
+from larq_igp.report.draw import draw
 from larq_igp.report.palette import ACCENT
+from larq_igp.report.style import SMALL, TWO_COLUMNS, new_figure, scale_by_logarithm, styled
 
 SUFFIXES = (".png", ".svg", ".pdf")
 PRINT_DPI = 300

@@ -12,13 +12,14 @@ from larq_igp.models import build
 from larq_igp.report.blocks import block_graph
 from larq_igp.report.charts import Bars, Matrix, Plot, Point, Series, error_plot, pareto_front
 from larq_igp.report.curves import learning_curves
-from larq_igp.report.draw import COLUMN, SMALL, draw, styled
+from larq_igp.report.draw import draw
 from larq_igp.report.facts import Training
 from larq_igp.report.mistakes import confusion_chart
 from larq_igp.report.page import Section, cards, html_table, render
 from larq_igp.report.palette import FAMILIES, OTHERS, look_of, looks_of
 from larq_igp.report.results import paper_section
 from larq_igp.report.static import SUFFIXES, save_charts
+from larq_igp.report.style import COLUMN, SMALL, styled
 from larq_igp.tables import Table
 
 NASTY = "</script><img onerror=x>$\\a$\"&-->'"
@@ -81,7 +82,7 @@ BARS = Bars(
     name="bars", title=NASTY, x_label=NASTY, names=(NASTY, "b"), values=(1.0, 2.0),
     groups=(NASTY, "y"), colours={NASTY: "#000000", "y": "#ffffff"},
 )  # fmt: skip
-MATRIX = confusion_chart("matrix", [[1, 2], [3, 4]], (NASTY, "dog"))
+MATRIX = confusion_chart("matrix", [[1, 2], [3, 4]], (NASTY, "犬"))
 
 
 class Tags(HTMLParser):
