@@ -9,7 +9,14 @@ from scipy import stats
 from experiments.fashion_mnist.charts import write_charts
 from experiments.fashion_mnist.networks import NETWORKS, block_path_costs
 from experiments.fashion_mnist.plan import Run, runs_in_order
-from experiments.fashion_mnist.report import correlations, report_text
+from experiments.fashion_mnist.report import (
+    AS_MANY,
+    FEWER,
+    MORE,
+    correlations,
+    outcome,
+    report_text,
+)
 from experiments.fashion_mnist.statistics import errors, paired, rank_correlation, sample
 from larq_igp.paper.results import Sample
 
@@ -76,6 +83,23 @@ def test_interval_is_that_of_the_paired_t_test():
     test = stats.ttest_rel(list(first.values()), list(second.values()))
     low, high = test.confidence_interval(0.95)
     assert paired(first, second).interval == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    "values, expected, said",
+    [
+        ((-1.0, -1.1, -0.9), FEWER, "agrees"),
+        ((-1.0, -1.1, -0.9), MORE, "disagrees"),
+        ((1.0, 1.1, 0.9), MORE, "agrees"),
+        ((1.0, 1.1, 0.9), AS_MANY, "disagrees"),
+        ((1.0, -1.1, 0.9), AS_MANY, "undecided"),
+        ((1.0, -1.1, 0.9), FEWER, "undecided"),
+        ((-1.0,), FEWER, "open"),
+    ],
+)
+def test_only_an_interval_without_0_decides(values, expected, said):
+    assert outcome(Sample(values), expected) == said
+    assert outcome(None, expected) == "open"
 
 
 def test_rank_correlation():
