@@ -4,13 +4,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
 from benchmarks.latency_table3 import LITERT, MOBILENETS, Row, read_rows
 from experiments.fashion_mnist.report import table
 from experiments.fashion_mnist.statistics import rank_correlation
-from larq_igp.files import atomic_path
-from larq_igp.report.static import new_figure
+from larq_igp.report.palette import OTHERS, PAPER, mixed
+from larq_igp.report.static import save_figures
+from larq_igp.report.style import new_figure
 
 RESULTS = Path(__file__).parent / "results" / "latency_table3-x86_64.csv"
 OURS = ("binary", "larq_igp_runtime")
@@ -24,8 +23,9 @@ KINDS = {
 NAMED_LEFT = ("igp_resnet21_53", "igp_resnet37_41", "bireal_resnet34_64")
 """Networks beside which others stand on the right."""
 MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50)
-COLOURS = ("#1f6fb4", "#8fb8de", "#d1495b", "#3a7d44")
-STYLE = {"svg.hashsalt": "latency_table3", "font.size": 9}
+BINARY, FLOAT, INT8 = (OTHERS[place].colour for place in (0, 1, 3))
+"""No family has these."""
+COLOURS = (BINARY, mixed(BINARY, PAPER, 0.55), FLOAT, INT8)
 
 
 def latencies(rows: list[Row], threads: int = 1) -> dict[tuple[str, str, str], float]:
@@ -126,7 +126,8 @@ def flops_figure(rows: list[Row]) -> Any:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_yticks(MILLISECONDS, MILLISECONDS)
-    axes.set_xlabel("FLOPs as the paper counts (float and int8: multiply-adds)")
+    axes.set_xticks([1e8, 2e8, 5e8, 1e9, 2e9, 5e9], [1, 2, 5, 10, 20, 50])
+    axes.set_xlabel("FLOPs as the paper counts, 1e8 (float and int8: multiply-adds)")
     axes.set_ylabel("latency with one thread, ms")
     axes.legend(fontsize=7)
     return figure
@@ -176,12 +177,4 @@ def write_charts(folder: Path = RESULTS.parent) -> list[Path]:
 
     Each has ``source_text`` in its metadata.
     """
-    rows, written = read_rows(RESULTS), []
-    metadata = {"Date": None, "Source": source_text()}
-    with matplotlib.rc_context(STYLE):
-        for name, draw in FIGURES.items():
-            path = folder / f"latency_table3_{name}.svg"
-            with atomic_path(path) as temporary:
-                draw(rows).savefig(temporary, format="svg", metadata=metadata)
-            written.append(path)
-    return written
+    return save_figures(FIGURES, read_rows(RESULTS), folder, "latency_table3", source_text())

@@ -1,12 +1,17 @@
 """What is made from the code is what the documentation says."""
 
+import subprocess
+
 import pytest
 
 from experiments.fashion_mnist.__main__ import RESULTS
 from experiments.fashion_mnist.charts import FIGURES, source_text
 from experiments.fashion_mnist.report import report_text
 from experiments.fashion_mnist.rows import read_rows
+from tests.conftest import ROOT
 from tests.docs import BLOCKS, block
+
+COLUMNS = 100
 
 
 @pytest.mark.parametrize("file, marker", BLOCKS)
@@ -20,3 +25,21 @@ def test_the_report_of_the_experiment_is_current():
     for name in FIGURES:
         drawn = RESULTS.with_name(f"{RESULTS.stem}_{name}.svg").read_text()
         assert source_text(rows) in drawn, f"{name} is of other rows: make docs"
+
+
+def test_prose_is_at_most_100_columns_wide():
+    """Tables, code and what is generated may be wider."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    written = [name for name in listed.stdout.splitlines() if "/results/" not in name]
+    assert "README.md" in written
+    wide = []
+    for name in written:
+        is_code = False
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+            is_code ^= line.lstrip().startswith("```")
+            is_free = is_code or line.startswith(("|", "    "))
+            if len(line) > COLUMNS and not is_free:
+                wide.append(f"{name}:{number}")
+    assert wide == []

@@ -5,21 +5,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.lines import Line2D
 
 from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
 from experiments.fashion_mnist.plan import Run, chosen_igp
 from experiments.fashion_mnist.report import path_costs
 from experiments.fashion_mnist.statistics import Row, errors, sample
-from larq_igp.files import atomic_path
 from larq_igp.report.palette import GREY, PAPER, Look, look_of, mixed
+from larq_igp.report.static import save_figures
 from larq_igp.report.style import new_figure, scale_by_logarithm
 
 KINDS = ("residual", "idea taken away", "densely connected")
 CLOSE = 0.15
 """Points of error within which names would lie on each other."""
-STYLE = {"svg.hashsalt": "fashion_mnist", "font.size": 9}
 
 
 def kind_of(name: str) -> str:
@@ -161,11 +159,4 @@ def write_charts(rows: list[Row], folder: Path, stem: str) -> list[Path]:
 
     Each has ``source_text`` in its metadata.
     """
-    written, metadata = [], {"Date": None, "Source": source_text(rows)}
-    with matplotlib.rc_context(STYLE):
-        for name, draw in FIGURES.items():
-            path = folder / f"{stem}_{name}.svg"
-            with atomic_path(path) as temporary:
-                draw(rows).savefig(temporary, format="svg", metadata=metadata)
-            written.append(path)
-    return written
+    return save_figures(FIGURES, rows, folder, stem, source_text(rows))

@@ -1,6 +1,6 @@
 """Charts as files for papers: PNG, SVG or PDF, drawn by matplotlib without a display."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,20 @@ def check_figure_path(path: str | Path) -> None:
     require("matplotlib")
 
 
-def save(figure: Any, path: str | Path) -> None:
-    """Write a figure, whole or not at all; errors as for ``check_figure_path``."""
+def save(figure: Any, path: str | Path, **metadata: str) -> None:
+    """Write a figure, whole or not at all; errors as for ``check_figure_path``.
+
+    Args:
+        figure: of matplotlib.
+        path: the suffix says the format.
+        **metadata: what is said in the file, like ``Source``.
+    """
     path = Path(path)
     check_figure_path(path)
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})
+    undated: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(
+        path.suffix, {}
+    )
+    undated |= metadata
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], dpi=PRINT_DPI, metadata=undated)
 
@@ -60,6 +69,27 @@ def save_charts(charts: Sequence[Chart], folder: str | Path) -> list[Path]:
         paths = [folder / f"{chart.name}{suffix}" for suffix in SUFFIXES]
         save_chart(chart, *paths)
         written += paths
+    return written
+
+
+def save_figures(
+    figures: Mapping[str, Callable[[Any], Any]], rows: Any, folder: Path, stem: str, source: str
+) -> list[Path]:
+    """Draw every figure of some rows as ``STEM_NAME.svg``; the same rows give the same bytes.
+
+    Args:
+        figures: what draws each of them, by name.
+        rows: that they are drawn from.
+        folder: to write to.
+        stem: of the files' names.
+        source: what the files say of the rows.
+    """
+    written = []
+    for name, draw_rows in figures.items():
+        path = folder / f"{stem}_{name}.svg"
+        with styled(stem):
+            save(draw_rows(rows), path, Source=source)
+        written.append(path)
     return written
 
 
