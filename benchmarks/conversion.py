@@ -14,6 +14,7 @@ error if a ratio of medians exceeds ``--limit``.
 import argparse
 import csv
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -99,10 +100,14 @@ def peak_megabytes(network: str, converter: str) -> tuple[float, float]:
 
 def measure_memory(network: str, converter: str) -> None:
     """Convert a network, and print the largest memory of this process before and after."""
-    import resource
 
     def peak() -> float:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # kB on Linux
+        """Of this program: ``ru_maxrss`` of a process begins with that of the one it was forked
+        from.
+        """
+        status = Path("/proc/self/status").read_text()
+        (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+        return int(kilobytes) * 1024 / 1e6
 
     model = larq_igp.build(network, input_shape=INPUT_SHAPE)
     before = peak()
