@@ -132,6 +132,20 @@ PACKAGES = (
 BY_MODULE = {package.module: package for package in PACKAGES}
 
 
+def why_lce_cannot_run() -> str | None:
+    """Say why Larq Compute Engine's interpreter runs no file here, and what to do; None if it does.
+
+    It was compiled for NumPy 1; its converter does not mind.
+    """
+    numpy = installed_version("numpy")
+    if not numpy or numpy.startswith("1."):
+        return None
+    return (
+        f"cannot run files under NumPy {numpy}: {BY_MODULE['larq_igp_runtime'].how_to_get}, or "
+        "`pip install 'numpy<2'`"
+    )
+
+
 def require(*modules: str) -> None:
     """Refuse, before long work, what would fail after it for want of a package.
 

@@ -9,7 +9,7 @@ import pytest
 import larq_igp  # noqa: F401  selects Keras 2 before any test imports TensorFlow
 from larq_igp.data.datasets import FASHION_DEBIAN
 from larq_igp.data.idx import find_idx_folder
-from larq_igp.packages import BY_MODULE
+from larq_igp.packages import BY_MODULE, why_lce_cannot_run
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out among the processes already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -43,7 +43,11 @@ def cache_folder(tmp_path_factory):
 def pytest_runtest_setup(item):
     """Skip what compares with Larq Compute Engine on a Python that it has no wheels for."""
     package = BY_MODULE["larq_compute_engine"]
-    if item.get_closest_marker("lce") and not package.is_installed:
+    if not item.get_closest_marker("lce"):
+        return
+    if package.is_installed and (why := why_lce_cannot_run()):
+        pytest.skip(f"{package.name} {why}")
+    if not package.is_installed:
         if sys.version_info >= package.python_below:
             pytest.skip(f"{package.name} has no wheel for this Python")
         missing(package.name)

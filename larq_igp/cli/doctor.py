@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from larq_igp.cli.output import emit, json_option
-from larq_igp.packages import BY_MODULE, PACKAGES, Package
+from larq_igp.packages import PACKAGES, Package, why_lce_cannot_run
 from larq_igp.versions import installed_version
 
 
@@ -43,17 +43,13 @@ def _package(package: Package) -> Finding:
 
 def _clash(package: Package, version: str) -> Finding | None:
     """Return what pip does not see where packages are installed without their dependencies."""
-    tensorflow, numpy = installed_version("tensorflow"), installed_version("numpy")
+    tensorflow = installed_version("tensorflow")
     match package.module:
         case "tf_keras" if tensorflow and _minor(version) != _minor(tensorflow):
             fix = f"{package.how_to_get}, as TensorFlow is {tensorflow}"
             return Finding(package.name, "missing", version, fix)
-        case "larq_compute_engine" if numpy and not numpy.startswith("1."):
-            fix = (
-                f"it converts, but cannot run files under NumPy {numpy}: "
-                f"{BY_MODULE['larq_igp_runtime'].how_to_get}, or `pip install 'numpy<2'`"
-            )
-            return Finding(package.name, "optional", version, fix)
+        case "larq_compute_engine" if why := why_lce_cannot_run():
+            return Finding(package.name, "optional", version, f"it converts, but {why}")
     return None
 
 

@@ -121,6 +121,15 @@ def test_broken_packages_say_what_is_wrong_and_how_to_get_them(tmp_path):
 
 
 @pytest.mark.lce
+@pytest.mark.lce
+def test_under_numpy_2_larq_compute_engine_runs_no_file(binary, monkeypatch):
+    """Its interpreter was compiled for NumPy 1, and reads no byte of an array of NumPy 2."""
+    monkeypatch.setattr("larq_igp.packages.installed_version", lambda name: "2.0.1")
+    assert not [name for name in engines_for(binary.content) if name.startswith("lce")]
+    with pytest.raises(EngineError, match="'lce' cannot run files under NumPy 2"):
+        open_engine(binary.content, engine="lce")
+
+
 def test_one_engine_is_enough(tmp_path):
     folder = site_without(tmp_path / "site", BINARY[0])
     finished = benchmark_in(folder, "--runs", "2", "--warmup", "0", "--no-twin", "--json")

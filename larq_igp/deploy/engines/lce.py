@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from larq_igp.deploy.engines.engine import LocalEngine
-from larq_igp.packages import BY_MODULE
+from larq_igp.deploy.flatbuffer import TFLiteFile
+from larq_igp.packages import BY_MODULE, why_lce_cannot_run
 
 
 class LCEEngine(LocalEngine):
@@ -21,6 +22,12 @@ class LCEEngine(LocalEngine):
         from larq_compute_engine.tflite.python import interpreter_wrapper_lite
 
         return interpreter_wrapper_lite.LiteInterpreter
+
+    @classmethod
+    def refusal(cls, file: TFLiteFile) -> str | None:
+        """Say why this engine cannot run a file here, and what to do; None if it can."""
+        why = why_lce_cannot_run() if cls.version() else None
+        return f"{why}." if why else super().refusal(file)
 
     def _load(self, interpreter: Any, content: bytes) -> None:
         reference_kernels = False
