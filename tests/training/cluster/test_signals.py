@@ -82,6 +82,7 @@ TWICE = """
 import atexit, os, signal, threading, time
 import click
 from larq_igp.cli.output import Group
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
 @click.command()
 def wait():
     atexit.register(time.sleep, 30)

@@ -45,7 +45,7 @@ def trained(folder: Path, run: Path, *, mirror: bool) -> dict:
         geometry="stretch",
         crop_area=0.7,
         batch_size=24,
-        epochs=8,
+        epochs=16,
         mirror=mirror,
     )
     return train(recipe, run, verbose=0)

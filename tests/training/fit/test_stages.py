@@ -82,7 +82,7 @@ def test_sources_that_cannot_serve_are_refused_before_anything_is_written(both, 
         ),
         (
             {"initial_weights": str(both), "parameters": {"filters": 9, "blocks": (1,)}},
-            "with filters=8, .*with filters=9",
+            "with filters=8 .*with filters=9",
         ),
         (
             {"initial_weights": str(both), "network": "bireal_resnet_tiny"},
