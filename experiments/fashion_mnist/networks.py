@@ -6,12 +6,11 @@ networks: for these blocks a width of every IGP-ResNet meets both costs. BinaryD
 budget of the DenseNets.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from larq_igp.architectures import DenseNetSpec, Spec, get_spec
+from larq_igp.architectures import Spec, get_spec
 from larq_igp.architectures.accounting import Counts, closed_form
 
 DATASET, INPUT_SHAPE, CLASSES, STEM = "fashion_mnist", (28, 28, 1), 10, "strided"
@@ -107,19 +106,9 @@ ABLATIONS = ("igp3_block", "igp3_no_identity", "igp3_no_short")
 @cache
 def block_path_costs(name: str) -> tuple[int, ...]:
     """Return ``N_1st, N_2nd, N_3rd`` of a network's first block, from the built graph."""
-    import larq_igp
-    from larq_igp.analysis.blocks import first_block
-    from larq_igp.analysis.paths import gradient_paths
-    from larq_igp.graph import read_graph
+    from larq_igp.search.candidates import block_paths
 
-    spec = NETWORKS[name].spec  # its first stage alone, which is sooner built
-    alone: dict[str, Any] = {"blocks": spec.blocks[:1]}
-    if isinstance(spec, DenseNetSpec):
-        alone["transition_filters"] = ()
-    spec = dataclasses.replace(spec, **alone)
-    graph = read_graph(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM))
-    block = first_block(graph, spec)
-    return gradient_paths(graph, block.source, block.target).costs
+    return block_paths(NETWORKS[name].spec, INPUT_SHAPE, stem=STEM)
 
 
 @cache

@@ -148,13 +148,22 @@ def network_text(name: str, parameters: Mapping[str, Any]) -> str:
     """Return what a network is called, for tables and messages: the name of the registry, with what
     is replaced, like ``igp_resnet21_53 with filters=30``.
     """
-    replaced = " ".join(f"{field}={text_of(value)}" for field, value in parameters.items())
+    replaced = " ".join(f"{field}={as_typed(value)}" for field, value in parameters.items())
     return f"{name} with {replaced}" if replaced else name
 
 
-def text_of(value: Any) -> str:
-    """Return a parameter as the command line takes it: ``2,2,2`` for several numbers."""
+def as_typed(value: Any) -> str:
+    """Return a value as the command line takes it: ``2,2,2`` for several numbers."""
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def option_words(values: Mapping[str, Any]) -> list[str]:
+    """Return values as options of the command line: ``--growth-rate 12`` for ``growth_rate``."""
+    return [
+        word
+        for name, value in values.items()
+        for word in (f"--{name.replace('_', '-')}", as_typed(value))
+    ]
 
 
 def replace_parameters(spec: Spec, **parameters) -> Spec:

@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from larq_igp.architectures.zoo import text_of
+from larq_igp.architectures.zoo import network_text, option_words
 from larq_igp.cli.costs import (
     COST_COLUMNS,
     IMAGENET,
@@ -20,7 +20,6 @@ from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, 
 
 def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
     """Say on standard error what was measured."""
-    from larq_igp.architectures.zoo import network_text
     from larq_igp.search.candidates import name_of
 
     title = network_text(*name_of(spec))
@@ -135,7 +134,7 @@ def design(
         "",
         f"Costs for {use}. The first row is the budget. To train a candidate:",
     ]
-    lines += [f"  larq-igp train {each.arguments}{typed_as}" for each in found]
+    lines += [f"  larq-igp train {each.arguments} {typed_as}".rstrip() for each in found]
     if align and not any(width_of(each.spec) % align == 0 for each in found):
         lines.append(f"No multiple of {align} fits.")
     emit(as_json, document, "\n".join(lines))
@@ -146,10 +145,7 @@ def _images_typed(images: dict, model) -> str:
     if model.kind == "run" and not typed(images):
         images = {"dataset": model.recipe.dataset, "data_dir": model.recipe.data_dir}
         images["input_shape"] = model.input_shape
-    return "".join(
-        f" --{name.replace('_', '-')} {shlex.quote(text_of(value))}"
-        for name, value in typed(images).items()
-    )
+    return shlex.join(option_words(typed(images)))
 
 
 def _fields(candidate) -> dict:

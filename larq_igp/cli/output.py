@@ -97,7 +97,7 @@ def progress_on_stderr(as_json: bool, doing: str | None = None) -> Iterator[None
 
     Args:
         as_json: whether one will be printed.
-        doing: what a terminal shows after two seconds, with the time; nothing by default.
+        doing: what a terminal shows meanwhile, with the time; nothing by default.
     """
     with ExitStack() as held:
         if doing:

@@ -7,9 +7,9 @@ from typing import Any
 
 from larq_igp.architectures import ZOO, DenseNetSpec, get_spec
 from larq_igp.architectures.accounting import Counts, binary_conv_shapes, closed_form
-from larq_igp.architectures.spec import PaperSpec
+from larq_igp.architectures.spec import PaperSpec, Spec
 from larq_igp.architectures.transitions import WIDTHS
-from larq_igp.architectures.zoo import network_text, text_of
+from larq_igp.architectures.zoo import network_text, option_words
 from larq_igp.search.widths import base_name
 
 WORD_CHANNELS = 32
@@ -55,11 +55,7 @@ class Candidate:
     @property
     def arguments(self) -> str:
         """What follows ``larq-igp train`` or ``larq-igp summary``."""
-        options = [
-            f"--{key.replace('_', '-')} {shlex.quote(text_of(value))}"
-            for key, value in self.parameters.items()
-        ]
-        return " ".join([self.network, *options])
+        return shlex.join([self.network, *option_words(self.parameters)])
 
 
 def describe(
@@ -117,24 +113,21 @@ def unfilled(spec: PaperSpec, input_shape: tuple[int, int, int]) -> tuple[float,
     return 1 - used / in_words, 1 - used / in_tiles
 
 
-def block_paths(spec: PaperSpec, input_shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Return the three smallest distinct gradient path costs of the first block, from its graph.
-
-    Of a DenseNet without columns, whose blocks are single layers, the first two blocks count as
-    one.
+def block_paths(
+    spec: Spec, input_shape: tuple[int, int, int], *, stem: str = "auto"
+) -> tuple[int, ...]:
+    """Return the three smallest distinct gradient path costs of the first block (``first_block``),
+    from the graph of its stage alone, which is sooner built.
     """
-    from larq_igp.analysis.blocks import find_blocks
+    from larq_igp.analysis.blocks import first_block
     from larq_igp.analysis.paths import gradient_paths
     from larq_igp.graph import read_graph
     from larq_igp.models import build
 
-    first: dict[str, Any] = {"blocks": (1,)}
+    alone: dict[str, Any] = {"blocks": (min(spec.blocks[0], 2),)}
     if isinstance(spec, DenseNetSpec):
-        first = {
-            "blocks": (min(spec.blocks[0], 2 if spec.columns == 1 else 1),),
-            "transition_filters": (),
-        }
-    one_stage = dataclasses.replace(spec, **first)
-    graph = read_graph(build(one_stage, input_shape=input_shape))
-    found = find_blocks(graph)
-    return gradient_paths(graph, found[0].source, found[-1].target).costs
+        alone["transition_filters"] = ()
+    one_stage = dataclasses.replace(spec, **alone)
+    graph = read_graph(build(one_stage, input_shape=input_shape, stem=stem))
+    block = first_block(graph, one_stage)
+    return gradient_paths(graph, block.source, block.target).costs

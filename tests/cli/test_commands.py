@@ -11,6 +11,9 @@ import larq_igp
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.cli import main
+from larq_igp.cli.costs import IMAGENET
+from larq_igp.cli.list import DIGITS
+from larq_igp.data.geometry import GEOMETRY
 from larq_igp.deploy.engines import engines_for
 from larq_igp.keras2 import tf
 
@@ -64,6 +67,8 @@ def test_list(igp, refused):
     assert {row["num_classes"] for row in rows if row["name"].endswith("_tiny")} == {10}
     assert {row["num_classes"] for row in rows if not row["name"].endswith("_tiny")} == {1000}
     assert igp("list").stdout.count("\n") == len(ZOO) + 5  # two tables
+    assert GEOMETRY["digits"] == DIGITS
+    assert GEOMETRY["imagenet2012"] == IMAGENET
     assert "--table3 is for ImageNet" in refused("list", "--table3", "--dataset", "digits")
 
 

@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from larq_igp.architectures.zoo import text_of
+from larq_igp.architectures.zoo import as_typed, option_words
 from larq_igp.training.recipe.recipe import Recipe
 
 
@@ -16,8 +16,7 @@ def command_of(recipe: Recipe) -> str:
     for name, field in Recipe.fields().items():
         value = getattr(recipe, name)
         if name == "parameters":
-            for parameter, replaced in value.items():
-                typed += [f"--{parameter.replace('_', '-')}", text_of(replaced)]
+            typed += option_words(value)
         elif name not in ("network", "data_dir") and value != field.default:
             typed += _option(field.option, value)
     return shlex.join(typed)
@@ -26,4 +25,4 @@ def command_of(recipe: Recipe) -> str:
 def _option(option: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [option if value else f"--no-{option.removeprefix('--')}"]
-    return [option, text_of(value)]
+    return [option, as_typed(value)]
