@@ -109,7 +109,13 @@ def waiting_for(what: str) -> Iterator[None]:
 
         encoding, errors = stream.encoding, stream.errors
 
-    console = Console(file=stream)
+    class Steady(Console):
+        """Leaves the cursor on: a process that a signal ends could not switch it on again."""
+
+        def show_cursor(self, show: bool = True) -> bool:
+            return False
+
+    console = Steady(file=stream)
     columns = (TextColumn("{task.description}:"), TimeElapsedColumn())
     bar = Progress(
         *columns, console=console, transient=True, refresh_per_second=1, redirect_stdout=False,

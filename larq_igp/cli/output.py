@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from types import FrameType
 from typing import Any
 
@@ -97,15 +97,17 @@ def progress_on_stderr(as_json: bool, doing: str | None = None) -> Iterator[None
 
     Args:
         as_json: whether one will be printed.
-        doing: what a terminal shows meanwhile, with the time; nothing by default.
+        doing: what a terminal shows meanwhile, with the time. By default only that TensorFlow
+            starts: what follows shows its own progress.
     """
     with ExitStack() as held:
         if doing:
             held.enter_context(waiting_for(doing))
         if as_json:
             held.enter_context(redirect_stdout(sys.stderr))
-        # Ahead of larq, which would bring TensorFlow in with all that it says unasked.
-        import larq_igp.keras2  # noqa: F401
+        with nullcontext() if doing else waiting_for("starting TensorFlow"):
+            # Ahead of larq, which would bring TensorFlow in with all that it says unasked.
+            import larq_igp.keras2  # noqa: F401
 
         yield
 

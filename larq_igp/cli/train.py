@@ -10,7 +10,7 @@ from larq_igp.cli.answers import metrics_text
 from larq_igp.cli.options import complete_source, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
-from larq_igp.terminal import long_command
+from larq_igp.terminal import long_command, waiting_for
 from larq_igp.training.recipe import Recipe
 
 SAME_COMMAND = "(here)"
@@ -123,9 +123,10 @@ def draw(folder: Path) -> None:
     from larq_igp.packages import BY_MODULE
 
     if BY_MODULE["matplotlib"].is_installed:
-        from larq_igp.report.run_charts import draw_charts
+        with waiting_for("drawing charts"):
+            from larq_igp.report.run_charts import draw_charts
 
-        draw_charts(folder)
+            draw_charts(folder)
 
 
 @click.command(short_help="Train a network and measure it; resume a run.")
@@ -205,12 +206,13 @@ def train(
             if dry_run:
                 from larq_igp.training.fit.dry_run import dry_run as try_out
 
-                document = try_out(
-                    recipe,
-                    strategy=of_run["strategy"],
-                    worker_timeout=of_run["worker_timeout"],
-                    download=of_run["download"],
-                )
+                with waiting_for("trying a few steps"):
+                    document = try_out(
+                        recipe,
+                        strategy=of_run["strategy"],
+                        worker_timeout=of_run["worker_timeout"],
+                        download=of_run["download"],
+                    )
                 text = dry_run_text(document)
             else:
                 of_run |= {

@@ -40,9 +40,7 @@ from larq_igp.training.run.checkpoint import Checkpoint
 from larq_igp.training.run.layout import resume_command
 
 AGREE_EVERY_STEPS = 10
-"""Several workers agree so often whether to stop or to write a checkpoint; a single process looks
-after each step.
-"""
+"""Between two times that workers agree on stopping or a checkpoint; one process looks each step."""
 
 
 class NonFiniteLossError(UserError):
@@ -209,6 +207,7 @@ class Loop:
             self._checkpoint(trained)
         if asked:
             self.stop(stop)
+        self._progress.validating()
         row = self._row_of_training(epoch)
         with averaged(session):
             figures = self._validation.measure(

@@ -31,6 +31,7 @@ class Progress:
         self._done, self._since, self._is_told = 0, 0.0, False
         self._bar = tqdm(
             disable=not (verbose == 1 and sys.stdout.isatty()),
+            desc="compiling",
             total=epochs * steps,
             initial=step,
             unit=" images",
@@ -64,11 +65,16 @@ class Progress:
         self._is_told = True
         of_epoch = self._steps * seconds / timed
         whole = tqdm.format_interval(of_epoch * self._epochs)
+        all_epochs = f", {whole} for {self._epochs} epochs" if self._epochs > 1 else ""
         tqdm.write(
-            f"about {of_epoch:,.1f} s an epoch of {self._steps:,} steps, {whole} for all "
-            f"{self._epochs} epochs, validation aside",
+            f"about {of_epoch:,.1f} s for an epoch of {self._steps:,} steps{all_epochs}, without "
+            "validation",
             file=sys.stdout,
         )
+
+    def validating(self) -> None:
+        """Show that the steps of an epoch are done, and its validation is not."""
+        self._bar.set_description_str("validating")
 
     def epoch(self, row: dict[str, float]) -> None:
         """Show an epoch's row of the history."""

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from larq_igp.data.corrupt import CorruptImageError
 from larq_igp.errors import UserError
 from larq_igp.files import write_json
 from larq_igp.models.weights import load_weights
+from larq_igp.terminal import waiting_for
 from larq_igp.training.cluster.devices import WORKER_TIMEOUT_SECONDS, Devices, open_devices, threads
 from larq_igp.training.fit.answers import Answers
 from larq_igp.training.fit.loop import Loop
@@ -116,17 +117,18 @@ class _Training:
         # 1. Data, devices and the run directory: everything that can be refused is refused before
         # the first step.
         settings, devices = self.settings, self.devices
-        dataset = load_dataset(
-            recipe.dataset,
-            data_dir=recipe.data_dir,
-            download=settings.download,
-            corrupt=recipe.corrupt,
-        )
-        dataset = fed(dataset, recipe)
-        recipe = recipe.resolved(dataset.input_shape)
-        steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
-        devices.check_batch_size(recipe.batch_size)
-        run = describe_run(folder, recipe, dataset)
+        with nullcontext() if settings.download else self._waiting_for("reading the data set"):
+            dataset = load_dataset(
+                recipe.dataset,
+                data_dir=recipe.data_dir,
+                download=settings.download,
+                corrupt=recipe.corrupt,
+            )
+            dataset = fed(dataset, recipe)
+            recipe = recipe.resolved(dataset.input_shape)
+            steps = steps_per_epoch(dataset.split("train").examples, recipe.batch_size)
+            devices.check_batch_size(recipe.batch_size)
+            run = describe_run(folder, recipe, dataset)
         if not self._finished(run):
             is_new = not (settings.resume and list_checkpoints(folder / CHECKPOINTS))
             check_sources(
@@ -144,11 +146,21 @@ class _Training:
                 settings.announce(recipe)
             try:
                 fitted = self._prepare(run, has_checkpoint=checkpoint is not None)
-                session = build_session(run, fitted, dataset, steps, devices)
-                return self._fit_and_measure(session, checkpoint)
+                with self._waiting_for("building the training step"):
+                    session = build_session(run, fitted, dataset, steps, devices)
+                    loop = Loop(
+                        session,
+                        checkpoint_seconds=settings.checkpoint_seconds,
+                        verbose=settings.verbose,
+                    )
+                return self._fit_and_measure(session, loop, checkpoint)
             except (UserError, StoppedError) as error:
                 _write_status(run, error, devices)
                 raise
+
+    def _waiting_for(self, what: str) -> AbstractContextManager:
+        is_shown = self.settings.verbose == 1 and self.devices.is_chief
+        return waiting_for(what) if is_shown else nullcontext()
 
     def _finished(self, run: Run) -> dict[str, Any] | None:
         return run.metrics() if self.settings.resume else None
@@ -165,12 +177,11 @@ class _Training:
             run.recipe, run.folder, first.train, inner=self.inner, has_checkpoint=has_checkpoint
         )
 
-    def _fit_and_measure(self, session: Session, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    def _fit_and_measure(
+        self, session: Session, loop: Loop, checkpoint: Checkpoint | None
+    ) -> dict[str, Any]:
         # 3. Fit, from the start or from a checkpoint.
         settings, devices = self.settings, self.devices
-        loop = Loop(
-            session, checkpoint_seconds=settings.checkpoint_seconds, verbose=settings.verbose
-        )
         if checkpoint is not None:
             exact = loop.restore(checkpoint)
             if devices.is_chief and settings.verbose:
@@ -187,7 +198,7 @@ class _Training:
         # 4. Measure the weights that validation chose on images that chose nothing.
         metrics: dict[str, Any] = {}
         if devices.is_chief:
-            with suppress(StoppedError):
+            with suppress(StoppedError), self._waiting_for("measuring the best weights"):
                 metrics = self._measure(session, loop)
         (is_stopped,) = devices.any(devices.is_chief and not metrics)  # the others wait
         if is_stopped:

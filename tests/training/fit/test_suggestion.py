@@ -63,11 +63,11 @@ def test_the_time_of_an_epoch_is_told_once_after_four_steps():
     with redirect_stdout(io.StringIO()) as stream:
         progress = Progress(verbose=2, epochs=3, steps=400, batch_size=10)
         for step in range(1, 9):
-            assert ("s an epoch" in stream.getvalue()) == (step > 4)
+            assert ("s for an epoch" in stream.getvalue()) == (step > 4)
             progress.step(step, {"loss": 0.5})
         progress.close()
     (line,) = stream.getvalue().splitlines()
-    assert line.endswith("s an epoch of 400 steps, 00:00 for all 3 epochs, validation aside")
+    assert line.endswith("s for an epoch of 400 steps, 00:00 for 3 epochs, without validation")
 
 
 def test_a_contact_sheet_shows_the_images_of_each_class(photos, igp, refused, tmp_path):
