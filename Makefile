@@ -94,7 +94,7 @@ $(NEWEST)/bin/python:
 	$@ -m pip install --quiet --upgrade pip
 
 $(VENV)/installed: setup.cfg pyproject.toml Makefile | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet --editable '.[datasets]' '$(TENSORFLOW)'
+	$(VENV)/bin/python -m pip install --quiet --editable '.[datasets,report]' '$(TENSORFLOW)'
 	$(VENV)/bin/python -m pip install --quiet $(WITHOUT_PINS)
 	$(VENV)/bin/python -m pip install --quiet ./runtime || $(WITHOUT_RUNTIME)
 	@touch $@

@@ -3,9 +3,9 @@
     python experiments/demo.py [EPOCHS]
 
 Claim: IGP-ResNet (3 stages, 2 columns, 16 filters, 1 bit) reaches at least 98 % on the 360 test
-images of scikit-learn's digits, and its ``.tflite`` says what Keras says.
+images of scikit-learn's digits, and its ``.tflite`` gives the same answers as Keras.
 
-Every step is a command of ``larq-igp``; this file only types them and puts their answers into one
+Every step is a command of ``larq-igp``; this file only runs them and prints their answers as one
 table.
 """
 
@@ -23,6 +23,7 @@ from larq_igp.training.cluster.launch import LARQ_IGP
 NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
+PAGE = RUN / "report.html"
 EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 
 
@@ -41,7 +42,7 @@ def larq_igp(*arguments: object) -> Any:
 
 
 def main() -> None:
-    """Train, evaluate, convert, verify, benchmark, and print one table."""
+    """Train, convert, evaluate, benchmark and report, and print one table."""
     shutil.rmtree(RUN, ignore_errors=True)
     FILE.parent.mkdir(exist_ok=True)
 
@@ -50,6 +51,7 @@ def main() -> None:
     converted = larq_igp("convert", RUN, "-o", FILE)
     on_device = larq_igp("evaluate", FILE)
     timings = larq_igp("benchmark", FILE)
+    larq_igp("report", RUN, "-o", PAGE)
 
     verification = next(each for each in converted["verifications"] if each["passed"])
     rows = [
@@ -82,6 +84,7 @@ def main() -> None:
     for name, value in rows:
         print(f"{name:30}{value}")
     print(f"{'':-<78}\nrun directory: {RUN}, file: {FILE}, card: {FILE.with_suffix('.json')}")
+    print(f"charts, to open in a browser: {PAGE}")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,25 @@ myst_heading_anchors = 3
 smartquotes = False  # they would turn --json into a dash
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+highlight_language = "none"
+default_role = "code"  # `--json` in a help text
 html_theme = "furo"
+html_static_path, html_css_files = ["static"], ["site.css"]
 html_title = f"larq-igp {version}"
 html_copy_source = False
+
+
+def commands_as_code(app, ctx, lines: list[str]) -> None:
+    """Show what a help text keeps in its lines as code: sphinx-click makes lines of prose of it."""
+    shown: list[str] = []
+    for line in lines:
+        is_code = line.startswith("| ")
+        if is_code and not (shown and shown[-1].startswith("   ")):
+            shown += ["::", ""]
+        shown.append(f"   {line[2:]}" if is_code else line)
+    lines[:] = shown
+
+
+def setup(app) -> None:
+    """Called by sphinx."""
+    app.connect("sphinx-click-process-description", commands_as_code)

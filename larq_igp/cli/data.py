@@ -1,5 +1,6 @@
 """``data``: what of a data set is there."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -71,10 +72,19 @@ def check(
     for each in report.corrupt:
         found = f"corrupt: {each.name} ({each.split}): {each.reason}"
         click.echo(printable(found), err=True)
-    text = "\n".join([*report.sentences(), *_classes_text(report)])
+    following = ["", f"next: {_training(dataset, data_dir, choice)}"] if report.is_usable else []
+    text = "\n".join([*report.sentences(), *_classes_text(report), *following])
     emit(as_json, report.to_dict() if as_json else None, text)
     if not report.is_usable:
         raise Refusal(report.refusal())
+
+
+def _training(dataset: str, data_dir: str | None, choice: str) -> str:
+    """Return the command that trains on a data set."""
+    words = ["larq-igp", "train", *([] if data_dir else ["igp_resnet_tiny"])]  # else: suggests one
+    words += [] if dataset == "folder" else ["--dataset", dataset]
+    words += ["--data-dir", data_dir] if data_dir else []
+    return shlex.join([*words, *(["--corrupt", choice] if choice == "skip" else [])])
 
 
 def _classes_text(report) -> list[str]:

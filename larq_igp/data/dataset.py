@@ -84,7 +84,7 @@ class NotTaken:
     """Files that lie among the images and are none.
 
     Attributes:
-        what: they are: ``.webp files``.
+        what: they are, with the word ``files`` in it: ``.heic files``.
         count: how many.
         example: the first, relative to the data set's folder.
     """
@@ -94,8 +94,11 @@ class NotTaken:
     example: str
 
     def __str__(self) -> str:
-        """Return ``3 .webp files (cat/a.webp)``."""
-        return f"{self.count:,} {self.what} ({self.example})"
+        """Return ``3 .heic files (cat/a.heic)``, or ``1 .heic file (cat/a.heic)``."""
+        what = self.what
+        if self.count == 1:
+            what = what.replace("files and folders", "file or folder").replace("files", "file")
+        return f"{self.count:,} {what} ({self.example})"
 
 
 @dataclass(frozen=True)

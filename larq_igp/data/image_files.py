@@ -95,7 +95,7 @@ def list_images(root: Path, part: str, class_names: tuple[str, ...]) -> Listing:
             "class."
             if loose
             else f"{folder} holds no images: a folder for each class is needed, with {FORMATS} "
-            f"files in it.{_there_are(not_taken)}"
+            f"files in it.{_not_read(not_taken)}"
         )
     for file in files if len(files) <= MOST_LOOKED_AT else ():
         if (root / file).exists():  # a link to nothing is an image that is missing
@@ -118,7 +118,7 @@ def require_images_of_each_class(listing: Listing, part: str, names: tuple[str, 
             )
             raise DatasetError(
                 f"{listing.root / prefix} has no images, so the class {name!r} cannot be learned: "
-                f"put {FORMATS} files there, or remove the folder.{_there_are(others)}"
+                f"put {FORMATS} files there, or remove the folder.{_not_read(others)}"
             )
 
 
@@ -151,7 +151,7 @@ def _entries(root: Path, prefix: str) -> Iterator[tuple[str, str | None]]:
         else:
             # A link to nothing is an image that is missing: it is found as a corrupt one.
             is_image = entry.is_file() or not os.path.exists(entry.path)
-            yield path, None if is_image else "devices and pipes"
+            yield path, None if is_image else "special files"
 
 
 def is_image_name(name: str) -> bool:
@@ -177,5 +177,5 @@ def counted(others: "Iterator[tuple[str, str]] | list[tuple[str, str]]") -> tupl
     return tuple(sorted(found.values(), key=lambda each: -each.count))
 
 
-def _there_are(not_taken: tuple[NotTaken, ...]) -> str:
-    return f" There are {', '.join(map(str, not_taken))}." if not_taken else ""
+def _not_read(not_taken: tuple[NotTaken, ...]) -> str:
+    return f" Not read: {', '.join(map(str, not_taken))}." if not_taken else ""

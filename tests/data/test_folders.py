@@ -256,7 +256,7 @@ def test_splits_are_known_by_the_names_that_people_give_them(tmp_path, parts, sa
         ({"val": 2, "test": 1}, None, "holds test, val but no folder of training images"),
         ({"train": 2}, "valid/x.jpg", "holds valid beside train.*one folder for each class"),
         ({"": 2}, "empty/", "empty has no images, so the class 'empty' cannot be learned"),
-        ({"": 2}, "bird/a.heic", "cannot be learned: .* There are 1 .heic files .bird/a.heic"),
+        ({"": 2}, "bird/a.heic", "cannot be learned: .* Not read: 1 .heic file .bird/a.heic"),
     ],
 )
 def test_folders_that_would_vanish_are_refused(tmp_path, parts, change, message):
@@ -286,7 +286,7 @@ def test_what_is_no_image_is_counted_and_named(tmp_path):
         ("hidden files and folders", 3, "@eaDir"),
         ("files in sub-folders of a class", 1, "dog/old/a.jpg"),
         ("images outside of class folders", 1, "loose.jpg"),
-        ("devices and pipes", 1, "dog/pipe.png"),
+        ("special files", 1, "dog/pipe.png"),
     }
 
 

@@ -115,7 +115,7 @@ def test_idx_files_have_few_dimensions(tmp_path):
 def test_a_data_set_holds_regular_files_in_folders_that_have_names(tmp_path):
     (tmp_path / "a").mkdir()
     os.mkfifo(tmp_path / "a" / "x.png")
-    with pytest.raises(DatasetError, match=r"There are 1 devices and pipes"):
+    with pytest.raises(DatasetError, match=r"Not read: 1 special file"):
         list_images(tmp_path, "", ("a",))
     (tmp_path / "a" / "y.png").touch()
     os.truncate(tmp_path / "a" / "y.png", 1 << 40)
