@@ -24,7 +24,7 @@ NETWORK = "igp_resnet_tiny"
 RUN = Path("runs/demo")
 FILE = Path("tflite_models/demo.tflite")
 PAGE = RUN / "report.html"
-EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 40
 
 
 def larq_igp(*arguments: object) -> Any:

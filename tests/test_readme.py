@@ -118,7 +118,7 @@ def test_its_transcript_is_of_the_demo(tmp_path):
         re.findall(r"\$ (larq-igp .*?)(?: +\(\d+ s\))?$", text, re.MULTILINE)
         for text in (block, finished.stdout)
     )
-    assert typed == [command.replace("--epochs 1 ", "--epochs 60 ") for command in ran]
+    assert typed == [command.replace("--epochs 1 ", "--epochs 40 ") for command in ran]
     shown, printed = (text[text.index("---") :] for text in (block, finished.stdout))
     assert without_measurements(shown) == without_measurements(printed)
 
