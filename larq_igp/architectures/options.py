@@ -35,11 +35,12 @@ def default_pad_values(bits: int) -> int:
     return 1 if bits == 1 else 0
 
 
-def check_input_shape(input_shape: Any) -> tuple[int, int, int]:
+def check_input_shape(input_shape: Any, *, smallest: int = MIN_IMAGE_SIDE) -> tuple[int, int, int]:
     """Return ``(H, W, C)`` as integers.
 
     Raises:
-        SpecError: if it is not three positive integers, or smaller than 28 px on a side.
+        SpecError: if it is not three positive integers, or a side is shorter than
+            ``smallest`` px.
     """
     is_valid = (
         isinstance(input_shape, (tuple, list))
@@ -52,8 +53,8 @@ def check_input_shape(input_shape: Any) -> tuple[int, int, int]:
     )
     height, width, channels = input_shape
     require(
-        min(height, width) >= MIN_IMAGE_SIDE,
-        f"images must be at least {MIN_IMAGE_SIDE} px on each side; got {height}x{width}.",
+        min(height, width) >= smallest,
+        f"images must be at least {smallest} px on each side; got {height}x{width}.",
     )
     require(
         height * width * channels <= MOST_VALUES,

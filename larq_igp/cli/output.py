@@ -113,11 +113,8 @@ def progress_on_stderr(as_json: bool, doing: str | None = None) -> Iterator[None
 
 
 def warn_of_random_weights(subject: Any) -> None:
-    """Say on standard error that a network is not trained, where its answers are shown; of a file
-    without a card, and of a model of one's own, nobody knows.
-    """
-    is_unknown = subject.kind in ("tflite", "keras") and subject.card is None
-    if not subject.is_trained and not is_unknown:
+    """Say on standard error that a network is not trained, where its answers are shown."""
+    if subject.has_random_weights:
         warning = f"warning: {subject.source} is not trained: its weights are random"
         click.echo(printable(warning), err=True)
 

@@ -196,7 +196,7 @@ class Preprocessing:
             raise PreprocessingError(f"the preprocessing is incomplete: {error}.") from error
         if asked != FIXED:
             raise PreprocessingError(f"the preprocessing asks for {asked}; there is only {FIXED}.")
-        shape, letterbox = check_input_shape(shape), data.get("letterbox", False)
+        shape, letterbox = check_input_shape(shape, smallest=1), data.get("letterbox", False)
         return cls(shape, mean, deviation, crop=data.get("crop"), letterbox=letterbox)
 
 

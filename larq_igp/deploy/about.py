@@ -14,6 +14,7 @@ class About:
         network: its name.
         bits: width of its quantized weights and activations.
         preprocessing: from stored image to input.
+        preprocessing_is_known: whether the network was trained so; else its card leaves it out.
         parameters: fields of its specification and options of ``larq_igp.build``; None for a
             network that ``larq_igp.build`` does not make.
         class_names: in the order of the outputs; empty if unknown.
@@ -29,6 +30,7 @@ class About:
     network: str
     bits: int
     preprocessing: Preprocessing
+    preprocessing_is_known: bool = True
     parameters: dict[str, Any] | None = None
     class_names: tuple[str, ...] = ()
     dataset: str | None = None

@@ -86,7 +86,8 @@ class Card:
             ``larq_igp.build`` does not make.
         bits: width of its quantized weights and activations.
         input_shape: ``(H, W, C)`` of an image.
-        preprocessing: what is done to an image's bytes before the network sees them.
+        preprocessing: what is done to an image's bytes before the network sees them; None if it is
+            not known.
         class_names: in the order of the outputs; empty if unknown.
         dataset: that it was trained on; None if untrained.
         data: identity of that data set, see ``larq_igp.data.Identity``; None if unknown.
@@ -118,7 +119,7 @@ class Card:
     parameters: dict[str, Any] | None
     bits: Annotated[int, msgspec.Meta(ge=1, le=32)]
     input_shape: tuple[int, int, int]
-    preprocessing: dict[str, Any]
+    preprocessing: dict[str, Any] | None
     class_names: tuple[str, ...] = ()
     dataset: str | None = None
     data: dict[str, Any] | None = None
@@ -176,7 +177,7 @@ def write_card(
         parameters=about.parameters,
         bits=about.bits,
         input_shape=about.preprocessing.input_shape,
-        preprocessing=about.preprocessing.to_json(),
+        preprocessing=about.preprocessing.to_json() if about.preprocessing_is_known else None,
         class_names=about.class_names,
         dataset=about.dataset,
         data=about.data,

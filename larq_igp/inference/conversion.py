@@ -61,6 +61,7 @@ def _about(subject: Subject, preprocessing: Preprocessing) -> About:
         network=subject.name,
         bits=subject.bits,
         preprocessing=preprocessing,
+        preprocessing_is_known=subject.preprocessing is not None or not subject.is_of_others,
         parameters=_parameters(subject),
         class_names=subject.class_names if subject.is_trained else (),
         dataset=subject.data.dataset if subject.data else None,

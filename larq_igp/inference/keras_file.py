@@ -47,6 +47,19 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
     return model
 
 
+def takes_pixels(model: "tf.keras.Model") -> bool:
+    """Tell whether a model normalises its images itself, in its first layer."""
+    image = model.inputs[0]
+    readers = [
+        layer
+        for layer in model.layers
+        for node in layer.inbound_nodes
+        if any(each is image for each in node.keras_inputs)
+    ]
+    normalising = (tf.keras.layers.Rescaling, tf.keras.layers.Normalization)
+    return bool(readers) and all(isinstance(each, normalising) for each in readers)
+
+
 def save_keras_model(model: "tf.keras.Model", path: str | Path) -> Path:
     """Write a model whole, for whoever has Keras 2 and Larq: topology, names and weights.
 

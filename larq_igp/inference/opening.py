@@ -18,7 +18,7 @@ from larq_igp.deploy.flatbuffer import read_bytes, read_content
 from larq_igp.deploy.structure import check_structure
 from larq_igp.errors import UserError
 from larq_igp.inference.cards import data_of, recipe_of
-from larq_igp.inference.keras_file import load_keras_model
+from larq_igp.inference.keras_file import load_keras_model, takes_pixels
 from larq_igp.inference.kinds import WORDS, Kind, kind_of, leave_out
 from larq_igp.inference.subject import Subject
 from larq_igp.models.build import IMAGENET_SHAPE
@@ -142,11 +142,11 @@ def _open_tflite(source: str) -> Subject:
     if not card_path(source).is_file():
         return Subject(**known, recipe=None)
     card = read_card(source, content)
-    preprocessing = Preprocessing.from_json(card.preprocessing)
-    if preprocessing.input_shape != shape or len(card.class_names) not in (0, classes):
+    preprocessing = Preprocessing.from_json(card.preprocessing) if card.preprocessing else None
+    if card.input_shape != shape or len(card.class_names) not in (0, classes):
         raise UserError(
             f"the card of {source} is of another network: the file takes {shape} and has {classes} "
-            f"outputs, but its card says {preprocessing.input_shape} and lists "
+            f"outputs, but its card says {card.input_shape} and lists "
             f"{len(card.class_names)} classes."
         )
     known |= {"recipe": recipe_of(card), "data": data_of(card), "card": card}
@@ -181,5 +181,6 @@ def _open_keras(source: str) -> Subject:
         recipe=None,
         input_shape=shape,
         classes=model.output_shape[-1],
+        preprocessing=Preprocessing(shape, (0.0,), (1.0,)) if takes_pixels(model) else None,
         keras=model,
     )

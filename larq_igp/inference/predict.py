@@ -82,7 +82,10 @@ def predict(
     preprocessing = subject.preprocessing
     if preprocessing is None:
         if subject.kind == "tflite":
-            raise UserError(f"{subject.source} has no card that says how images are fed to it.")
+            raise UserError(
+                f"{subject.source} has no card that says how images are normalised for it: convert "
+                "a run, or a model that begins with a Rescaling or Normalization layer."
+            )
         preprocessing = subject.preprocessing_of(subject.load_data())
     preprocessing = preprocessing.as_pixels() if subject.takes_pixels else preprocessing
     names = subject.class_names

@@ -30,8 +30,8 @@ class Subject:
         input_shape: ``(H, W, C)``.
         classes: how many outputs it has.
         data: that it was trained on, as far as that is known; None for random weights.
-        preprocessing: from stored image to input; None for random weights and for a file without
-            a card, which are fed as the images are by default.
+        preprocessing: from stored image to input; None for random weights and for a file that does
+            not say it, which are fed as the images are by default.
         run, card: of a run directory, or of a ``.tflite`` that has one.
         keras: the model of a file of Keras.
         weights: ``best`` or ``last``, of a run.
@@ -78,6 +78,18 @@ class Subject:
     def is_trained(self) -> bool:
         """Whether its weights are not random."""
         return self.run is not None or (self.card is not None and self.card.dataset is not None)
+
+    @property
+    def is_of_others(self) -> bool:
+        """Whether its weights come from elsewhere, so that nobody here knows how it was fed."""
+        return self.keras is not None or self.weights_file is not None
+
+    @property
+    def has_random_weights(self) -> bool:
+        """Whether its weights are known to be random; of a file of others nobody knows."""
+        from_others = self.recipe is None or self.is_of_others
+        fed_unknown = self.card is not None and self.card.preprocessing is None
+        return not (self.is_trained or from_others or fed_unknown)
 
     @property
     def accuracy(self) -> float | None:

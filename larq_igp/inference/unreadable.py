@@ -18,6 +18,8 @@ KNOWN = {
     "file signature not found": "it is no HDF5 file",
 }
 """What Keras or HDF5 says, and what is the matter."""
+IN_PYTHON = "call larq_igp.convert in Python, where the model is built"
+"""What still works."""
 OF_GRAPHS = ("Functional", "Sequential", "Model", "TFOpLambda", "SlicingOpLambda")
 """Classes that stand in graphs and are no layers by name."""
 
@@ -25,10 +27,17 @@ OF_GRAPHS = ("Functional", "Sequential", "Model", "TFOpLambda", "SlicingOpLambda
 def why_unreadable(path: str | Path, error: Exception) -> str:
     """Return the reason why a model could not be loaded, without a full stop."""
     said = " ".join(str(error).split()) or type(error).__name__
+    if Path(path).suffix == ".keras" and not zipfile.is_zipfile(path):
+        return "it is truncated, or no file of Keras"
     for part, reason in KNOWN.items():
         if part in said:
             return reason
-    for kind, name in _layers(path):
+    for kind, name, config in _layers(path):
+        if any(_is_function(key, value) for key, value in config.items()):
+            return (
+                f"layer {name!r} has a function as its quantizer, which Larq cannot read from a "
+                f"file: {IN_PYTHON}"
+            )
         if kind == "Lambda" and "Lambda layer" in said:
             return (
                 f"layer {name!r} is a Lambda of Python code, which is not run from such a file: "
@@ -37,8 +46,7 @@ def why_unreadable(path: str | Path, error: Exception) -> str:
         if not _is_known(kind):
             return (
                 f"layer {name!r} is of the class {kind.rpartition('>')[2]}, which is not known "
-                "here: load the model in Python, where the class is imported, and call "
-                "larq_igp.convert"
+                f"here: {IN_PYTHON}"
             )
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), said)
     return first.rstrip(".")[:LONGEST_MESSAGE]
@@ -51,8 +59,17 @@ def _is_known(kind: str) -> bool:
     return tf.keras.utils.get_registered_object(kind) is not None
 
 
-def _layers(path: str | Path) -> list[tuple[str, str]]:
-    """Return class and name of each layer, as far as the file tells."""
+def _is_function(key: str, value: Any) -> bool:
+    """Tell whether a field of a layer is a quantizer that is a plain function."""
+    return (
+        key.endswith("quantizer")
+        and isinstance(value, dict)
+        and value.get("class_name") == "function"
+    )
+
+
+def _layers(path: str | Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return class, name and fields of each layer, as far as the file tells."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
@@ -62,7 +79,11 @@ def _layers(path: str | Path) -> list[tuple[str, str]]:
                 text = file.attrs["model_config"]
         layers = json.loads(text)["config"]["layers"]
         return [
-            (str(each.get("registered_name") or each["class_name"]), str(each["config"]["name"]))
+            (
+                str(each.get("registered_name") or each["class_name"]),
+                str(each["config"].get("name") or each.get("name")),
+                dict(each["config"]),
+            )
             for each in layers
         ]
     except (

@@ -65,6 +65,11 @@ def read_card(file: str | Path) -> Card:
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a readable card: {error}.") from error
+    if isinstance(values, dict) and values.get("preprocessing", "missing") is None:
+        raise ValueError(
+            f"{path} does not say how images are normalised: convert a run, or a model that begins "
+            "with a Rescaling or Normalization layer."
+        )
     try:
         card = _card(values)
         digest = values["sha256"]

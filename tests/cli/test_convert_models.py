@@ -1,10 +1,12 @@
 """``convert`` on models that users have saved with Keras."""
 
 import json
+import math
 
 import larq as lq
 import pytest
 
+from larq_igp.deploy.card import read_card
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.keras2 import tf
 
@@ -89,6 +91,11 @@ def strange() -> tf.keras.Model:
     return classifier(bin_conv(), layer)
 
 
+class Fieldless(K.Layer):
+    def get_config(self):
+        return {}
+
+
 REFUSED = {
     "Lambda in .keras": ("a.keras", strange, "layer 'strange' is a Lambda of Python code"),
     "Lambda in .h5": ("a.h5", strange, "BesselI0, which computes 'model"),
@@ -136,6 +143,21 @@ REFUSED = {
         ),
         "layer 'last' is a binary QuantDense, and no 1-bit operator computes it",
     ),
+    "a function as a quantizer": (
+        "a.h5",
+        lambda: classifier(bin_conv(name="signs", input_quantizer=tf.sign)),
+        "layer 'signs' has a function as its quantizer",
+    ),
+    "a function as a quantizer, .keras": (
+        "a.keras",
+        lambda: classifier(bin_conv(name="signs", input_quantizer=tf.sign)),
+        "layer 'signs' has a function as its quantizer",
+    ),
+    "a layer without fields": (
+        "a.h5",
+        lambda: classifier(bin_conv(), Fieldless(name="mine")),
+        "layer 'mine' is of the class Fieldless, which is not known here",
+    ),
     "a wrapped layer": (
         "a.h5",
         lambda: chain(K.Reshape((1, *SHAPE)), K.TimeDistributed(bin_conv(), name="times")),
@@ -163,7 +185,7 @@ def test_damaged_files(refused, tmp_path):
     for name, reason in (
         ("weights.h5", "it holds weights alone: name their network as the source, and this file"),
         ("cut.h5", "it is truncated"),
-        ("cut.keras", ""),
+        ("cut.keras", "it is truncated, or no file of Keras"),
     ):
         message = refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
         assert f"{name} holds no model that Keras can load: {reason}" in message
@@ -177,3 +199,30 @@ def test_options_of_networks_are_refused(refused, tmp_path):
     assert "leave out --bits" in message
     message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--measure")
     assert "its data are not known" in message
+
+
+def test_images_are_fed_as_is_known(igp, refused, tmp_path):
+    """Pixels to what normalises them itself; of others nobody here knows the normalisation."""
+    photo = str(tmp_path / "white.png")
+    tf.io.write_file(photo, tf.io.encode_png(tf.fill((16, 16, 3), tf.constant(255, tf.uint8))))
+    for name, first in (("unknown", K.ReLU()), ("pixels", K.Rescaling(1 / 255))):
+        image = tf.keras.Input((16, 16, 3))
+        sums = K.Conv2D(32, 1, kernel_initializer="ones")(first(image))
+        binary = bin_conv(kernel_initializer="ones")(sums)
+        ends = [K.GlobalAveragePooling2D()(each) for each in (K.Rescaling(1 / 288)(binary), sums)]
+        scores = K.Softmax()(K.Concatenate()(ends))
+        tf.keras.Model(image, scores).save(tmp_path / f"{name}.h5")
+        typed = (tmp_path / f"{name}.h5", "-o", tmp_path / f"{name}.tflite", "--images", 4)
+        found = igp("convert", *typed)
+        assert found.exit_code == 0, found.stderr
+    assert read_card(tmp_path / "unknown.tflite").preprocessing is None
+    assert "how images are normalised" in refused("predict", tmp_path / "unknown.tflite", photo)
+    for name in ("pixels.h5", "pixels.tflite"):
+        found = igp("predict", tmp_path / name, photo, "--top", 64, "--json")
+        assert found.exit_code == 0, found.output
+        classes = json.loads(found.stdout)[0]["classes"]
+        shares = {each["label"]: each["probability"] for each in classes}
+        # the means of 288 signs of +1, and three channels of white, each 1
+        assert shares[32] / shares[0] == pytest.approx(math.exp(3 - 1), rel=1e-4)
+        assert "random" not in found.stderr
+    assert igp("benchmark", tmp_path / "unknown.tflite", "--runs", 1).exit_code == 0
