@@ -12,13 +12,8 @@ from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import Operator, Tensor, TFLiteFile, read_tflite
 from larq_igp.deploy.fusion import CONVOLUTIONS, Unfused, unfused_operators
 from larq_igp.deploy.lce_kernels import is_lce_convolution, lce_convolutions, read_model
-from larq_igp.deploy.matching import (
-    BINARY_CONV,
-    WORD_BITS,
-    Match,
-    match_binary_convolutions,
-    require_known_operators,
-)
+from larq_igp.deploy.matching import Match, match_binary_convolutions, require_known_operators
+from larq_igp.deploy.schema import BINARY_CONV, WORD_BITS
 from larq_igp.graph import Graph
 from larq_igp.keras2 import tf
 

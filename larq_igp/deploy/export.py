@@ -131,7 +131,8 @@ def export(
         tried = attempt("lce")
     findings, checks = tried.audit, tried.checks
     if not tried.is_right:
-        reasons = dict.fromkeys(check.reason for check in checks if check.examples)
+        compared = [check for check in checks if check.examples]
+        reasons = dict.fromkeys(check.reason for check in compared or checks)
         raise ConversionError(
             "the converted file does not compute what Keras computes, and was not written: "
             f"{' '.join([*reasons, *findings.warnings])}"

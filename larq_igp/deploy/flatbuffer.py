@@ -14,10 +14,12 @@ import numpy as np
 
 from larq_igp.deploy.errors import TFLiteFileError
 from larq_igp.deploy.schema import (
+    BINARY_CONV,
     DTYPES,
     FILE_IDENTIFIER,
     LCE_PREFIX,
     SCHEMA_VERSION,
+    WORD_BITS,
     builtin_operators,
     builtin_options,
     custom_options,
@@ -104,6 +106,17 @@ class TFLiteFile:
     def constant_bytes(self) -> int:
         """Size of all constants; one that several tensors share counts once for each."""
         return sum(tensor.value.nbytes for tensor in self.tensors if tensor.value is not None)
+
+    def groups(self, operator: Operator) -> int:
+        """Return in how many groups a ``LceBconv2d`` convolves its channels."""
+        words = -(-operator.options["channels_in"] // WORD_BITS)
+        return max(1, words // self.tensors[operator.inputs[1]].shape[3])
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether any binary convolution has more than one group."""
+        binary = (each for each in self.operators if each.name == BINARY_CONV)
+        return any(self.groups(each) > 1 for each in binary)
 
     def histogram(self) -> dict[str, int]:
         """Count operators by name, most frequent first."""

@@ -10,12 +10,11 @@ import numpy as np
 from larq_igp.deploy.errors import ConversionError
 from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
 from larq_igp.deploy.lce_kernels import lce_convolutions, read_model
+from larq_igp.deploy.schema import BINARY_CONV, WORD_BITS
 from larq_igp.graph import Graph, Kernel
 from larq_igp.keras2 import tf
 
-BINARY_CONV = "LceBconv2d"
 FLOAT_CONVS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-WORD_BITS = 32
 LCE_OPERATORS = {"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d"}
 SCALE_TOLERANCE = 0.005
 """Larq Compute Engine takes a kernel for binary if its magnitudes agree to this within each output
@@ -135,8 +134,7 @@ def _require_channel_scale(file: TFLiteFile, match: Match) -> None:
 
 def _operator_key(file: TFLiteFile, operator: Operator) -> tuple:
     words = np.asarray(file.tensors[operator.inputs[1]].value)
-    groups = max(1, -(-operator.options["channels_in"] // WORD_BITS) // words.shape[3])
-    return _unsigned_key(words, operator.options["channels_in"] // groups)
+    return _unsigned_key(words, operator.options["channels_in"] // file.groups(operator))
 
 
 def _why_missing(kernel: Kernel, weights: np.ndarray, file: TFLiteFile) -> str:

@@ -12,6 +12,9 @@ SCHEMA_VERSION = 3
 ALIGNMENT = 16
 """Bytes to whose multiples constants are aligned: interpreters compute with them where they lie."""
 LCE_PREFIX = "Lce"
+BINARY_CONV = "LceBconv2d"
+WORD_BITS = 32
+"""Signs that are packed into one number."""
 
 DTYPES: dict[str, np.dtype] = {
     name: np.dtype(name.lower())

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+from larq_igp.deploy.schema import WORD_BITS
+
 Shape = tuple[int, ...]
 
-WORD_BITS = 32
 LARGEST_STEP = 1024
 """Largest stride, dilation or pooling window that is believed."""
 SAME, VALID = 0, 1

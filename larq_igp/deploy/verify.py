@@ -35,6 +35,7 @@ import numpy as np
 
 from larq_igp.deploy.device.plain import plain_file
 from larq_igp.deploy.engines import ENGINES, engines_for, open_engine
+from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
 from larq_igp.deploy.lce_kernels import read_model
 from larq_igp.deploy.verification.device_file import check_device_file
@@ -152,7 +153,8 @@ def verify_with_all(
         threads: likewise.
 
     Returns:
-        One verification for each; of an engine that is not installed, one that says so.
+        One verification for each; of an engine that is not installed or cannot run the file, one
+        that says so.
 
     Raises:
         EngineError: if none is installed.
@@ -164,10 +166,15 @@ def verify_with_all(
     found = []
     for name in JUDGES[file.is_binary]:
         refusal = ENGINES[name].refusal(file)
-        if refusal:
-            found.append(Verification(engine=name, passed=False, reason=refusal))
-        else:
-            found.append(_verify(model, expected, flatbuffer, inputs, name, threads))
+        try:
+            verification = (
+                Verification(engine=name, passed=False, reason=refusal)
+                if refusal
+                else _verify(model, expected, flatbuffer, inputs, name, threads)
+            )
+        except EngineError as error:
+            verification = Verification(engine=name, passed=False, reason=str(error))
+        found.append(verification)
     return tuple(found)
 
 

@@ -142,12 +142,13 @@ def _open_tflite(source: str) -> Subject:
     if not card_path(source).is_file():
         return Subject(**known, recipe=None)
     card = read_card(source, content)
-    preprocessing = Preprocessing.from_json(card.preprocessing) if card.preprocessing else None
-    if card.input_shape != shape or len(card.class_names) not in (0, classes):
+    said = card.preprocessing
+    preprocessing = None if said is None else Preprocessing.from_json(said)
+    fed = preprocessing.input_shape if preprocessing else card.input_shape
+    if {fed, card.input_shape} != {shape} or len(card.class_names) not in (0, classes):
         raise UserError(
             f"the card of {source} is of another network: the file takes {shape} and has {classes} "
-            f"outputs, but its card says {card.input_shape} and lists "
-            f"{len(card.class_names)} classes."
+            f"outputs, but its card says {fed} and lists {len(card.class_names)} classes."
         )
     known |= {"recipe": recipe_of(card), "data": data_of(card), "card": card}
     return Subject(**known, preprocessing=preprocessing)

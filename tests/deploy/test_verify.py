@@ -1,5 +1,6 @@
 """A right file passes, whatever its network."""
 
+import larq as lq
 import numpy as np
 import pytest
 
@@ -7,6 +8,8 @@ import larq_igp
 from larq_igp.architectures.spec import FAMILIES
 from larq_igp.deploy.convert import convert
 from larq_igp.deploy.engines import open_engine
+from larq_igp.deploy.engines.lce import LCEEngine
+from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.deploy.verify import verify, verify_with_all
 from larq_igp.keras2 import tf
 from tests.deploy.conftest import FEW, random_images, random_norms
@@ -72,6 +75,31 @@ def test_an_engine_that_computes_something_else_is_named(binary_net):
     assert "'first'" in lce.reason
     assert "the engine makes other sums than Keras from the same signs" in lce.reason
     assert (runtime.engine, runtime.passed) == ("larq_igp_runtime", True)
+
+
+@pytest.mark.lce
+def test_groups_are_verified_by_both_engines():
+    """Larq Compute Engine's default kernels have none, its indirect ones do."""
+    image = tf.keras.Input((8, 8, 128), name="image")
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    grouped = lq.layers.QuantConv2D(64, 3, groups=2, kernel_constraint="weight_clip", **signs)
+    model = tf.keras.Model(image, grouped(image))
+    content = convert(model)
+    assert read_tflite(content).has_groups
+    assert_all_engines_pass(model, content, random_images(8, 8, 128))
+
+
+@pytest.mark.lce
+def test_an_engine_that_cannot_run_the_file_leaves_the_judgement_to_the_other(binary, monkeypatch):
+    def fail(self, interpreter, content):
+        raise RuntimeError("ERROR at file.cc:57 : the following was false:\n x == y\n.")
+
+    monkeypatch.setattr(LCEEngine, "_load", fail)
+    lce, runtime = verify_with_all(binary.model, binary.content, binary.images[:FEW])
+    assert (lce.passed, runtime.passed) == (False, True)
+    assert lce.reason.endswith(
+        "cannot load the file: ERROR at file.cc:57 : the following was false: x == y."
+    )
 
 
 def test_shared_layers_and_nested_models_pass(lambda_net):

@@ -95,7 +95,7 @@ class LocalEngine(Engine):
         try:
             self._load(self.import_package(), content)
         except (RuntimeError, ValueError) as error:  # ModelError of the runtime is a ValueError
-            raise EngineError(f"engine {self.name!r} cannot load the file: {error}.") from error
+            raise self._failure("load", error) from error
 
     @classmethod
     @abstractmethod
@@ -123,18 +123,18 @@ class LocalEngine(Engine):
         try:
             return self._run(inputs)
         except (RuntimeError, ValueError) as error:
-            raise self._failure(error) from error
+            raise self._failure("run", error) from error
 
     def invoke(self) -> None:
         """Run once on whatever the inputs hold; errors as of ``run``."""
         try:
             self._invoke()
         except (RuntimeError, ValueError) as error:
-            raise self._failure(error) from error
+            raise self._failure("run", error) from error
 
-    def _failure(self, error: Exception) -> EngineError:
-        said = " ".join(str(error).split()).rstrip(".")
-        return EngineError(f"engine {self.name!r} cannot run the file: {said}.")
+    def _failure(self, what: str, error: Exception) -> EngineError:
+        said = " ".join(str(error).split()).rstrip(". ")
+        return EngineError(f"engine {self.name!r} cannot {what} the file: {said}.")
 
     @classmethod
     def version(cls) -> str | None:

@@ -10,11 +10,18 @@ from larq_igp.packages import BY_MODULE, why_lce_cannot_run
 
 
 class LCEEngine(LocalEngine):
-    """Larq Compute Engine's interpreter with its default kernels."""
+    """Larq Compute Engine's interpreter with its default kernels; for grouped convolutions, which
+    those cannot compute, with its indirect ones.
+    """
 
     name = "lce"
     package = BY_MODULE["larq_compute_engine"]
     indirect_bgemm = xnnpack = False
+
+    def __init__(self, content: bytes, file: TFLiteFile, threads: int):
+        """Choose kernels that can compute the file, and load it."""
+        self.indirect_bgemm = self.indirect_bgemm or file.has_groups
+        super().__init__(content, file, threads)
 
     @classmethod
     def import_package(cls) -> Any:

@@ -13,11 +13,10 @@ import numpy as np
 
 from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile
 from larq_igp.deploy.verification.fault import Fault, where
-from larq_igp.deploy.verification.file_tensors import WORD_BITS, unpack_signs
+from larq_igp.deploy.verification.file_tensors import unpack_signs
 from larq_igp.deploy.verification.rounding import Terms
 from larq_igp.keras2 import tf
 
-BINARY_CONV = "LceBconv2d"
 SAME = 0
 """TensorFlow Lite's number of this padding."""
 ACTIVATIONS = {0: (-np.inf, np.inf), 1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}
@@ -66,8 +65,7 @@ class BinaryOperator:
     def filters(self) -> np.ndarray:
         """Where its weights are negative, ``(O, H, W, I)``."""
         words = self._constant(1)
-        whole = -(-self.operator.options["channels_in"] // WORD_BITS)
-        groups = max(1, whole // words.shape[3])
+        groups = self.file.groups(self.operator)
         return unpack_signs(words, self.operator.options["channels_in"] // groups)
 
     @property

@@ -3,7 +3,8 @@
 import numpy as np
 
 from larq_igp.deploy.flatbuffer import Operator
-from larq_igp.deploy.verification.binary_operator import BINARY_CONV, BinaryOperator
+from larq_igp.deploy.schema import BINARY_CONV
+from larq_igp.deploy.verification.binary_operator import BinaryOperator
 from larq_igp.deploy.verification.fault import Fault, some, where
 from larq_igp.deploy.verification.keras_sums import KerasSums
 from larq_igp.deploy.verification.replay import Replay

@@ -11,8 +11,6 @@ from larq_igp.deploy.engines import load_engine
 from larq_igp.deploy.flatbuffer import ABSENT, Operator, TFLiteFile, read_tflite
 from larq_igp.deploy.schema import pack, parse
 
-WORD_BITS = 32
-
 
 def with_all_outputs(content: bytes) -> bytes:
     """Return the same file with every tensor that an operator writes as an output."""

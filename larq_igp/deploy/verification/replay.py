@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from larq_igp.deploy.verification.file_tensors import WORD_BITS, FileTensors, unpack_signs
+from larq_igp.deploy.schema import WORD_BITS
+from larq_igp.deploy.verification.file_tensors import FileTensors, unpack_signs
 from larq_igp.deploy.verification.rounding import UNITS, Terms, terms_of
 from larq_igp.deploy.verification.run_call import run_call
 from larq_igp.graph import Graph
@@ -44,12 +45,15 @@ class Replay:
         known: what is known of each result, by the index of the call that returns it.
         farthest: largest distance of a value of the file from Keras', see ``rounding``.
         explained: tensors of the file that were compared, but are no result of a whole layer.
+        before: of a tensor that the file has for other readers, though the converter may fold the
+            layer that makes it into a convolution: what that layer reads.
     """
 
     def __init__(self, graph: Graph, file: FileTensors):
         """Start at the images."""
         self.graph, self.file, self.farthest = graph, file, 0.0
         self.explained: set[int] = set()
+        self.before: dict[int, frozenset[int]] = {}
         self.known = {graph.inputs[0]: self.found(file.file.inputs[0])}
 
     def readers(self, index: int) -> list[int]:
@@ -83,13 +87,21 @@ class Replay:
         """Return the tensors of the file that are results of Keras."""
         return {tensor for each in self.known.values() if each.is_found for tensor in each.sources}
 
+    def computed_from(self, sources: frozenset[int]) -> list[int]:
+        """List the tensors that are computed from all of these and nothing else; where layers are
+        folded into what follows them, from what they read.
+        """
+        found = self.file.computed_from(sources)
+        earlier = frozenset().union(*(self.before.get(each, {each}) for each in sources))
+        return found if earlier == sources else found + self.computed_from(earlier)
+
     def look_up(
         self, index: int, value: np.ndarray, terms: Terms, sources: frozenset[int]
     ) -> Known:
         """Find a tensor of the file that is computed from these sources and has this value."""
         distances = [
             (float(np.max(terms.distance(found.reshape(value.shape), value))), each)
-            for each in self.file.computed_from(sources)
+            for each in self.computed_from(sources)
             if (found := self.file.values[each]).dtype == np.float32 and found.size == value.size
         ]
         nearest = min(distances, default=None, key=lambda item: item[0])

@@ -188,6 +188,12 @@ RULES: dict[type, Rule] = {
 """The rule of a class holds for those derived from it, as Larq's layers are from Keras'."""
 
 
+def is_foldable(layer: "tf.keras.layers.Layer") -> bool:
+    """Tell whether a converter may fold a layer into the weights of a convolution that follows."""
+    factors = (keras.BatchNormalization, keras.Rescaling, keras.Normalization, keras.Average)
+    return isinstance(layer, factors)
+
+
 def has_inner_results(layer: "tf.keras.layers.Layer") -> bool:
     """Tell whether a layer may be several steps, with results in between that Keras does not show:
     one whose arithmetic is not known here, or with an activation that is no ReLU.

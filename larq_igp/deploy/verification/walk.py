@@ -13,18 +13,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from larq_igp.deploy.lce_kernels import is_lce_convolution
-from larq_igp.deploy.verification.binary_operator import BINARY_CONV, BinaryOperator
+from larq_igp.deploy.schema import BINARY_CONV
+from larq_igp.deploy.verification.binary_operator import BinaryOperator
 from larq_igp.deploy.verification.constants import require_same_function
 from larq_igp.deploy.verification.diagnosis import difference, difference_at, no_such_weights
 from larq_igp.deploy.verification.fault import Fault, where
 from larq_igp.deploy.verification.file_tensors import FileTensors
 from larq_igp.deploy.verification.keras_sums import KerasSums
 from larq_igp.deploy.verification.replay import Known, Replay
-from larq_igp.deploy.verification.rounding import Terms, terms_after
+from larq_igp.deploy.verification.rounding import Terms, is_foldable, terms_after
 from larq_igp.deploy.verification.run_call import run_call
 from larq_igp.deploy.verification.unexplained import first_unexplained
 from larq_igp.graph import Call, Graph
 from larq_igp.graph.bits import output_quantizer
+from larq_igp.keras2 import tf
 
 BEFORE_ACTIVATION = -1
 """Stands for what a layer makes before its activation, which may be an operator of its own."""
@@ -95,7 +97,20 @@ class Walk(Replay):
         for place, value in zip(places, outputs, strict=True):
             after = terms_after(call.layer, terms, values, value)
             self.known[place] = self.look_up(place, value, after, sources)
+            if self.known[place].is_found and is_foldable(call.layer):
+                self.before |= dict.fromkeys(self.known[place].sources, sources)
         self.known.setdefault(index, Known(outputs[0], after, sources))
+        if isinstance(call.layer, tf.keras.layers.Average):
+            self._sum_of_average(index, values, terms, sources)
+
+    def _sum_of_average(
+        self, index: int, values: list, terms: list[Terms], sources: frozenset[int]
+    ) -> None:
+        """Look for the sum before an average's factor, which may be folded into a convolution."""
+        adding, total = tf.keras.layers.Add(), np.sum(values, axis=0, dtype=np.float32)
+        found = self.look_up(index, total, terms_after(adding, terms, values, total), sources)
+        if found.is_found:
+            self.explained |= found.sources
 
     def _require_signs_or_values(self, index: int) -> None:
         """Check that the file has what a quantizer reads: behind it, differences would be hidden.

@@ -7,8 +7,8 @@ a pooling with a fused ReLU is not turned into one of bits, as the ReLU would be
 import numpy as np
 
 from larq_igp.deploy.matching import SCALE_TOLERANCE, pack_filters
+from larq_igp.deploy.schema import WORD_BITS
 from larq_igp.deploy.writer.draft import CLIPPED, INT, Draft, Operator, Tensor
-from larq_igp.deploy.writer.quantizers import WORD_BITS
 from larq_igp.deploy.writer.shapes import SAME, VALID, pads_as_same
 
 BCONV, QUANTIZE, DEQUANTIZE, BMAXPOOL = (

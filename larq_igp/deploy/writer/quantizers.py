@@ -7,9 +7,8 @@ import larq as lq
 
 from larq_igp.deploy.errors import UnwritableError
 from larq_igp.deploy.lce_kernels import is_sign
+from larq_igp.deploy.schema import WORD_BITS
 from larq_igp.deploy.writer.draft import INT, Draft, Tensor
-
-WORD_BITS = 32
 
 
 def write_sign(draft: Draft, x: Tensor, name: str) -> Tensor:
