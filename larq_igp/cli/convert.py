@@ -19,6 +19,8 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
 from larq_igp.errors import UserError
 from larq_igp.inference.kinds import WRITTEN_FOR_KERAS
 
+FEWEST_SAME = 0.99
+"""Share of the answers that weights of 8 bits should leave as they are."""
 CONVERTERS = {
     "own": "larq-igp's writer",
     "lce": "Larq Compute Engine",
@@ -144,6 +146,8 @@ def _save_for_keras(source: str, output: str, given: dict, options: dict, as_jso
     typed = [name for name, value in given.items() if value]
     if typed:
         raise UserError(f"leave out {', '.join(typed)}: {output} is no .tflite.")
+    if Path(output).resolve() == Path(source).resolve():
+        raise UserError(f"{source} would be overwritten by itself: name another output.")
     with progress_on_stderr(as_json, "converting"):
         from larq_igp.inference.keras_file import save_keras_model
 
@@ -173,6 +177,7 @@ def _export_text(result) -> str:
         *([f"  dense weights: {_dense_text(result.choice)}"] if result.choice else []),
         *[f"  not fused: {number} x {reason}" for reason, number in audit.unfused_counts().items()],
         *[f"  warning: {warning}" for warning in audit.warnings],
+        *_dense_warnings(result),
         *[_verification_text(check, result.dataset) for check in result.verifications],
         f"  converted in {result.seconds:.1f} s ({CONVERTERS[result.converter]}); card: "
         f"{result.card}",
@@ -185,6 +190,16 @@ def _export_text(result) -> str:
 def _dense_text(choice) -> str:
     of = "" if choice.examples is None else f" ({choice.examples} of them)"
     return f"{choice.bits} bits, {choice.reason}{of}"
+
+
+def _dense_warnings(result) -> list[str]:
+    same = min((each.top1_agreement for each in result.verifications if each.passed), default=1.0)
+    if result.choice is None or result.choice.bits == 32 or same >= FEWEST_SAME:
+        return []
+    return [
+        f"  warning: weights of 8 bits change the answers to {1 - same:.2%} of these images; "
+        "--dense float keeps them"
+    ]
 
 
 def _verification_text(check, dataset: str) -> str:

@@ -7,6 +7,8 @@ for a model all of whose layers it knows, else ``lce``.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from larq_igp.deploy.converters import convert_with_lce, convert_with_tensorflow_lite
 from larq_igp.deploy.errors import ConversionError, TFLiteFileError, UnwritableError
 from larq_igp.deploy.flatbuffer import TFLiteFile, read_tflite
@@ -63,6 +65,10 @@ def convert_by(
     if converter not in CONVERTERS:
         raise ConversionError(
             f"no converter is named {converter!r}; there are {', '.join(CONVERTERS)}."
+        )
+    if float_model and converter != "auto":
+        raise ConversionError(
+            f"leave out converter {converter!r} for a float file, which TensorFlow Lite's makes."
         )
     _check(model)
     if float_model:
@@ -150,6 +156,17 @@ def _check(model: object) -> None:
             raise ConversionError(
                 f"layer {layer.name!r} computes in {layer.compute_dtype}: "
                 "rebuild the model with the float32 policy and load its weights."
+            )
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise ConversionError(
+                f"layer {layer.name!r} has channels first, as no operator of a file has: rebuild "
+                "the model with channels_last and load its weights."
+            )
+    for weight in model.weights:
+        if not np.all(np.isfinite(weight.numpy())):
+            raise ConversionError(
+                f"weight {weight.name!r} has values that are no finite numbers: the training "
+                "diverged, or the file is damaged."
             )
 
 

@@ -157,10 +157,11 @@ def _takes_pixels(subject: Subject, input: str | None) -> bool:
     """
     if input not in (None, "uint8", "float"):
         raise UserError(f"input is uint8 or float, not {input!r}.")
-    if input == "uint8" and subject.kind == "keras":
+    if input == "uint8" and subject.is_of_others and subject.preprocessing is None:
+        hint = "" if subject.keras is None else "; a Rescaling or Normalization layer first says it"
         raise UserError(
             f"leave out --input uint8 for {subject.source}: how its images are normalised is not "
-            "known; put a Rescaling or Normalization layer first, and it is in the file."
+            f"known{hint}."
         )
     return subject.is_trained if input is None else input == "uint8"
 

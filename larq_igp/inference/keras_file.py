@@ -8,12 +8,14 @@ import numpy as np
 from larq_igp.errors import UserError
 from larq_igp.files import atomic_path, check_file
 from larq_igp.inference.kinds import WRITTEN_FOR_KERAS
-from larq_igp.inference.unreadable import why_unreadable
+from larq_igp.inference.unreadable import why_revived, why_unreadable
 from larq_igp.keras2 import tf
 from larq_igp.packages import BY_MODULE
 
 MOST_BYTES = 1 << 31
 """Of each file of a model."""
+OF_SAVED_MODELS = "tf_keras.src.saving.legacy.saved_model.load"
+"""Module of classes that stand in for those that Keras cannot make again from a SavedModel."""
 
 
 def load_keras_model(path: str | Path) -> "tf.keras.Model":
@@ -36,6 +38,9 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
     except Exception as error:  # a damaged file leads the loader anywhere
         reason = why_unreadable(path, error)
         raise UserError(f"{path} holds no model that Keras can load: {reason}.") from error
+    for layer in model._flatten_layers(include_self=False):
+        if type(layer).__module__ == OF_SAVED_MODELS:
+            raise UserError(f"{path} holds no model that Keras can load: {why_revived(layer)}.")
     if not getattr(model, "_is_graph_network", False):
         raise UserError(
             f"the model of {path} is not functional: its layers are called in Python "

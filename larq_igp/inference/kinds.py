@@ -33,6 +33,11 @@ def kind_of(source: str) -> Kind:
     path = Path(source)
     if (path / SAVED_MODEL).is_file() or (path.suffix in KERAS_SUFFIXES and path.is_file()):
         return "keras"
+    if Path(f"{path.with_suffix('') if path.suffix == '.index' else path}.index").is_file():
+        raise UserError(
+            f"{source} is a checkpoint of TensorFlow, which holds weights alone: load them in "
+            "Python with load_weights of their network, save that as .h5, and name the .h5."
+        )
     if path.is_dir():
         return "run"
     if is_recipe_file(source):

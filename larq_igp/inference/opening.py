@@ -165,7 +165,8 @@ def _open_keras(source: str) -> Subject:
     shape = tuple(model.input_shape[1:])
     if len(shape) != 3 or None in shape:
         raise UserError(
-            f"{source} takes no images of one size: the shape of its input is {model.input_shape}."
+            f"{source} takes no images of one size: the shape of its input is "
+            f"{model.input_shape}, and (None, H, W, C) is needed."
         )
     if math.prod(shape) > MOST_VALUES:
         raise UserError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from larq_igp.deploy.device.scores import gives_probabilities
 from larq_igp.deploy.engines import Child, open_engine
 from larq_igp.errors import UserError
 from larq_igp.inference.subject import Subject
@@ -62,7 +63,9 @@ def open_predictor(
         raise UserError(
             f"leave out {', '.join(given)}: Keras runs {subject.source}, which is no .tflite file."
         )
-    return Predictor(subject.model().predict_on_batch, "keras")
+    model = subject.model()
+    predict = model.predict_on_batch
+    return Predictor(predict if gives_probabilities(model) else _as_probabilities(predict), "keras")
 
 
 def _as_probabilities(predict: Predict) -> Predict:

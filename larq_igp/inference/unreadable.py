@@ -9,10 +9,13 @@ import h5py
 
 from larq_igp.files import MOST_JSON_BYTES
 from larq_igp.keras2 import tf
+from larq_igp.models.weights import CONTAINERS
 
 LONGEST_MESSAGE = 300
+WITHOUT_MODEL = "No model config found"
+NO_MODEL = "it holds HDF5 of something else"
 KNOWN = {
-    "No model config found": "it holds weights alone: name their network as the source, and this "
+    WITHOUT_MODEL: "it holds weights alone: name their network as the source, and this "
     "file with --weights",
     "truncated file": "it is truncated",
     "file signature not found": "it is no HDF5 file",
@@ -24,6 +27,15 @@ OF_GRAPHS = ("Functional", "Sequential", "Model", "TFOpLambda", "SlicingOpLambda
 """Classes that stand in graphs and are no layers by name."""
 
 
+def why_revived(layer: "tf.keras.layers.Layer") -> str:
+    """Return the reason why a layer of a SavedModel is a stand-in, without a full stop."""
+    kind = type(layer).__name__.rpartition(">")[2]
+    return (
+        f"layer {layer.name!r} is of the class {kind}, which cannot be made again from a "
+        f"SavedModel, as a function is its quantizer or its code is not here: {IN_PYTHON}"
+    )
+
+
 def why_unreadable(path: str | Path, error: Exception) -> str:
     """Return the reason why a model could not be loaded, without a full stop."""
     said = " ".join(str(error).split()) or type(error).__name__
@@ -31,7 +43,7 @@ def why_unreadable(path: str | Path, error: Exception) -> str:
         return "it is truncated, or no file of Keras"
     for part, reason in KNOWN.items():
         if part in said:
-            return reason
+            return reason if part != WITHOUT_MODEL or _holds_weights(path) else NO_MODEL
     for kind, name, config in _layers(path):
         if any(_is_function(key, value) for key, value in config.items()):
             return (
@@ -50,6 +62,13 @@ def why_unreadable(path: str | Path, error: Exception) -> str:
             )
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), said)
     return first.rstrip(".")[:LONGEST_MESSAGE]
+
+
+def _holds_weights(path: str | Path) -> bool:
+    with h5py.File(path, "r") as file:
+        return any(name.startswith("layer_names") for name in file.attrs) or any(
+            name in file for name in CONTAINERS
+        )
 
 
 def _is_known(kind: str) -> bool:

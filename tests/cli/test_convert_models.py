@@ -3,37 +3,14 @@
 import json
 import math
 
+import h5py
 import larq as lq
 import pytest
 
-from larq_igp.deploy.card import read_card
+import larq_igp
 from larq_igp.deploy.flatbuffer import read_tflite
 from larq_igp.keras2 import tf
-
-K = tf.keras.layers
-SHAPE = (8, 8, 32)
-
-
-def bin_conv(**options):
-    defaults = {
-        "padding": "same",
-        "pad_values": 1.0,
-        "input_quantizer": "ste_sign",
-        "kernel_quantizer": "ste_sign",
-        "kernel_constraint": "weight_clip",
-    }
-    return lq.layers.QuantConv2D(32, 3, **(defaults | options))
-
-
-def chain(*layers) -> tf.keras.Model:
-    image = x = tf.keras.Input(SHAPE, name="image")
-    for layer in layers:
-        x = layer(x)
-    return tf.keras.Model(image, x, name="mine")
-
-
-def classifier(*layers) -> tf.keras.Model:
-    return chain(*layers, K.GlobalAveragePooling2D(), K.Dense(4, "softmax"))
+from tests.cli.models import SHAPE, K, bin_conv, chain, classifier
 
 
 @pytest.mark.parametrize("name", ["net.h5", "net.keras", "net"])
@@ -89,6 +66,16 @@ def swirl() -> tf.keras.Model:
 def strange() -> tf.keras.Model:
     layer = K.Lambda(lambda x: tf.math.bessel_i0(x), name="strange")
     return classifier(bin_conv(), layer)
+
+
+def diverged() -> tf.keras.Model:
+    model = classifier(bin_conv(name="first"))
+    model.get_layer("first").kernel.assign(tf.fill((3, 3, 32, 32), math.nan))
+    return model
+
+
+def channels_first() -> tf.keras.Model:
+    return classifier(K.Conv2D(32, 1, data_format="channels_first", name="turned"), bin_conv())
 
 
 class Fieldless(K.Layer):
@@ -158,6 +145,22 @@ REFUSED = {
         lambda: classifier(bin_conv(), Fieldless(name="mine")),
         "layer 'mine' is of the class Fieldless, which is not known here",
     ),
+    "a function as a quantizer, SavedModel": (
+        "a",
+        lambda: classifier(bin_conv(name="signs", input_quantizer=tf.sign)),
+        "layer 'signs' is of the class QuantConv2D, which cannot be made again from a SavedModel",
+    ),
+    "weights that are no numbers": (
+        "a.h5",
+        diverged,
+        "weight 'first/kernel:0' has values that are no finite numbers",
+    ),
+    "channels first": ("a.h5", channels_first, "layer 'turned' has channels first"),
+    "a vector": (
+        "a.h5",
+        lambda: tf.keras.Sequential([K.Dense(3, input_shape=(8,))]),
+        "the shape of its input is (None, 8), and (None, H, W, C) is needed",
+    ),
     "a wrapped layer": (
         "a.h5",
         lambda: chain(K.Reshape((1, *SHAPE)), K.TimeDistributed(bin_conv(), name="times")),
@@ -182,7 +185,10 @@ def test_damaged_files(refused, tmp_path):
     content = (tmp_path / "whole.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
     (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04 and no more")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["numbers"] = [1, 2]
     for name, reason in (
+        ("other.h5", "it holds HDF5 of something else"),
         ("weights.h5", "it holds weights alone: name their network as the source, and this file"),
         ("cut.h5", "it is truncated"),
         ("cut.keras", "it is truncated, or no file of Keras"),
@@ -193,36 +199,32 @@ def test_damaged_files(refused, tmp_path):
     assert not (tmp_path / "a.tflite").exists()
 
 
+def test_checkpoints_are_weights_alone(refused, tmp_path):
+    classifier(bin_conv()).save_weights(tmp_path / "checkpoint")
+    for name in ("checkpoint", "checkpoint.index"):
+        message = refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
+        assert f"{name} is a checkpoint of TensorFlow, which holds weights alone" in message
+
+
+def test_what_contradicts_itself(refused, tmp_path):
+    file = tmp_path / "a.h5"
+    classifier(bin_conv()).save(file)
+    before = file.read_bytes()
+    assert "would be overwritten by itself" in refused("convert", file, "-o", file)
+    assert file.read_bytes() == before
+    options = ("-o", tmp_path / "a.tflite", "--float", "--converter", "own")
+    assert "leave out converter 'own' for a float file" in refused("convert", file, *options)
+    weights = tmp_path / "w.h5"
+    larq_igp.build("resnet_tiny", input_shape=(28, 28, 1), num_classes=10).save_weights(weights)
+    options = ("--weights", weights, "--input-shape", "28,28,1", "--num-classes", 10)
+    pixels = ("-o", tmp_path / "a.tflite", "--input", "uint8")
+    message = refused("convert", "resnet_tiny", *options, *pixels)
+    assert "how its images are normalised is not known" in message
+
+
 def test_options_of_networks_are_refused(refused, tmp_path):
     classifier(bin_conv()).save(tmp_path / "a.h5")
     message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--bits", 1)
     assert "leave out --bits" in message
     message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--measure")
     assert "its data are not known" in message
-
-
-def test_images_are_fed_as_is_known(igp, refused, tmp_path):
-    """Pixels to what normalises them itself; of others nobody here knows the normalisation."""
-    photo = str(tmp_path / "white.png")
-    tf.io.write_file(photo, tf.io.encode_png(tf.fill((16, 16, 3), tf.constant(255, tf.uint8))))
-    for name, first in (("unknown", K.ReLU()), ("pixels", K.Rescaling(1 / 255))):
-        image = tf.keras.Input((16, 16, 3))
-        sums = K.Conv2D(32, 1, kernel_initializer="ones")(first(image))
-        binary = bin_conv(kernel_initializer="ones")(sums)
-        ends = [K.GlobalAveragePooling2D()(each) for each in (K.Rescaling(1 / 288)(binary), sums)]
-        scores = K.Softmax()(K.Concatenate()(ends))
-        tf.keras.Model(image, scores).save(tmp_path / f"{name}.h5")
-        typed = (tmp_path / f"{name}.h5", "-o", tmp_path / f"{name}.tflite", "--images", 4)
-        found = igp("convert", *typed)
-        assert found.exit_code == 0, found.stderr
-    assert read_card(tmp_path / "unknown.tflite").preprocessing is None
-    assert "how images are normalised" in refused("predict", tmp_path / "unknown.tflite", photo)
-    for name in ("pixels.h5", "pixels.tflite"):
-        found = igp("predict", tmp_path / name, photo, "--top", 64, "--json")
-        assert found.exit_code == 0, found.output
-        classes = json.loads(found.stdout)[0]["classes"]
-        shares = {each["label"]: each["probability"] for each in classes}
-        # the means of 288 signs of +1, and three channels of white, each 1
-        assert shares[32] / shares[0] == pytest.approx(math.exp(3 - 1), rel=1e-4)
-        assert "random" not in found.stderr
-    assert igp("benchmark", tmp_path / "unknown.tflite", "--runs", 1).exit_code == 0

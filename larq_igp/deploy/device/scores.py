@@ -18,9 +18,14 @@ def _last_layer(model: "tf.keras.Model") -> Any:
     return model.outputs[0]._keras_history.layer
 
 
+def gives_probabilities(model: "tf.keras.Model") -> bool:
+    """Tell whether a classifier ends in a softmax; else it gives logits."""
+    return _ends_in_softmax(_last_layer(model))
+
+
 def scores_of(model: "tf.keras.Model") -> str:
     """Return ``probabilities`` for a classifier that ends in a softmax, else ``logits``."""
-    return SCORES[0] if _ends_in_softmax(_last_layer(model)) else SCORES[1]
+    return SCORES[0] if gives_probabilities(model) else SCORES[1]
 
 
 def with_scores(model: "tf.keras.Model", scores: str | None) -> "tf.keras.Model":
