@@ -222,7 +222,9 @@ ATTACKS: list[Attack] = [
     Attack("images", "a PNG of 60,000 x 60,000", huge_image),
     Attack("images", "a data set of images", classes, (0,)),
     *(
-        Attack("images", f"{name} in a data set", among_others(what), (0,), "Not read: 1 special file")
+        Attack(
+            "images", f"{name} in a data set", among_others(what), (0,), "Not read: 1 special file"
+        )
         for name, what in (("a link to /dev/zero", "zero"), ("a FIFO", "fifo"))
     ),
     Attack("images", "1 TiB in a data set", among_others("sparse")),
