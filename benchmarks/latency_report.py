@@ -1,4 +1,6 @@
-"""What ``latency_table3.py`` measured, as a table and two charts: from its CSV alone."""
+"""What ``latency_table3.py`` and ``latency_parts.py`` measured, as tables and two charts: from
+their CSVs alone.
+"""
 
 import hashlib
 from pathlib import Path
@@ -12,6 +14,7 @@ from larq_igp.report.static import save_figures
 from larq_igp.report.style import new_figure
 
 RESULTS = Path(__file__).parent / "results" / "latency_table3-x86_64.csv"
+PARTS = RESULTS.with_name("latency_parts-x86_64.csv")
 OURS = ("binary", "larq_igp_runtime")
 KINDS = {
     OURS: "binary, this runtime",
@@ -57,6 +60,21 @@ def latency_table(rows: list[Row]) -> str:
         "the same, 2 threads", "binary, LCE at its best", "float", "int8",
     )  # fmt: skip
     return table(header, lines)
+
+
+def parts_table(rows: list[Row]) -> str:
+    """Return a row for each network: its multiply-adds, latency, and what its parts take of it."""
+    parts = tuple(dict.fromkeys(row["part"] for row in rows))
+    lines = []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        own = [row for row in rows if row["network"] == network]
+        lines.append((
+            f"`{network}`",
+            *(f"{float(own[0][macs]) / 1e6:,.0f}" for macs in ("float_macs", "binary_macs")),
+            f"{float(own[0]['total_ms_median']):.2f}",
+            *(f"{float(row['latency_ms']):.2f} ({float(row['share']):.0%})" for row in own),
+        ))  # fmt: skip
+    return table(("network", "float, 1e6", "binary, 1e6", "all, ms", *parts), lines)
 
 
 def points(rows: list[Row], x: str) -> dict[tuple[str, str], list[tuple[float, float, str]]]:

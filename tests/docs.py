@@ -70,9 +70,11 @@ def evidence(make: Callable[[list], str]) -> Callable[[], str]:
     return lambda: make(read_rows(RESULTS))
 
 
-def latency(make: Callable[[list], str]) -> Callable[[], str]:
+def latency(
+    make: Callable[[list], str], source: Path = latency_report.RESULTS
+) -> Callable[[], str]:
     """Return what makes a table from the latencies that were measured."""
-    return lambda: make(latency_report.read_rows(latency_report.RESULTS))
+    return lambda: make(latency_report.read_rows(source))
 
 
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
@@ -88,6 +90,7 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/evidence.md", "compute"): evidence(report.compute_text),
     ("docs/evidence.md", "latency"): latency(latency_report.latency_table),
     ("docs/evidence.md", "flops"): latency(latency_report.correlations_table),
+    ("docs/evidence.md", "parts"): latency(latency_report.parts_table, latency_report.PARTS),
     ("tflite_models/README.md", "files"): files_table,
 }
 """File and marker -> what stands between ``<!-- marker -->`` and ``<!-- /marker -->``."""
