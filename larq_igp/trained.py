@@ -32,7 +32,7 @@ def load(run: str | Path, *, weights: str = "best") -> "Trained":
     """
     subject = open_subject(run, weights=weights)
     if subject.run is None:
-        raise UserError(f"{run} is no run directory, which alone has trained weights for Keras.")
+        raise UserError(f"{run} is not a run directory: only those have trained weights for Keras.")
     return Trained(subject)
 
 

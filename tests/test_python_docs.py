@@ -40,5 +40,5 @@ def test_every_block_runs(tmp_path, monkeypatch, capsys):
     assert network.probabilities([]).shape == (0, 10)
     with pytest.raises(UserError, match=r"uint8 \(h, w, c\); got float64"):
         network.probabilities(pixels / 255)
-    with pytest.raises(UserError, match="is no run directory"):
+    with pytest.raises(UserError, match="is not a run directory"):
         larq_igp.load("net.tflite")

@@ -37,8 +37,8 @@ def find_blocks(graph: Graph) -> list[Block]:
             members.setdefault(match[1], []).append(index)
     if not members:
         raise GraphError(
-            "no layer of this model is named like stage1_block1: give --source and --target in "
-            "place of --block."
+            "no layer of this model is named like stage1_block1: give --source and --target "
+            "instead of --block."
         )
     blocks = []
     for name, indices in members.items():
@@ -54,8 +54,8 @@ def find_blocks(graph: Graph) -> list[Block]:
         targets |= inside & set(graph.outputs)
         if len(sources) != 1 or len(targets) != 1:
             raise GraphError(
-                f"block {name} has {len(sources)} ways in and {len(targets)} out; one each is "
-                "needed."
+                f"block {name} has {len(sources)} inputs and {len(targets)} outputs; it must "
+                "have one of each."
             )
         blocks.append(Block(name, sources.pop(), targets.pop()))
     return blocks

@@ -123,7 +123,7 @@ def layer_capabilities(
     """Return the representational capability of each binary convolution of a model.
 
     Args:
-        model: a functional model; at 2 and 32 bits there is no binary convolution.
+        model: a functional model; at 2 and 32 bits there is not a binary convolution.
         images: its inputs ``(N, H, W, C)``, to count the values that really occur; None leaves that
             out.
 
@@ -194,10 +194,10 @@ def distinct_values(
     index, *others = graph.find(layer)
     if others:
         raise GraphError(
-            f"layer {layer!r} is used {1 + len(others)} times: its values cannot be told apart."
+            f"layer {layer!r} is used {1 + len(others)} times: its values cannot be distinguished."
         )
     if not _is_binary_convolution(graph.calls[index]):
-        raise GraphError(f"layer {layer!r} is no binary convolution.")
+        raise GraphError(f"layer {layer!r} is not a binary convolution.")
     return _count_values(graph, images, index)
 
 

@@ -71,16 +71,16 @@ def benchmark(
     as_json: bool,
     **options,
 ) -> None:
-    """Time each SOURCE at batch 1 on this host, beside its float twin. What is no .tflite is
-    converted in memory first.
+    """Time each SOURCE at batch 1 on this host, beside its float twin. Everything but a .tflite is
+    first converted in memory.
 
-    A host's numbers are no estimate for a device. With --on, a .tflite is copied to another machine
-    or an Android device and timed there; what it prints is kept beside the file too, as
-    NAME.benchmarks.json. ssh must log in by a key; LARQ_IGP_SSH replaces the command `ssh`.
+    Latencies of a host are no estimate for a device. With --on, a .tflite is copied to another
+    machine or an Android device and timed there; the result is also kept beside the file, as
+    NAME.benchmarks.json. ssh must log in with a key; LARQ_IGP_SSH replaces the command `ssh`.
     """
     if on is not None:
         if engines or operators or typed(options):
-            raise Refusal("--on takes .tflite files, --threads, --runs and --warmup alone.")
+            raise Refusal("--on takes only .tflite files, --threads, --runs and --warmup.")
         found = _on(sources, on, wheel, remote_python, threads=threads, runs=runs, warmup=warmup)
         emit(as_json, found, "\n".join(map(_device_text, found)))
         return

@@ -15,7 +15,9 @@ from larq_igp.cli.options import (
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
 
-@click.command(short_help="Representational capability of each binary layer.", epilog=SOURCE)
+@click.command(
+    short_help="Print the representational capability of each binary layer.", epilog=SOURCE
+)
 @source_argument
 @dataset_option
 @data_options
@@ -24,7 +26,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
     type=click.IntRange(0),
     default=32,
     show_default=True,
-    help="Test images to count values on; 0 leaves it out.",
+    help="Test images to count values on; 0 counts none.",
 )
 @weights_option
 @network_options
@@ -38,7 +40,7 @@ def capability(
 
     A_b is the output of Sign, A_m of the 1-bit convolution, A_add of the addition of the shortcut:
     as the paper corrects it, and as it was claimed with Bi-Real net, which the paper refutes.
-    Beside them stands what one element really takes on images.
+    Beside them is the number of values that one element takes on images.
     """
     with progress_on_stderr(as_json, "measuring"):
         from dataclasses import asdict

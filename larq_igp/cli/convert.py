@@ -41,7 +41,7 @@ CONVERTERS = {
     "--float",
     "float_model",
     is_flag=True,
-    help="A float file through TensorFlow Lite, whatever the bits are.",
+    help="Write a float file with TensorFlow Lite's converter, at any number of bits.",
 )
 @click.option(
     "--converter",
@@ -145,7 +145,7 @@ def default_output(source: str) -> str:
 def _save_for_keras(source: str, output: str, given: dict, options: dict, as_json: bool) -> None:
     typed = [name for name, value in given.items() if value]
     if typed:
-        raise UserError(f"leave out {', '.join(typed)}: {output} is no .tflite.")
+        raise UserError(f"leave out {', '.join(typed)}: {output} is not a .tflite.")
     if Path(output).resolve() == Path(source).resolve():
         raise UserError(f"{source} would be overwritten by itself: name another output.")
     with progress_on_stderr(as_json, "converting"):

@@ -14,7 +14,7 @@ COST_COLUMNS = ("storage, Mbit", "FLOPs, 1e8", "memory, MB")
 IMAGENET = ((224, 224, 3), 1000)
 
 images_options = stack(
-    field_option("dataset", help="Count for its images and classes, like digits."),
+    field_option("dataset", help="Count for the images and classes of this data set, like digits."),
     field_option("data_dir", help="Count for the images in this folder."),
     click.option(
         "--input-shape", type=SHAPE, help="Height, width, channels.  [default: 224,224,3]"

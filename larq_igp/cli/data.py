@@ -16,10 +16,10 @@ MOST_CLASSES = 100
 
 @click.group(cls=Group, short_help="Check the files of a data set.")
 def data() -> None:
-    """Images and labels: what is there, and how to get what is not."""
+    """Check the files of a data set."""
 
 
-@data.command(short_help="Say what is there, and find corrupt images.")
+@data.command(short_help="Print what is there, and find corrupt images.")
 @click.argument("dataset", required=False)
 @data_dir_option
 @download_option
@@ -29,14 +29,13 @@ def data() -> None:
     type=click.Choice(["refuse", "skip"]),
     default="refuse",
     show_default=True,
-    help="What is done with corrupt images: the data set is refused, or they are left out. `train` "
-    "has the same option.",
+    help="With corrupt images: refuse the data set, or skip them. `train` has the same option.",
 )
 @click.option(
     "--contact-sheet",
     "sheet",
     type=click.Path(),
-    help="Write a picture, .png or .jpg, of samples of each class as they are decoded.",
+    help="Draw samples of each class, as they are decoded, into this .png or .jpg.",
 )
 @json_option
 def check(
@@ -47,11 +46,11 @@ def check(
     sheet: str | None,
     as_json: bool,
 ) -> None:
-    """Say what of DATASET is there, or what is missing and how to get it; decode every image file
-    to find corrupt ones. Without DATASET it is the one that --data-dir is seen to hold.
+    """Print what is there of DATASET, or what is missing and how to get it. Decode every image file
+    to find corrupt ones. Without DATASET, recognise it by the files in --data-dir.
 
-    The files are left as they are: what is found is kept in the user's cache, for `train` and
-    `evaluate`. Exit code 2: it cannot be used as it is.
+    The data folder is not changed: the result is kept in the user's cache, for `train` and
+    `evaluate`. Exit code 2: the data set cannot be used as it is.
     """
     with progress_on_stderr(as_json):
         from larq_igp.data.check import check_dataset

@@ -34,7 +34,7 @@ def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
     shell_complete=complete_source,
     help="Network whose costs are the budget; of a run, for its images.",
 )
-@click.option("--family", required=True, help="Of the networks looked for, like igp_resnet.")
+@click.option("--family", required=True, help="Family to search, like igp_resnet.")
 @click.option(
     "--columns",
     type=click.IntRange(1),
@@ -48,17 +48,19 @@ def _tell(like: str, spec, latency_ms: float, ratio: float) -> None:
     "budgets",
     multiple=True,
     type=click.Choice(["storage", "flops", "memory", "latency"]),
-    help="What must not exceed that of NAME; may be repeated.  [default: storage]",
+    help="Cost that must not exceed that of NAME; may be repeated.  [default: storage]",
 )
 @click.option(
     "--align",
     type=click.IntRange(1),
-    help="Also the widest multiple of this, and what each wastes in unfilled words.",
+    help="Also find the widest multiple of this, and print the unfilled words of each.",
 )
 @images_options
-@click.option("--engine", help="That measures latency.  [default: the fastest that is installed]")
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of that engine."
+    "--engine", help="Engine that measures latency.  [default: the fastest that is installed]"
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of the engine."
 )
 @click.option(
     "--runs",
@@ -85,8 +87,8 @@ def design(
 ) -> None:
     """Find the widest networks of a family that stay within the costs, at 1 bit, of another.
 
-    Each is told as arguments of `larq-igp train`, `summary` and `paths`. Gradient paths are those
-    of the first block. `--dataset` or `--data-dir` finds partners for one's own images.
+    Candidates are printed with the commands that train them. Gradient paths are those of the first
+    block. `--dataset` or `--data-dir` finds partners for your own images.
     """
     model = open_typed(like, {})
     if model.kind not in ("network", "run"):

@@ -24,7 +24,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr, warn_of_r
     type=click.Choice(["train", "validation", "test"]),
     default="test",
     show_default=True,
-    help="Which images.",
+    help="Split to measure on.",
 )
 @weights_option
 @engine_options
@@ -42,8 +42,8 @@ def evaluate(
     unknown_operators,
     as_json: bool,
 ) -> None:
-    """Measure the accuracy of SOURCE by the input pipeline that it was trained with: in all, of
-    each class, and which mistakes are the most confident ones.
+    """Measure the accuracy of SOURCE with the input pipeline of its training: overall, by class,
+    and the most confident mistakes.
     """
     with progress_on_stderr(as_json, "evaluating"):
         from larq_igp.inference.evaluate import evaluate as measured

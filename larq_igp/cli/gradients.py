@@ -46,7 +46,7 @@ MEASURED = {
 @click.option(
     "--plot",
     type=click.Path(),
-    help="Also draw noise against operations: a .png, .svg or .pdf to write.",
+    help="Also draw noise against operations into this .png, .svg or .pdf.",
 )
 @network_options
 @seed_option
@@ -67,8 +67,8 @@ def gradients(
 ):
     """Measure how noisy the gradient of each binary layer of SOURCE is.
 
-    Noise is set against the smallest operation counts N_1st..N_3rd on a path from the layer to the
-    loss: rank correlations say whether more operations go with more noise.
+    Rank correlations show whether noise grows with N_1st..N_3rd, the smallest operation counts on a
+    path from the layer to the loss.
     """
     with progress_on_stderr(as_json, "measuring"):
         from larq_igp.analysis.gradients import measure_gradients

@@ -14,8 +14,8 @@ from larq_igp.terminal import long_command
 @click.option(
     "--open-ports",
     is_flag=True,
-    help="Let the workers listen on this machine's network, where the system cannot give them "
-    "one of their own. Whoever reaches their ports can read and write your files.",
+    help="Let the workers listen on this machine's network, if the system cannot give them "
+    "their own. Anyone who reaches their ports can read and write your files.",
 )
 @click.argument(
     "arguments", metavar="TRAIN_ARGUMENTS...", nargs=-1, required=True, type=click.UNPROCESSED
@@ -28,11 +28,11 @@ def launch(ctx: click.Context, workers: int, open_ports: bool, arguments: tuple[
     \b
     larq-igp launch --workers 2 igp_resnet_tiny --batch-size 64 --run-dir runs/two --resume
 
-    They train together over a network of their own, which nothing else is on. --batch-size is
-    that of all of them. When one dies the others are ended, and the exit code is not 0. SIGTERM,
-    Ctrl-C and a closed terminal write a checkpoint first; a second Ctrl-C ends all at once. With
-    --run-dir and --resume the same command resumes from the last checkpoint. With --json, the
-    first prints the document.
+    They train over their own network, which no other process can reach. --batch-size is for all
+    workers together. If one dies, the others are ended, and the exit code is not 0. SIGTERM, Ctrl-C
+    and a closed terminal write a checkpoint first; a second Ctrl-C ends all at once. With --run-dir
+    and --resume the same command resumes from the last checkpoint. With --json, the first worker
+    prints the document.
     """  # noqa: D301  click takes the escape as "do not wrap"
     if any(each.partition("=")[0] == "--strategy" for each in arguments):
         raise Refusal("launch trains with the strategy multiworker: leave out --strategy.")

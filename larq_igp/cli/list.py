@@ -32,8 +32,8 @@ DIGITS = Use((32, 32, 3), 10)
 def list_networks(table3: bool, as_json: bool, **images) -> None:
     """List the named networks with their costs at 1 bit.
 
-    Costs are counted for ImageNet (224x224x3, 1000 classes), those of the small networks for the
-    digits (32x32x3, 10 classes), unless an option says for what.
+    Costs are for ImageNet (224x224x3, 1000 classes), those of the small networks for the digits
+    (32x32x3, 10 classes), unless an option names other images.
     """
     if table3:
         if typed(images):

@@ -156,7 +156,9 @@ network_options = stack(
 """Of a network that is not trained: a run and a file know their own."""
 
 classes_option = click.option("--num-classes", type=int, help="Width of the classifier.")
-seed_option = field_option("seed", help="Of random weights, order and augmentation.  [default: 0]")
+seed_option = field_option(
+    "seed", help="Seed of random weights, order and augmentation.  [default: 0]"
+)
 download_option = click.option(
     "--download",
     is_flag=True,
@@ -164,8 +166,8 @@ download_option = click.option(
 )
 corrupt_option = field_option(
     "corrupt",
-    help="Corrupt images: the data set is refused, or they are left out.  [default: as the run "
-    "did; else refuse]",
+    help="With corrupt images: refuse the data set, or skip them.  [default: as the run did; else "
+    "refuse]",
 )
 data_dir_option = field_option("data_dir", help="Folder of the data set's files.")
 data_options = stack(data_dir_option, corrupt_option, download_option)
@@ -176,8 +178,8 @@ dataset_option = field_option(
 weights_option = click.option(
     "--weights",
     metavar="best|last|FILE",
-    help="Of a run directory, best or last; of a network by name, a weights file (.h5), each layer "
-    "with its own.  [default: best; random]",
+    help="For a run directory: best or last. For a network by name: a weights file (.h5) with the "
+    "weights of every layer.  [default: best; random]",
 )
 unknown_operators_option = click.option(
     "--unknown-operators",
@@ -185,10 +187,8 @@ unknown_operators_option = click.option(
     help="Also run a .tflite with operators that the check of files does not know.",
 )
 engine_options = stack(
-    click.option(
-        "--engine", help="For a .tflite: what runs it.  [default: the fastest that is installed]"
-    ),
-    click.option("--threads", type=click.IntRange(1, 256), help="For a .tflite.  [default: 1]"),
+    click.option("--engine", help="What runs a .tflite.  [default: the fastest that is installed]"),
+    click.option("--threads", type=click.IntRange(1, 256), help="Of the engine.  [default: 1]"),
     unknown_operators_option,
 )
 
@@ -204,7 +204,7 @@ latency_option = click.option(
     "--latency",
     "latencies",
     type=click.Path(),
-    help="What `larq-igp benchmark --json` printed, to show it.",
+    help="Output of `larq-igp benchmark --json`, to show it.",
 )
 
 
@@ -222,13 +222,13 @@ remote_options = stack(
     click.option(
         "--on",
         metavar="ssh://USER@HOST[:PORT]|adb[:SERIAL]",
-        help="Do it there, with a .tflite, by larq-igp-runtime.",
+        help="Run a .tflite on that machine, with larq-igp-runtime.",
     ),
     click.option(
         "--wheel",
         type=click.Path(),
         help="With --on: a wheel of larq-igp-runtime, or a folder of wheels, like runtime/dist; "
-        "that for the machine is copied, and not installed.  [default: what is installed there]",
+        "the one for the machine is copied, not installed.  [default: what is installed there]",
     ),
     click.option(
         "--remote-python", default="python3", show_default=True, help="With --on: the Python there."
@@ -248,7 +248,7 @@ def open_there(on: str, sources: Sequence[str], wheel: str | None, python: str) 
     for source in sources:
         if Path(source).suffix != ".tflite" or not Path(source).is_file():
             raise RemoteError(
-                f"{source} is no .tflite file: convert it first with `larq-igp convert`."
+                f"{source} is not a .tflite file: convert it first with `larq-igp convert`."
             )
     return open_remote(on, python=python, wheels=wheel)
 

@@ -139,7 +139,7 @@ def table_options(default: str) -> Callable:
                 type=click.Choice([*FORMS, "json"]),
                 default=default,
                 show_default=True,
-                help="Of the table; latex needs the package booktabs.",
+                help="Format of the table; latex needs the package booktabs.",
             ),
         ):
             function = option(function)

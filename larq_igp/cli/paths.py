@@ -48,8 +48,10 @@ def paths_text(title: str, paths) -> str:
 @source_argument
 @network_options
 @classes_option
-@click.option("--source", "start", help="Layer from whose output paths run.  [default: the input]")
-@click.option("--target", help="Layer to whose output they run.  [default: the output]")
+@click.option(
+    "--source", "start", help="Layer whose output is the start of the paths.  [default: the input]"
+)
+@click.option("--target", help="Layer whose output is their end.  [default: the output]")
 @click.option(
     "--smallest",
     "k",
@@ -62,9 +64,9 @@ def paths_text(title: str, paths) -> str:
     "--block",
     "by_block",
     is_flag=True,
-    help="Each block by itself, from what leaves it back to what enters it.",
+    help="Measure each block separately, from its output back to its input.",
 )
-@click.option("--lengths", is_flag=True, help="Also how many paths have which length.")
+@click.option("--lengths", is_flag=True, help="Also count the paths of each length.")
 @json_option
 def paths(
     source: str, start, target, k: int, by_block: bool, lengths: bool, as_json: bool, **options
@@ -72,7 +74,7 @@ def paths(
     """Measure the gradient paths of SOURCE: the smallest binary operation counts on a path, and how
     many paths have them.
 
-    At 2 and 32 bits the places of the binary convolutions are counted.
+    At 2 and 32 bits, the convolutions that are binary at 1 bit are counted.
     """
     if by_block and (start or target):
         raise click.UsageError(

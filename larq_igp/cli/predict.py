@@ -40,8 +40,8 @@ IN_FILES = 5
     "outputs",
     type=click.Path(),
     multiple=True,
-    help="A .csv or .json file that gets a row an image, with its five best classes, in place of "
-    "the lines; may be repeated.",
+    help="Write a row for each image, with its five best classes, into this .csv or .json instead "
+    "of printing lines; may be repeated.",
 )
 @remote_options
 @weights_option
@@ -61,11 +61,11 @@ def predict(
     unknown_operators: bool,
     as_json: bool,
 ) -> None:
-    """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line after the other. An
-    IMAGE may be a folder, of which all images are meant, or a pattern in quotes: `'photos/*.jpg'`.
+    """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line for each. An IMAGE may
+    be a folder, which stands for all its images, or a pattern in quotes: `'photos/*.jpg'`.
 
-    An image that cannot be read costs its own row, which says why, and exit code 2 at the end. With
-    --on, a .tflite, its card and the images are copied to another machine and named there.
+    An image that cannot be read gets a line with the reason, and the exit code is 2 at the end.
+    With --on, a .tflite, its card and the images are copied to another machine and named there.
     """
     rows = Rows()
     with progress_on_stderr(as_json), ExitStack() as files:
@@ -77,7 +77,7 @@ def predict(
         named = max(top, IN_FILES) if outputs else top
         if on is not None:
             if weights or engine or unknown_operators:
-                raise Refusal("--on takes a .tflite file, and of its options --threads alone.")
+                raise Refusal("--on takes a .tflite file and, of its options, only --threads.")
             from larq_igp.deploy.remote.predict import predict_on
 
             there = open_there(on, [source], wheel, remote_python)

@@ -18,8 +18,8 @@ def recipe_options(function: Callable) -> Callable:
         "settings",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Any field of the recipe, like label_smoothing=0.1 or parameters.filters=31; again "
-        "for more.",
+        help="Any field of the recipe, like label_smoothing=0.1 or parameters.filters=31; may "
+        "be repeated.",
     )
     body = click.option(
         "--from",

@@ -28,7 +28,7 @@ from larq_igp.cli.output import emit, json_option, progress_on_stderr
     help="Also write every chart as .svg, .pdf and .png into this folder, as wide as one column "
     "of a paper.",
 )
-@click.option("--title", default="larq-igp report", show_default=True, help="Of the page.")
+@click.option("--title", default="larq-igp report", show_default=True, help="Title of the page.")
 @json_option
 def report(sources, output: str, latencies, results, figures, title: str, as_json: bool) -> None:
     """Write one offline HTML file about each SOURCE: a table of errors over seeds and costs, error

@@ -17,10 +17,9 @@ from larq_igp.cli.output import print_table, table_options
 @results_option
 @table_options("text")
 def reproduce(which: str, runs: tuple[str, ...], results: tuple[str, ...], **output: Any) -> None:
-    """Print TABLE (table1 to table4): structure and costs computed now, the paper's figures beside
-    them.
+    """Print TABLE (table1 to table4): structure and costs computed now, beside the paper's figures.
 
-    Accuracies are the paper's and marked so; run directories and the CSV of an experiment
-    (`--runs`) have theirs in a column of its own, as mean and standard deviation over seeds.
+    Accuracies are the paper's, and are marked as such. Those of run directories and of the CSV of
+    an experiment (`--runs`) have their own column, as mean and standard deviation over seeds.
     """
     print_table(lambda: import_module(f"larq_igp.paper.{which}").compute(runs, results), **output)

@@ -18,9 +18,9 @@ def table(
     sources: tuple[str, ...], results: tuple[str, ...], latencies: str | None, **output: Any
 ) -> None:
     """Print a row for each network: mean and standard deviation of its errors over the seeds of its
-    runs, its costs, its gradient paths, and what the paper has of it.
+    runs, its costs, its gradient paths, and the paper's figures.
 
-    Runs that differ in their seeds alone are one row. A .tflite adds its size. Without a SOURCE
+    Runs that differ only in their seeds share a row. A .tflite adds its size. Without a SOURCE
     there is a row for each network in the CSV of `--runs`.
     """
     if not sources and not results:

@@ -25,13 +25,13 @@ run_options = stack(
         metavar="[RUN_DIR]",
         is_flag=False,
         flag_value=SAME_COMMAND,
-        help="Resume the run in RUN_DIR, by its own recipe; --data-dir says where its data lie "
-        "now. Without RUN_DIR: with the run of this same command, or start it.",
+        help="Resume the run in RUN_DIR, by its own recipe; --data-dir says where its data are "
+        "now. Without RUN_DIR: resume the run of this same command, or start it.",
     ),
     click.option(
         "--dry-run",
         is_flag=True,
-        help="Build model and pipeline, run a few steps, say what they took, and write nothing.",
+        help="Build model and pipeline, run a few steps, print their time, and write nothing.",
     ),
     click.option(
         "--strategy",
@@ -53,9 +53,11 @@ run_options = stack(
         type=click.FloatRange(0),
         default=120.0,
         show_default=True,
-        help="Between two checkpoints; there is one after each epoch, too. 0: after each step.",
+        help="Seconds between checkpoints; each epoch ends with one, too. 0: after each step.",
     ),
-    click.option("--quiet", is_flag=True, help="A line an epoch in place of the progress bar."),
+    click.option(
+        "--quiet", is_flag=True, help="Print a line for each epoch instead of the progress bar."
+    ),
 )
 
 
@@ -135,7 +137,7 @@ def draw(folder: Path) -> None:
     "--model",
     metavar="NAME-or-FILE",
     shell_complete=complete_source,
-    help="The network in place of the argument: --model larq_zoo:BinaryDenseNet28.",
+    help="The network, instead of the argument: --model larq_zoo:BinaryDenseNet28.",
 )
 @recipe_options
 @download_option
@@ -153,19 +155,19 @@ def train(
     as_json: bool,
     **options,
 ) -> None:
-    """Train a network, by its name or by a recipe file (.toml), and measure the weights that
-    validation found best on the test split.
+    """Train a network, given by its name or a recipe file (.toml). Measure the weights with the
+    best validation accuracy on the test split.
 
-    A run that was interrupted, by whatever, resumes where it was with
+    Resume an interrupted run with
 
     \b
     larq-igp train --resume runs/igp_resnet_tiny-digits
 
-    and ends with the same weights and history as if nothing had happened. In a job that may be
-    started several times, give the same command each time, with --run-dir and --resume: it starts
-    the run, resumes it, or says that it is finished. Without either, an unfinished run of the same
-    command is offered at a terminal; elsewhere a new one is started, with a note. SIGTERM, Ctrl-C
-    and a closed terminal write a checkpoint first; a second Ctrl-C ends at once.
+    It ends with the same weights and history as an uninterrupted run. In a job that may be
+    requeued, use the same command each time, with --run-dir and --resume: it starts the run,
+    resumes it, or says that it is finished. Without these options, an unfinished run of the same
+    command is offered at a terminal; without a terminal a new run is started, with a note. SIGTERM,
+    Ctrl-C and a closed terminal write a checkpoint first; a second Ctrl-C ends at once.
     """  # noqa: D301  click takes the escape as "do not wrap"
     if network is not None and model is not None:
         raise Refusal(f"{network} and --model {model} both name a network: give one of them.")

@@ -72,7 +72,7 @@ def find_split_folders(root: Path) -> dict[str, str]:
         if split_of(name):
             advice = "sort its images into one folder for each class"
         raise DatasetError(
-            f"{root} holds {name} beside {found['train']}, which is no split with class folders: "
-            f"{advice}."
+            f"{root} holds {name} beside {found['train']}, which is not a split with class "
+            f"folders: {advice}."
         )
     return found

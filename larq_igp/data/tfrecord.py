@@ -76,7 +76,7 @@ def small_features(path: Path, places: Places, names: set[str]) -> Iterator[dict
         ``tf.train.Feature`` by name; what an example does not have is missing.
 
     Raises:
-        DatasetError: if a record is no example.
+        DatasetError: if a record is not an example.
     """
     with path.open("rb", buffering=0) as file:
         records = zip(places.begins.tolist(), places.lengths.tolist(), strict=True)
@@ -85,7 +85,7 @@ def small_features(path: Path, places: Places, names: set[str]) -> Iterator[dict
                 yield _features_of(file, begin, length, names)
             except (ValueError, IndexError, DecodeError) as error:
                 raise DatasetError(
-                    f"{path} is damaged: record {number} is no example. Prepare it again."
+                    f"{path} is damaged: record {number} is not an example. Prepare it again."
                 ) from error
 
 

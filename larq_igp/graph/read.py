@@ -138,8 +138,8 @@ def _kernels(
             owner = attrgetter(owner_path)(layer) if owner_path else layer
         except AttributeError as error:
             raise UnknownLayerError(
-                f"layer {name!r} has no attribute {path!r}, which larq_igp.graph.register_layer "
-                f"was told of {type(layer).__name__}."
+                f"layer {name!r} has no attribute {path!r}, which was given to "
+                f"larq_igp.graph.register_layer for {type(layer).__name__}."
             ) from error
         quantizer = _get(layer, quantizer_path)
         input_quantizer = getattr(owner, "input_quantizer", None)

@@ -130,7 +130,7 @@ def _result(rows: list[dict[str, str]]) -> Result:
     first = rows[0]
     parameters = json.loads(first["parameters"])
     if not isinstance(parameters, dict):
-        raise ValueError(f"parameters {first['parameters']} are no table")
+        raise ValueError(f"parameters {first['parameters']} are not a table")
     cost = first.get("block_n_2nd")
     return Result(
         network=first["network"],

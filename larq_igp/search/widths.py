@@ -26,7 +26,7 @@ def paper_spec(like: str | Spec, **parameters: Any) -> PaperSpec:
     spec = get_spec(like, **parameters) if isinstance(like, str) else like
     if not isinstance(spec, ResNetSpec | DenseNetSpec):
         raise DesignError(
-            f"the family of the network is {spec.family}; design knows the paper's families alone."
+            f"the family of the network is {spec.family}; design knows only the paper's families."
         )
     return spec
 

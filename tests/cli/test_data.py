@@ -48,6 +48,7 @@ def test_a_folder_is_seen_for_what_it_holds(igp, refused, tmp_path):
     text = igp("data", "check", "--data-dir", tmp_path / "my photos").stdout
     assert "Not read: 1 .heic file (Stiefel/a.heic), 1 file in sub-folders of a class" in text
     assert ["Stiefel", "3", "1", "1"] in [line.split() for line in text.splitlines()]
+    assert text.endswith(f"\nnext: larq-igp train --data-dir '{tmp_path}/my photos'\n")
     write_cifar100(tmp_path / "cifar" / "cifar-100-binary")
     assert "cifar100: " in igp("data", "check", "--data-dir", tmp_path / "cifar").stdout
     (tmp_path / "nothing").mkdir()

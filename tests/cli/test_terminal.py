@@ -1,9 +1,12 @@
 """What reaches the terminal: the answer, notes, and the time while one waits; nothing else."""
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -20,6 +23,7 @@ def at_a_terminal(*words: object) -> str:
     shown = b""
     pid, leader = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # rows, columns
         os.execv(sys.executable, [sys.executable, *map(str, words)])
     try:
         while data := os.read(leader, 4096):
@@ -61,6 +65,20 @@ def test_notes_stand_above_the_bar():
     shown = at_a_terminal("-c", script)
     assert "\x1b[2Ka note\r\n" in shown
     assert "\x1b[2Ka line\r\n" in shown
+    assert "\x1b[?25" not in shown  # the cursor stays on, also if a signal ends the process
+
+
+@pytest.mark.slow
+def test_training_shows_what_is_waited_for(tmp_path):
+    options = ("--epochs", "1", "--run-dir", tmp_path / "run")
+    shown = at_a_terminal("-m", "larq_igp", "train", "resnet_tiny", *options)
+    waits = (
+        "starting TensorFlow:", "reading the data set:", "run directory:",
+        "building the training step:", "compiling", "epoch 1/1", "validating",
+        "measuring the best weights:", "next: larq-igp convert",
+    )  # fmt: skip
+    places = [shown.index(each) for each in waits]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize("ends", ["abort", "exit"])

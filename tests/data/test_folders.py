@@ -171,7 +171,7 @@ def test_evaluation_and_prediction_see_the_same_pixels(imagenet):
             "val/cat",
             "a class 'cat' that the training images do not have",
         ),
-        ("folder", {"train": 2}, "val", "holds val beside train, which is no split"),
+        ("folder", {"train": 2}, "val", "holds val beside train, which is not a split"),
         ("folder", {}, None, "0 class folders, and at least 2 are needed"),
         ("folder", {"train": 1, "val": 1}, None, "too few images to hold any out for validation"),
     ],
@@ -252,7 +252,7 @@ def test_splits_are_known_by_the_names_that_people_give_them(tmp_path, parts, sa
     "parts, change, message",
     [
         ({"train": 2, "val": 1, "valid": 1}, None, "val and valid, which both mean validation"),
-        ({"train": 2, "extra": 1}, None, "holds extra beside train, which is no split"),
+        ({"train": 2, "extra": 1}, None, "holds extra beside train, which is not a split"),
         ({"val": 2, "test": 1}, None, "holds test, val but no folder of training images"),
         ({"train": 2}, "valid/x.jpg", "holds valid beside train.*one folder for each class"),
         ({"": 2}, "empty/", "empty has no images, so the class 'empty' cannot be learned"),
@@ -377,7 +377,7 @@ def test_small_features_are_those_that_tensorflow_reads(prepared, tmp_path):
     content = bytearray(path.read_bytes())
     content[places.begins[0]] = 0
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match="record 0 is no example"):
+    with pytest.raises(DatasetError, match="record 0 is not an example"):
         list(small_features(path, places, {"label"}))
 
 

@@ -175,7 +175,11 @@ def test_damaged_runs_and_timings_are_refused(run_dir, refused, tmp_path):
     }
     row["card"] = {"parameters": {}, "bits": 1, "input_shape": [1, 1, 1]}
     nan = [{**row, "operators": [], "latency_ms_median": float("nan")}]
-    for damaged, said in (([row], "is not what"), ({}, "is not what"), (nan, "no finite number")):
+    for damaged, said in (
+        ([row], "is not what"),
+        ({}, "is not what"),
+        (nan, "not a finite number"),
+    ):
         (tmp_path / "timings.json").write_text(json.dumps(damaged))
         assert said in refused(
             "report", "-o", tmp_path / "a.html", "--latency", tmp_path / "timings.json"

@@ -140,7 +140,7 @@ def test_every_attack_ends_with_one_sentence():
 def test_numbers_of_files_are_finite(tmp_path):
     for text in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999"):
         (tmp_path / "a.json").write_text(f'{{"loss": [{text}]}}')
-        with pytest.raises(UserError, match=f"a.json is not readable JSON: {text} is no finite"):
+        with pytest.raises(UserError, match=f"a.json is not readable JSON: {text} is not a finite"):
             read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_text('{"loss": 1e308}')
     assert read_json(tmp_path / "a.json") == {"loss": 1e308}

@@ -125,13 +125,13 @@ def load_teacher(folder: str, student: "tf.keras.Model") -> "tf.keras.Model":
     """Return the network of a run with its best weights, frozen, to teach a student.
 
     Raises:
-        UserError: if it is not a run with weights, or takes other images or tells other classes
-            than the student.
+        UserError: if it is not a run with weights, or has another input or other classes than
+            the student.
     """
     teacher = open_run(folder).load_model("best")
     for what, of_teacher, of_student in (
         ("takes images of", teacher.input_shape[1:], student.input_shape[1:]),
-        ("tells apart classes:", teacher.output_shape[1:], student.output_shape[1:]),
+        ("has outputs:", teacher.output_shape[1:], student.output_shape[1:]),
     ):
         if of_teacher != of_student:
             sizes = ["x".join(map(str, shape)) for shape in (of_teacher, of_student)]

@@ -36,7 +36,7 @@ class NewerRecipeError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(OfImages):
-    """Everything that decides the result of a run. Durations are epochs.
+    """Everything that determines the result of a run. Durations are epochs.
 
     Each field says what it is; ``docs/recipes.md`` has them in a table.
     """
@@ -66,7 +66,7 @@ class Recipe(OfImages):
         None, "Quantizer of weights; none is the first for these bits."
     )
     clip_value: float = of_network(
-        1.0, "Beyond it ste_sign and magnitude_aware_sign pass no gradient.", **POSITIVE
+        1.0, "Above it ste_sign and magnitude_aware_sign pass no gradient.", **POSITIVE
     )
     weight_clip: float = of_network(
         1.0, "Latent weights of quantized kernels stay within plus and minus this.", **POSITIVE
@@ -77,7 +77,7 @@ class Recipe(OfImages):
     )
     data_dir: str | None = of_data(None, "Folder of the data set's files; none is its usual place.")
     corrupt: Literal["refuse", "skip"] = of_data(
-        "refuse", "Corrupt images: the data set is refused, or they are left out."
+        "refuse", "With corrupt images: refuse the data set, or skip them."
     )
     input_shape: tuple[int, int, int] | None = of_data(
         None, "Height, width and channels of the input; none is the data set's own.", unit="px"
@@ -88,50 +88,50 @@ class Recipe(OfImages):
     optimizer: Literal["adam", "adamw", "sgd", "bop"] = of_training(
         "adam", "bop (arXiv 1906.02107): Bop on binary kernels, Adam on the rest."
     )
-    learning_rate: float = of_training(4e-3, "At its highest; with bop that of Adam.", **POSITIVE)
+    learning_rate: float = of_training(4e-3, "The highest; with bop that of Adam.", **POSITIVE)
     momentum: float = of_training(0.9, "Of sgd.", used_by={"optimizer": ("sgd",)}, ge=0.0, lt=1.0)
     weight_decay: float = of_training(
         0.0,
-        "Decoupled (arXiv 1711.05101), of adamw and sgd; on kernels in full precision alone.",
+        "Decoupled (arXiv 1711.05101), of adamw and sgd; only on full-precision kernels.",
         **NOT_NEGATIVE,
     )
     bop_threshold: float = of_training(
         1e-8, "How large the averaged gradient must be to flip a weight.", used_by=BOP, **POSITIVE
     )
     bop_gamma: float = of_training(
-        1e-4, "How fast the average of bop follows.", used_by=BOP, **POSITIVE
+        1e-4, "Rate of bop's moving average of gradients.", used_by=BOP, **POSITIVE
     )
     schedule: Literal["constant", "linear", "cosine", "steps"] = of_training(
-        "cosine", "Of the learning rate; linear and cosine fall to zero at the end."
+        "cosine", "Of the learning rate; linear and cosine end at zero."
     )
     warmup_epochs: int = of_training(
-        0, "The learning rate rises to its highest over these first.", unit="epochs", ge=0
+        0, "First epochs, in which the learning rate rises.", unit="epochs", ge=0
     )
     boundaries: tuple[int, ...] = of_training(
-        (), "Of steps: when the learning rate is multiplied by factor.", unit="epochs"
+        (), "Of schedule steps: where the rate is multiplied by factor.", unit="epochs"
     )
     factor: float = of_training(0.1, "Of steps.", used_by={"schedule": ("steps",)}, **POSITIVE)
     label_smoothing: float = of_training(
-        0.0, "Share of the target that all classes divide evenly.", ge=0.0, lt=1.0
+        0.0, "Share of the target that is spread over all classes.", ge=0.0, lt=1.0
     )
     class_weights: Literal["balanced"] | None = of_training(
-        None, "balanced: an example's loss weighs the more, the fewer its class has."
+        None, "balanced: weights the losses so that every class counts equally."
     )
     early_stopping: int = of_training(
-        0, "Training ends after so many epochs without a better validation; 0 is off.", ge=0
+        0, "Epochs without better validation after which training ends; 0 is off.", ge=0
     )
     ema: float = of_training(
         0.0,
-        "Decay of a moving average of the weights over steps, which is what is validated, saved "
-        "and deployed, like 0.99; 0 is off.",
+        "Decay of a moving average of the weights over steps, like 0.99; the average is validated, "
+        "saved and deployed; 0 is off.",
         ge=0.0,
         lt=1.0,
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = of_training(
-        "float32", "Of the arithmetic in training; weights are float32 in each."
+        "float32", "Of the arithmetic in training; weights are always float32."
     )
     synchronized_batchnorm: bool = of_training(
-        False, "BatchNorm takes its statistics over the batches of all replicas."
+        False, "BatchNorm uses the statistics of the whole batch, over all replicas."
     )
     seed: int = of_training(0, "Of initial weights, order and augmentation.", ge=0, le=2**31 - 1)
 
@@ -152,20 +152,20 @@ class Recipe(OfImages):
     )
     first_stage_epochs: int = of_start(
         0,
-        "Of a first stage with binary activations and real weights (arXiv 1904.05868), from whose "
-        "best weights this run starts.",
+        "Epochs of a first stage with binary activations and real weights (arXiv 1904.05868); this "
+        "run starts from its best weights.",
         unit="epochs",
         ge=0,
     )
     initial_weights: str | None = of_start(None, "Weights file or run directory to start from.")
     body_weights: str | None = of_start(
         None,
-        "Weights file or run directory of the same network, of any classes, to start from: all "
-        "but the classifier, which is new. Also --from.",
+        "Weights file or run directory of the same network, with any classes, to start from; the "
+        "classifier is new. Also --from.",
     )
     freeze_epochs: int = of_start(
         0,
-        "Over these first, only the classifier is trained.",
+        "First epochs, in which only the classifier is trained.",
         unit="epochs",
         used_by={"body_weights": ()},
         ge=0,

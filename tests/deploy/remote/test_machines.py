@@ -43,7 +43,9 @@ def test_what_is_no_machine_is_refused(target):
 def test_options_that_are_for_this_host_alone_are_refused(refused, tmp_path):
     there = ("benchmark", NET, "--on", "ssh://pi@host")
     assert "--on takes .tflite files" in refused(*there, "--operators")
-    assert "is no .tflite file" in refused("benchmark", "igp_resnet_tiny", "--on", "ssh://pi@host")
+    assert "is not a .tflite file" in refused(
+        "benchmark", "igp_resnet_tiny", "--on", "ssh://pi@host"
+    )
     assert "does not exist: `make" in refused(*there, "--wheel", tmp_path / "none.whl")
     assert "name it with --on" in refused("benchmark", NET, "--wheel", tmp_path / "none.whl")
 
