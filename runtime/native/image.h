@@ -4,26 +4,35 @@
 //       static Float Max(Float, Float), Min(Float, Float);
 //       static constexpr int kTilePixels[4];                    pixels that one, two, three registers of sums allow
 //       static constexpr int kAllRegisters;                     how many the processor has
+//       static constexpr bool kMultipliesByLane;                whether there is
+//       static Float MultiplyAddLane(Float a, Float b, int lane, Float c);             a * b[lane] + c
 #pragma once
 
-#include <immintrin.h>
-
 #include "kernels.h"
+#include "tile.h"
 #include "transpose.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace larq_igp {
 
 namespace {  // compiled once for every instruction set
 
-// While it lives, denormal numbers are taken and given as zeros, as XNNPACK does.
+// While it lives, denormal numbers are taken and given as zeros, as XNNPACK does on x86.
 class NoDenormals {
  public:
+#if defined(__x86_64__)
   NoDenormals() : former_(_mm_getcsr()) { _mm_setcsr(former_ | kFlushToZero | kDenormalsAreZero); }
   ~NoDenormals() { _mm_setcsr(former_); }
 
  private:
   static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
   const unsigned former_;
+#else
+  ~NoDenormals() {}  // nothing to do, but an object to have
+#endif
 };
 
 }  // namespace
@@ -31,20 +40,13 @@ class NoDenormals {
 // Sums of a tile stay in registers if every loop over them is unrolled and some registers are free beside them; else clang,
 // which compiles the wheels, keeps them in memory, and takes twice the time.
 
-// A tile of `Pixels` pixels and `Registers` registers of channels. A filter row is loaded as it stands, a value of the image
-// is broadcast.
+// Sums of a tile of `Pixels` pixels and `Registers` registers of channels. A filter row is loaded as it stands, a value of the
+// image is broadcast.
 template <class Vector, int Pixels, int Registers>
-inline void ImageTile(const ImageTask& task, int64_t first) {
+inline void SumBroadcasts(const ImageTask& task, int64_t first, typename Vector::Float (&sums)[Pixels][Registers]) {
   using Float = typename Vector::Float;
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
-  Float sums[Pixels][Registers];
-#pragma GCC unroll 4
-  for (int r = 0; r < Registers; ++r) {
-    const Float bias = all.Load(task.bias + r * kLanes);
-#pragma GCC unroll 16
-    for (int p = 0; p < Pixels; ++p) sums[p][r] = bias;
-  }
   const float* filter = task.filters;
   for (size_t d = 0; d < task.depth; ++d, filter += Registers * kLanes) {
     const float* values = task.image + task.offsets[d] + first;
@@ -58,35 +60,51 @@ inline void ImageTile(const ImageTask& task, int64_t first) {
       for (int r = 0; r < Registers; ++r) sums[p][r] = Vector::MultiplyAdd(value, row[r], sums[p][r]);
     }
   }
-  const Float low = Vector::Broadcast(task.low), high = Vector::Broadcast(task.high);
-  const int left = static_cast<int>(task.channels - (Registers - 1) * kLanes);  // in the last register
-  const typename Vector::Some some(left);
-  float* out = task.out + first * task.out_step;
-#pragma GCC unroll 16
-  for (int p = 0; p < Pixels; ++p, out += task.out_step) {
+}
+
+// The same with values of neighbouring pixels in one register, whose lanes are factors.
+template <class Vector, int Pixels, int Registers>
+inline void SumLanes(const ImageTask& task, int64_t first, typename Vector::Float (&sums)[Pixels][Registers]) {
+  using Float = typename Vector::Float;
+  constexpr int kLanes = Vector::kLanes;
+  const typename Vector::Whole all;
+  const float* filter = task.filters;
+  const float* image = task.image + first;
 #pragma GCC unroll 4
-    for (int r = 0; r < Registers; ++r) {
-      const Float y = Vector::Min(high, Vector::Max(low, sums[p][r]));
-      if (r + 1 < Registers || left == kLanes) {
-        all.Store(out + r * kLanes, y);
-      } else {
-        some.Store(out + r * kLanes, y);
+  for (size_t d = 0; d < task.depth; ++d, filter += Registers * kLanes) {
+    const float* values = image + task.offsets[d];
+    Float row[Registers];
+#pragma GCC unroll 4
+    for (int r = 0; r < Registers; ++r) row[r] = all.Load(filter + r * kLanes);
+#pragma GCC unroll 4
+    for (int q = 0; q < Pixels; q += kLanes) {
+      const Float pixels = all.Load(values + q);
+#pragma GCC unroll 4
+      for (int lane = 0; lane < kLanes; ++lane) {
+#pragma GCC unroll 4
+        for (int r = 0; r < Registers; ++r) sums[q + lane][r] = Vector::MultiplyAddLane(row[r], pixels, lane, sums[q + lane][r]);
       }
     }
   }
 }
 
-// A last tile that would be too long begins earlier and computes some pixels again.
-template <class Vector, int Registers>
-void ImageTiles(const ImageTask& task) {
-  constexpr int kPixels = Vector::kTilePixels[Registers];
-  int64_t first = 0;
-  if (task.pixels >= kPixels) {
-    for (; first + kPixels <= task.pixels; first += kPixels) ImageTile<Vector, kPixels, Registers>(task, first);
-    if (first < task.pixels) ImageTile<Vector, kPixels, Registers>(task, task.pixels - kPixels);
-    return;
+template <class Vector, int Pixels, int Registers>
+inline void ImageTile(const ImageTask& task, int64_t first) {
+  using Float = typename Vector::Float;
+  const typename Vector::Whole all;
+  Float sums[Pixels][Registers];
+#pragma GCC unroll 4
+  for (int r = 0; r < Registers; ++r) {
+    const Float bias = all.Load(task.bias + r * Vector::kLanes);
+#pragma GCC unroll 16
+    for (int p = 0; p < Pixels; ++p) sums[p][r] = bias;
   }
-  for (; first < task.pixels; ++first) ImageTile<Vector, 1, Registers>(task, first);
+  if constexpr (Vector::kMultipliesByLane && Pixels % Vector::kLanes == 0) {
+    SumLanes<Vector>(task, first, sums);
+  } else {
+    SumBroadcasts<Vector>(task, first, sums);
+  }
+  StoreTile<Vector, Pixels, Registers>(task, first, [&](int p, int r) { return sums[p][r]; });
 }
 
 // A tile of `Channels` channels and `Registers` registers of neighbouring pixels: values are loaded as they stand, a weight of the
@@ -146,37 +164,47 @@ template <class Vector>
 void ImageRow(const ImageTask& task) {
   const NoDenormals no_denormals;
   if (task.pixel_lanes) return PixelLaneRow<Vector, MostPixelLaneChannels(Vector::kLanes)>(task);
-  switch ((task.channels + Vector::kLanes - 1) / Vector::kLanes) {
-    case 1: return ImageTiles<Vector, 1>(task);
-    case 2: return ImageTiles<Vector, 2>(task);
-    case 3: return ImageTiles<Vector, 3>(task);
-  }
+  ByRegisters<Vector, 3>(task, [&](auto registers) {
+    ForTiles<Vector::kTilePixels[registers]>(
+        task, [&](int64_t first, auto pixels) { ImageTile<Vector, pixels, registers>(task, first); });
+  });
 }
 
-// Of pixels [begin, end) of all rows.
-template <class Vector, class Lanes>
-inline typename Vector::Float MaxOfWindow(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel, const Lanes& lanes) {
+// The greatest values of a window, those of pixels [begin, end) of all rows, in some registers of channels.
+template <class Vector, int Registers, class Lanes>
+inline void StoreMaximum(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel, const Lanes& lanes, float* out) {
+  constexpr int kLanes = Vector::kLanes;
   const float* first = task.rows + begin * task.step + channel;
-  typename Vector::Float y = lanes.Load(first + task.begin % task.ring * task.row_step);
+  int64_t slot = task.begin % task.ring;
+  typename Vector::Float y[Registers];
+#pragma GCC unroll 4
+  for (int i = 0; i < Registers; ++i) y[i] = lanes.Load(first + slot * task.row_step + i * kLanes);
   for (int64_t r = task.begin; r < task.end; ++r) {
-    const float* row = first + r % task.ring * task.row_step;
-    for (int64_t x = begin; x < end; ++x, row += task.step) y = Vector::Max(y, lanes.Load(row));
+    const float* values = first + slot * task.row_step;
+    for (int64_t x = begin; x < end; ++x, values += task.step) {
+#pragma GCC unroll 4
+      for (int i = 0; i < Registers; ++i) y[i] = Vector::Max(y[i], lanes.Load(values + i * kLanes));
+    }
+    if (++slot == task.ring) slot = 0;
   }
-  return y;
+#pragma GCC unroll 4
+  for (int i = 0; i < Registers; ++i) lanes.Store(out + channel + i * kLanes, y[i]);
 }
 
 template <class Vector>
 void MaxPoolRow(const MaxPoolTask& task) {
+  constexpr int kLanes = Vector::kLanes;
   const WindowAxis& axis = *task.columns;
   const typename Vector::Whole all;
-  const typename Vector::Some some(static_cast<int>(task.channels % Vector::kLanes));
+  const typename Vector::Some some(static_cast<int>(task.channels % kLanes));
   float* out = task.out;
   for (int64_t x = 0; x < axis.output; ++x, out += task.channels) {
     const int64_t left = x * axis.stride - axis.before;
     const int64_t begin = left > 0 ? left : 0, end = left + axis.kernel < axis.input ? left + axis.kernel : axis.input;
     int64_t c = 0;
-    for (; c + Vector::kLanes <= task.channels; c += Vector::kLanes) all.Store(out + c, MaxOfWindow<Vector>(task, begin, end, c, all));
-    if (c < task.channels) some.Store(out + c, MaxOfWindow<Vector>(task, begin, end, c, some));
+    for (; c + 4 * kLanes <= task.channels; c += 4 * kLanes) StoreMaximum<Vector, 4>(task, begin, end, c, all, out);
+    for (; c + kLanes <= task.channels; c += kLanes) StoreMaximum<Vector, 1>(task, begin, end, c, all, out);
+    if (c < task.channels) StoreMaximum<Vector, 1>(task, begin, end, c, some, out);
   }
 }
 

@@ -235,6 +235,7 @@ struct Vector {
   static constexpr int kTilePixels[] = {0, 8, 6, 3};  // of images, by registers of channels
   static constexpr int kPixelTile[] = {0, 12, 6, 0};
   static constexpr int kAllRegisters = 16;
+  static constexpr bool kMultipliesByLane = false;
   static constexpr bool kManyRegisters = false;
   static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }

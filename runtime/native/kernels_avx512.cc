@@ -196,6 +196,7 @@ struct Vector {
   static constexpr int kTilePixels[] = {0, 14, 14, 8};  // of images, by registers of channels
   static constexpr int kPixelTile[] = {0, 14, 14, 9};
   static constexpr int kAllRegisters = 32;
+  static constexpr bool kMultipliesByLane = false;
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }

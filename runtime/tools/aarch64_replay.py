@@ -1,6 +1,6 @@
 """Runs on the emulated machine: repeats what another machine computed, and compares.
 
-aarch64_replay.py FOLDER            every FOLDER/*.npz with `model`, `x`, `y` (and `names`)
+aarch64_replay.py FOLDER            every FOLDER/*.npz with `model`, `x` and outputs `y0`, `y1`, ...
 aarch64_replay.py --count N MODEL   N inferences, to be counted; prints where the engine's code lies
 """
 
@@ -18,21 +18,22 @@ def replay(folder: Path) -> dict:
     report = {"cases": 0, "integers": 0, "identical": 0, "largest": 0.0, "worst": None, "wrong": []}
     for path in sorted(folder.glob("*.npz")):
         case = np.load(path)
-        expected = case["y"]
-        got = Interpreter(case["model"].tobytes()).predict(case["x"])
+        expected = [case[name] for name in case.files if name.startswith("y")]
+        results = Interpreter(case["model"].tobytes()).predict(case["x"])
+        results = results if isinstance(results, list) else [results]
         report["cases"] += 1
-        if got.shape != expected.shape or got.dtype != expected.dtype:
-            report["wrong"].append(path.stem)
-        elif np.array_equal(got, expected):
-            report["identical"] += 1
-            report["integers"] += int(np.issubdtype(got.dtype, np.integer))
-        elif np.issubdtype(got.dtype, np.integer):
-            report["integers"] += 1
-            report["wrong"].append(path.stem)
-        else:
-            difference = float(np.abs(got - expected).max() / np.abs(expected).max())
-            if difference > report["largest"]:
-                report["largest"], report["worst"] = difference, path.stem
+        report["identical"] += int(all(map(np.array_equal, results, expected)))
+        for got, wanted in zip(results, expected, strict=True):
+            whole = np.issubdtype(got.dtype, np.integer)
+            report["integers"] += int(whole)
+            if got.shape != wanted.shape or got.dtype != wanted.dtype:
+                report["wrong"].append(path.stem)
+            elif whole:
+                report["wrong"] += [] if np.array_equal(got, wanted) else [path.stem]
+            elif got.dtype != bool:
+                difference = float(np.abs(got - wanted).max() / (np.abs(wanted).max() or 1))
+                if difference > report["largest"]:
+                    report["largest"], report["worst"] = difference, path.stem
     return report
 
 

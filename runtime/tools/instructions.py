@@ -1,9 +1,9 @@
-"""Counts the aarch64 instructions of Bi-Real ResNet18 and writes or checks the committed budget.
+"""Counts the aarch64 instructions of three networks and writes the committed budget.
 
     python tools/instructions.py [--write] [--wheel WHEEL] [--root DIRECTORY]
 
-Needs qemu-user, a C compiler, TensorFlow with larq-zoo and larq-compute-engine (to make the model),
-and the aarch64 wheel from `make wheels`.
+Needs qemu-user, a C compiler, larq-igp, larq-zoo and larq-compute-engine (to make the files), and the
+aarch64 wheel from `make wheels`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 RUNTIME = Path(__file__).resolve().parents[1]
@@ -20,13 +21,41 @@ DEFAULT_ROOT = Path(
 )
 
 
-def bireal_file(path: Path) -> Path:
-    """Writes Bi-Real ResNet18, 64 channels, 224 pixels; random weights cost the same."""
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    import larq_compute_engine as lce
+def zoo_bireal() -> bytes:
+    """Bi-Real ResNet18 of larq-zoo, 64 channels, 224 pixels, floats in."""
+    import larq_compute_engine
     import larq_zoo
 
-    path.write_bytes(lce.convert_keras_model(larq_zoo.literature.BiRealNet(weights=None)))
+    return larq_compute_engine.convert_keras_model(larq_zoo.literature.BiRealNet(weights=None))
+
+
+def takes_bytes(name: str) -> Callable[[], bytes]:
+    """A network of larq-igp at 224 pixels, the pixels in."""
+
+    def convert() -> bytes:
+        import larq_igp
+        from larq_igp.data import Preprocessing
+        from larq_igp.deploy.convert import convert
+        from larq_igp.deploy.device.pixels import take_pixels
+
+        imagenet = Preprocessing((224, 224, 3), (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+        return take_pixels(convert(larq_igp.build(name)), imagenet)
+
+    return convert
+
+
+NETWORKS = {
+    "bireal_resnet18_224": zoo_bireal,
+    "bireal_resnet18_64_bytes": takes_bytes("bireal_resnet18_64"),
+    "igp_resnet37_41_bytes": takes_bytes("igp_resnet37_41"),
+    "igp_densenet51_53_bytes": takes_bytes("igp_densenet51_53"),
+}
+
+
+def write_network(name: str, path: Path) -> Path:
+    """Writes one of them; random weights cost what trained ones do."""
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    path.write_bytes(NETWORKS[name]())
     return path
 
 
@@ -46,15 +75,15 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         emulator = Emulator(args.root, wheel, Path(scratch))
-        counted = emulator.instructions(bireal_file(Path(scratch) / "bireal.tflite"))
-    millions = {which: f"{count / 1e6:.1f} M" for which, count in counted.items()}
-    print(
-        f"{millions['all']} instructions per inference, {millions['engine']} of them in the engine "
-        f"({emulator.cpu}, ai-edge-litert {LITERT})"
-    )
+        counted = {
+            name: emulator.instructions(write_network(name, Path(scratch) / f"{name}.tflite"))
+            for name in NETWORKS
+        }
+    print(f"instructions of one inference ({emulator.cpu}, ai-edge-litert {LITERT})")
+    for name, of in counted.items():
+        print(f"{name}: {of['all'] / 1e6:.1f} M, {of['engine'] / 1e6:.1f} M of them in the engine")
     if args.write:
-        budget = json.loads(BUDGET.read_text())
-        budget["bireal_resnet18_224"] = counted
+        budget = {"cpu": emulator.cpu, "litert": LITERT, **counted}
         BUDGET.write_text(json.dumps(budget, indent=2) + "\n")
     return 0
 
