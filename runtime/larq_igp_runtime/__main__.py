@@ -1,7 +1,9 @@
 """`python -m larq_igp_runtime FILE [PHOTO...]`: names what is on photos, or times the file."""
 
 import argparse
+import faulthandler
 import json
+import os
 import statistics
 import sys
 import time
@@ -161,5 +163,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _quiet_libraries() -> None:
+    """Lets Python alone write to standard error: LiteRT says there what it does at each start."""
+    own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    sys.stderr = os.fdopen(own, "w", buffering=1, errors="backslashreplace")
+    faulthandler.enable(sys.stderr)
+
+
 if __name__ == "__main__":
+    _quiet_libraries()
     sys.exit(main())
