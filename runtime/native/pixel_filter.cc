@@ -39,6 +39,11 @@ bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& inpu
   constant_.assign(static_cast<size_t>(channels * taps), 0);
   bias_.assign(bias, bias + channels);
 
+  // A byte at which the rounding of weights changes nothing: one that stands for 0, as flat areas have it, so that their
+  // signs are those of the bias; else the middle.
+  std::vector<double> where;
+  for (const double offset : input.offset) where.push_back(offset == 0 ? 0 : kMiddle[input.is_signed]);
+
   for (const Group& group : groups_) {
     const int64_t width = CeilDivide(group.channels, lanes) * lanes;
     for (int64_t i = 0; i < group.channels; ++i) {
@@ -62,7 +67,7 @@ bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& inpu
         const int64_t at = ((y * steps + x / pair) * width + i) * pair + x % pair;
         filters_[group.filters + static_cast<size_t>(at)] = static_cast<int16_t>(rounded);
         constant_[static_cast<size_t>(o * taps + tap)] += weights[d] * input.offset[static_cast<size_t>(c)] +
-                                                         (exact(d) - rounded * stored) * kMiddle[input.is_signed];
+                                                         (exact(d) - rounded * stored) * where[static_cast<size_t>(c)];
       }
     }
   }

@@ -6,8 +6,9 @@
 //     y = bias + sum of w * x = [bias + sum of w * offset] + sum of (w * factor) * q
 //
 // Weights w * factor are rounded to 16 bits, with one scale per filter. Sums of products are whole numbers of 32 bits, exact
-// and the same on every processor. At the border, where the window reaches out of the image, x is 0 and its offset is left
-// out of the bracket: there are as many brackets as ways to reach out.
+// and the same on every processor. If byte 0 stands for x = 0, a black window gives the bias exactly, as with floats: signs
+// are taken of it. At the border, where the window reaches out of the image, x is 0 and its offset is left out of the
+// bracket: there are as many brackets as ways to reach out.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,7 @@ class PixelFilter {
   std::vector<Group> groups_;
   Buffer<int16_t> filters_;  // per group, as PixelTask says
   Buffer<float> scales_;
-  std::vector<double> constant_;  // [O][H][W]: what a tap adds to the bracket; rounding errors of its weights at half of 255 included
+  std::vector<double> constant_;  // [O][H][W]: what a tap adds to the bracket; rounding errors of its weights at one byte included
   std::vector<double> bias_;
 
   // Depends on the input size.

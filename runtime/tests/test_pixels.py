@@ -106,6 +106,16 @@ def test_bytes_and_normalisations(isa, normalisation, dtype, zero_point, scale):
     assert_close(image.run()[0], image.expected())
 
 
+@pytest.mark.parametrize("bias", [0, 1])
+def test_black_is_the_bias_exactly(isa, bias):
+    """Signs are taken of it in networks without BatchNorm: rounding must not turn them."""
+    image = Pixels(normalisation="none", scale=0.0039215689, **UNPOOLED["imagenet"])
+    image.x[:] = 0
+    image.bias *= bias
+    found = image.run()[0]
+    np.testing.assert_array_equal(found, np.broadcast_to(image.bias, found.shape))
+
+
 @pytest.mark.parametrize("activation", [1, 2, 3])
 def test_activations(isa, activation):
     image = Pixels(**UNPOOLED["cifar"], activation=activation)
