@@ -13,6 +13,7 @@ from larq_igp.cli.options import (
     weights_option,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
+from larq_igp.packages import require
 
 MEASURED = {
     "signal_to_noise": "SNR",
@@ -70,6 +71,8 @@ def gradients(
     Rank correlations show whether noise grows with N_1st..N_3rd, the smallest operation counts on a
     path from the layer to the loss.
     """
+    if plot:
+        require("matplotlib")  # before TensorFlow starts
     with progress_on_stderr(as_json, "measuring"):
         from larq_igp.analysis.gradients import measure_gradients
         from larq_igp.data import train_arrays

@@ -6,6 +6,7 @@ import click
 
 from larq_igp.cli.options import SOURCE, complete_source, latency_option, results_option
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
+from larq_igp.packages import require
 
 
 @click.command(
@@ -35,6 +36,7 @@ def report(sources, output: str, latencies, results, figures, title: str, as_jso
     against cost, learning curves, layers and mistakes; below them, folded, the paper's networks and
     the blocks of all families.
     """
+    require("matplotlib")  # before TensorFlow starts
     with progress_on_stderr(as_json, "drawing charts"):
         from larq_igp.report.write import write_report
 
