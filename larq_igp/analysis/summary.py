@@ -63,7 +63,7 @@ class Summary:
         of_family = (
             f"maps of stage 1 that live together, float32, batch {MEMORY_BATCH}"
             if has_memory
-            else "not defined for a network of none of the paper's families"
+            else "defined only for the paper's families"
         )
         memory = figures(counts.runtime_memory_bytes / 1e6) if has_memory else "-"
         storage = figures(counts.storage_bits / 1e6)

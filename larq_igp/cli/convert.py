@@ -1,11 +1,11 @@
 """``convert``."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
+from larq_igp.cli.modules import following
 from larq_igp.cli.options import (
     SOURCE,
     classes_option,
@@ -181,8 +181,8 @@ def _export_text(result) -> str:
         *[_verification_text(check, result.dataset) for check in result.verifications],
         f"  converted in {result.seconds:.1f} s ({CONVERTERS[result.converter]}); card: "
         f"{result.card}",
-        f"next: larq-igp predict {shlex.quote(str(result.path))} PHOTO, or larq-igp benchmark "
-        f"{shlex.quote(str(result.path))}",
+        f"next: {following('predict', str(result.path))} PHOTO, or "
+        f"{following('benchmark', str(result.path))}",
     ]
     return "\n".join(lines)
 

@@ -1,11 +1,11 @@
 """``data``: what of a data set is there."""
 
-import shlex
 import sys
 from pathlib import Path
 
 import click
 
+from larq_igp.cli.modules import following
 from larq_igp.cli.options import data_dir_option, dataset_help, download_option
 from larq_igp.cli.output import Group, Refusal, emit, json_option, progress_on_stderr, table
 from larq_igp.terminal import printable
@@ -80,10 +80,10 @@ def check(
 
 def _training(dataset: str, data_dir: str | None, choice: str) -> str:
     """Return the command that trains on a data set."""
-    words = ["larq-igp", "train", *([] if data_dir else ["igp_resnet_tiny"])]  # else: suggests one
+    words = ["train", *([] if data_dir else ["igp_resnet_tiny"])]  # else: suggests one
     words += [] if dataset == "folder" else ["--dataset", dataset]
     words += ["--data-dir", data_dir] if data_dir else []
-    return shlex.join([*words, *(["--corrupt", choice] if choice == "skip" else [])])
+    return following(*words, *(["--corrupt", choice] if choice == "skip" else []))
 
 
 def _classes_text(report) -> list[str]:

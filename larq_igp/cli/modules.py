@@ -3,8 +3,11 @@
 import importlib
 import importlib.util
 import os
+import shlex
 import sys
 from pathlib import Path
+
+import click
 
 from larq_igp.errors import UserError
 
@@ -36,6 +39,14 @@ def import_modules(modules: tuple[str, ...]) -> None:
                 f"--import {each}: {type(error).__name__}{line}: {error or 'no message'}"
             ) from error
     os.environ[MODULES] = os.pathsep.join(named)
+
+
+def following(*words: str) -> str:
+    """Return a command to type next, as a line for a shell: with the ``--import`` of this one."""
+    root = click.get_current_context().find_root()
+    is_typed = root.get_parameter_source("modules") is click.core.ParameterSource.COMMANDLINE
+    imports = [word for each in root.params["modules"] for word in ("--import", each)]
+    return shlex.join(["larq-igp", *(imports if is_typed else []), *words])
 
 
 def _import(module: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.answers import metrics_text
+from larq_igp.cli.modules import following
 from larq_igp.cli.options import complete_source, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
@@ -240,7 +241,7 @@ def train_text(outcome: dict) -> str:
         return f"{where} (written by the chief)"
     return (
         f"{metrics_text(outcome)} (weights of epoch {outcome['epoch']})\n{where}\n"
-        f"next: larq-igp convert {shlex.quote(outcome['run_dir'])}"
+        f"next: {following('convert', outcome['run_dir'])}"
     )
 
 

@@ -149,17 +149,26 @@ def test_a_module_that_cannot_be_imported_is_one_sentence(tmp_path, monkeypatch,
     assert not os.environ[MODULES]
 
 
-def typed(folder: Path, *arguments: str) -> str:
+def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
     """Run the command line in a folder."""
-    command = [Path(sys.executable).with_name("larq-igp"), "--import", EXAMPLE, *arguments]
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    command = [Path(sys.executable).with_name("larq-igp"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def typed(folder: Path, *arguments: str) -> str:
+    """Run it with the example, and return its answer."""
+    finished = run(folder, "--import", EXAMPLE, *arguments)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 
 
 def test_from_its_name_to_a_verified_file(tmp_path):
-    train = ("train", NAME, "--epochs", "1", "--run-dir", "run", "--quiet", "--json")
-    assert json.loads(typed(tmp_path, *train))["examples"] == 360
+    train = ("train", NAME, "--epochs", "1", "--run-dir", "run", "--quiet")
+    trained = typed(tmp_path, *train)
+    assert "of 360 test images" in trained
+    assert trained.endswith(f"next: larq-igp --import {EXAMPLE} convert run\n")
+    without = run(tmp_path, "evaluate", "run").stderr
+    assert f"run is of the network '{NAME}', which is not known here: import the file" in without
     converted = json.loads(typed(tmp_path, "convert", "run", "-o", "net.tflite", "--json"))
     assert converted["audit"]["lce_bconv2d"] == converted["audit"]["binary_convolutions"] == 9
     assert all(each["passed"] for each in converted["verifications"])

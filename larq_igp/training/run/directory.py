@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from larq_igp.architectures import UnknownNetworkError
 from larq_igp.data import Dataset, Identity, Preprocessing
 from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
@@ -229,6 +230,11 @@ def open_run(folder: str | Path) -> Run:
         raise
     except NewerRecipeError as error:
         raise RunError(f"{folder / CONFIG}: {error}") from error
+    except UnknownNetworkError as error:
+        raise RunError(
+            f"{folder} is of the network {config['recipe']['network']!r}, which is not known here: "
+            "import the file that registers it first, with `larq-igp --import FILE`."
+        ) from error
     except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
         raise RunError(f"{folder / CONFIG} is damaged: {_damage(error)}.") from error
     return run
