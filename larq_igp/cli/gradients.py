@@ -106,10 +106,11 @@ def gradients(
 
 
 LEGEND = (
-    "SNR: power of the mean gradient over that of its noise, without bias: where there is",
-    "nothing but noise it is near 0, and may be below. cos full: cosine of a mini-batch's gradient",
-    "with that of all; cos twin: of that of all with the 32-bit twin's. N_1st to N_3rd: smallest",
-    "operation counts of a path from the layer to the loss.",
+    "SNR: power of the mean gradient divided by the power of its noise, an unbiased estimate: pure",
+    "noise gives values around 0, also negative ones. cos full: mean cosine of a mini-batch's",
+    "gradient with the gradient over all mini-batches. cos twin: cosine of the gradient over all",
+    "with that of the 32-bit twin. N_1st to N_3rd: smallest operation counts of a path from the",
+    "layer to the loss.",
 )
 
 

@@ -166,7 +166,8 @@ def print_table(make: Callable[[], Table], *, form: str, output: str | None, as_
         text = made.to(form)
     if output:
         write_atomically(output, f"{text}\n".encode())
-        click.echo(f"{output}: {len(made.rows)} rows", err=as_json)
+        rows = len(made.rows)
+        click.echo(f"{output}: {rows} row{'s' * (rows != 1)}", err=as_json)
     else:
         click.echo(text if as_json or form == "json" else printable(text))
 

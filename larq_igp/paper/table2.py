@@ -116,14 +116,14 @@ def compute(runs: Sequence[str | Path] = (), results: Sequence[str | Path] = ())
         (*header, "smallest distinct operation counts"),
         tuple(map(_cells, ROWS)),
         (
-            "Blocks of stage 1 on 56x56 maps. The improved ones are as wide as makes their binary "
-            "operations as many as those of the block they are compared with: 3 N^IR = 2 N^BR, "
+            "Blocks of stage 1 on 56x56 maps. The width of an improved block is chosen so that it "
+            "has as many binary operations as the block it is compared with: 3 N^IR = 2 N^BR, "
             "2 N1^ID + N2^ID = N1^BD + N2^BD, up to rounding.",
-            "Counts of the same length stand in one cell, as the paper writes N1 (N2). By the "
-            "numbers alone N2^BD is a third smallest of its own, as the second layer of a "
+            "Counts of the same length are in one cell, as the paper writes N1 (N2). By the "
+            "numbers, N2^BD would be the third smallest, since the second layer of a "
             "BinaryDenseNet reads more channels than the first.",
-            "The paper leaves out N_3rd where N_2nd has already decided; ours prints it. The "
-            "paper's pair of rows for Bi-Real ResNet and its repetitions are one row here.",
+            "The paper omits N_3rd where N_2nd already decides; ours is printed. The paper's "
+            "repeated rows for Bi-Real ResNet are one row here.",
         ),
     )
 
