@@ -23,7 +23,7 @@ def answers_text(answers: dict) -> str:
     """Format ``by_class``, ``confusion`` and ``mistakes`` of ``larq_igp.evaluate``."""
     classes = answers["by_class"]
     if len(classes) <= MOST_CLASSES:
-        title, shown = "confusion (a row a class, a column an answer)", _matrix(answers)
+        title, shown = "confusion (rows are classes, columns are answers)", _matrix(answers)
     else:
         title, shown = f"the {MOST_CLASSES} worst of {len(classes):,} classes", _worst(classes)
     lines = ["", f"{title}:", shown]

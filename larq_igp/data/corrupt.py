@@ -64,7 +64,7 @@ def reason_of(error: Exception) -> str:
     if any(line.startswith("Traceback") for line in lines):  # of Pillow, from within TensorFlow
         lines = [line.partition(": ")[2] for line in lines if "Error: " in line][:1]
     if any("cannot identify image file" in line for line in lines):
-        return "it is in no format that is known"
+        return "its format is not known"
     sentence = " ".join(" ".join(lines).split("{{")[-1].split("}}")[-1].split())
     return sentence.rstrip(".") or "unreadable"
 

@@ -258,7 +258,7 @@ def test_formats_that_are_programs_are_not_images(tmp_path, monkeypatch):
     for decoder in (decode, tf.function(decode)):
         with pytest.raises(DECODE_ERRORS) as caught:
             decoder(tf.constant(eps), 3)
-        assert reason_of(caught.value) == "it is in no format that is known"
+        assert reason_of(caught.value) == "its format is not known"
     assert not ran.exists()
 
 
