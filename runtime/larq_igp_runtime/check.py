@@ -7,7 +7,7 @@ types they have. A damaged or malicious file can make it read foreign memory. `c
 * tensors have types, shapes, quantisation and constants that fit each other,
 * operators are in order: each reads what is there, and every tensor is written once,
 * every operator has the inputs, outputs, types, shapes and options that its kernel expects
-  (`operators.py`), and
+  (`operators`), and
 * memory and work stay within limits.
 
 What it accepts is not thereby free of bugs in the kernels; what it refuses has no right to run.
@@ -110,7 +110,7 @@ def check(content: bytes, *, unknown: bool = False, limits: Limits | None = None
 
     Args:
         content: the whole file.
-        unknown: accept operators that are not in the table of `operators.py`. Nothing is known about
+        unknown: accept operators that are not in the table of `operators`. Nothing is known about
             what their kernels read.
         limits: what one inference may need.
 

@@ -93,7 +93,7 @@ SCHEMA: dict[str, dict[int, tuple]] = {
     "TensorMap": {0: ("name", "text"), 1: ("tensor", "u32")},
 }
 
-# number in the union of options -> fields; only of operators that `operators.py` knows.
+# number in the union of options -> fields; only of operators that `operators` knows.
 OPTIONS: dict[int, dict[int, tuple]] = {
     1: {  # CONV_2D
         0: ("padding", "i8"),
