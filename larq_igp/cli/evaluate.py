@@ -3,6 +3,7 @@
 import click
 
 from larq_igp.cli.answers import answers_text, metrics_text
+from larq_igp.cli.modules import following
 from larq_igp.cli.options import (
     SOURCE,
     data_options,
@@ -63,4 +64,8 @@ def evaluate(
         )
         warn_of_random_weights(subject)
     text = [f"{source}: {metrics_text(metrics)}", answers_text(metrics)]
+    if subject.kind == "run":
+        text.append(f"next: {following('convert', source)}")
+    elif subject.kind == "tflite":
+        text.append(f"next: {following('predict', source)} PHOTO")
     emit(as_json, {"source": source, **metrics}, "\n".join(text))

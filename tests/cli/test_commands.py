@@ -1,6 +1,7 @@
 """Every command as typed, with JSON and with text."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -168,10 +169,11 @@ def test_evaluate_a_run_and_its_file(run_dir, converted, igp):
     assert (
         abs(of_file["top1"] - of_run["top1"]) <= 2 / 360
     )  # a flipped sign may change an image's answer
-    assert (
-        "of 180 validation images"
-        in igp("evaluate", run_dir, "--split", "validation", "--weights", "last").stdout
-    )
+    text = igp("evaluate", run_dir, "--split", "validation", "--weights", "last").stdout
+    assert "of 180 validation images" in text
+    assert text.endswith(f"next: larq-igp convert {shlex.quote(str(run_dir))}\n")
+    text = igp("evaluate", converted[0]).stdout
+    assert text.endswith(f"next: larq-igp predict {shlex.quote(str(converted[0]))} PHOTO\n")
 
 
 @pytest.mark.essential
