@@ -13,17 +13,25 @@ from larq_igp.graph import Call, read_graph
 from larq_igp.keras2 import tf
 
 
-def arguments(call: Call, inputs: Sequence[Tensor]) -> tuple[list, dict[str, Any]]:
-    """Return what a function is called with, tensors of Keras replaced by those of the draft."""
+def arguments(call: Call, inputs: Sequence[Tensor], *names: str) -> dict[str, Any]:
+    """Return what a function is called with by name, tensors of Keras replaced by those of the
+    draft.
+
+    Args:
+        call: of the function. In a model that was built the arguments stand as they were typed; in
+            one that was loaded from a file all but the first have names.
+        inputs: that it reads.
+        *names: of its arguments in their order, as far as they are needed.
+    """
     by_tensor = {id(t): x for t, x in zip(call.node.keras_inputs, inputs, strict=True)}
-    given = (list(call.node.call_args), dict(call.node.call_kwargs))
+    given = dict(zip(names, call.node.call_args, strict=False)) | call.node.call_kwargs
     return tf.nest.map_structure(lambda each: by_tensor.get(id(each), each), given)
 
 
 def _two_operands(kind: str, *, commutes: bool = True) -> Callable:
     def write(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-        args, options = arguments(call, inputs)
-        left, right = [*args, *(options[name] for name in ("x", "y") if name in options)]
+        given = arguments(call, inputs, "x", "y")
+        left, right = given["x"], given["y"]
         if commutes and not isinstance(left, Tensor):
             left, right = right, left
         operands = [_operand(each) for each in (left, right)]
@@ -51,7 +59,8 @@ writes_function("math.subtract")(_two_operands("SUB", commutes=False))
 @writes_function("math.truediv", "math.divide")
 def divide(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     """Write a quotient, of a constant as a product."""
-    (left, right), _ = arguments(call, inputs)
+    given = arguments(call, inputs, "x", "y")
+    left, right = given["x"], given["y"]
     if not isinstance(left, Tensor) or isinstance(right, Tensor):
         operands = [_operand(left), _operand(right)]
         shape = np.broadcast_shapes(*(each.shape for each in operands))
@@ -61,9 +70,15 @@ def divide(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     return draft.add("MUL", [left, np.asarray(factor)], shape, name=call.name)
 
 
+def _is_tensor(value: Any) -> bool:
+    return bool(tf.keras.backend.is_keras_tensor(value)) if tf.is_tensor(value) else False
+
+
 def _activation(function: Callable) -> Callable:
     def write(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-        if len(call.node.call_args) > 1:
+        given = [*call.node.call_args, *call.node.call_kwargs.values()]
+        names = [call.node.call_kwargs.get("name")]
+        if any(each is not None and each not in names for each in given if not _is_tensor(each)):
             raise UnwritableError(
                 f"layer {call.name!r} has options that larq-igp's writer does not know: use a "
                 "layer of Keras."
@@ -87,9 +102,7 @@ for _symbol, _function in (
 
 def _reduction(kind: str) -> Callable:
     def write(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-        args, options = arguments(call, inputs)
-        names = ("axis", "keepdims")
-        options |= dict(zip(names, args[1:], strict=False))
+        options = arguments(call, inputs, "input_tensor", "axis", "keepdims")
         x, rank = inputs[0], len(inputs[0].shape)
         axis = options.get("axis")
         axes = np.atleast_1d(range(rank) if axis is None else axis) % rank
@@ -112,8 +125,7 @@ writes_function("math.reduce_sum")(_reduction("SUM"))
 @writes_function("concat")
 def concat(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     """Write a join of tensors along an axis."""
-    args, options = arguments(call, inputs)
-    axis = int(options.get("axis", args[1] if len(args) > 1 else -1)) % len(inputs[0].shape)
+    axis = arguments(call, inputs, "values", "axis").get("axis", -1) % len(inputs[0].shape)
     shape = list(inputs[0].shape)
     shape[axis] = sum(each.shape[axis] for each in inputs)
     return draft.add("CONCATENATION", inputs, tuple(shape), name=call.name, axis=axis)
@@ -128,10 +140,9 @@ def reshape(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 @writes_function("split")
 def split(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
     """Write equal parts of a tensor along an axis."""
-    args, options = arguments(call, inputs)
-    x = inputs[0]
-    count, axis = [*args[1:], *(options[n] for n in ("num_or_size_splits", "axis") if n in options)]
-    axis %= len(x.shape)
+    given = arguments(call, inputs, "value", "num_or_size_splits", "axis")
+    x, count = inputs[0], given["num_or_size_splits"]
+    axis = given.get("axis", 0) % len(x.shape)
     if not isinstance(count, int):
         raise UnwritableError(f"layer {call.name!r} splits into parts of several sizes.")
     shape = (*x.shape[:axis], x.shape[axis] // count, *x.shape[axis + 1 :])
@@ -143,9 +154,8 @@ def split(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
 @writes_function("compat.v1.pad")
 def pad(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     """Write a constant around a tensor."""
-    args, options = arguments(call, inputs)
     names = ("tensor", "paddings", "mode", "name", "constant_values")
-    options |= dict(zip(names, args, strict=False))
+    options = arguments(call, inputs, *names)
     if options.get("mode", "CONSTANT") != "CONSTANT":
         raise UnwritableError(f"layer {call.name!r} pads with other values than a constant.")
     x, pads = inputs[0], np.array(options["paddings"], INT)
@@ -159,8 +169,7 @@ def pad(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 @writes_function("__operators__.getitem")
 def getitem(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
     """Write a part of a tensor."""
-    (_, parts), _ = arguments(call, inputs)
-    x = inputs[0]
+    x, parts = inputs[0], arguments(call, inputs, "tensor", "slice_spec")["slice_spec"]
     parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
     whole = {"start": None, "stop": None, "step": None}
     if Ellipsis in parts:
