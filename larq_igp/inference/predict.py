@@ -81,10 +81,15 @@ def predict(
     )
     preprocessing = subject.preprocessing
     if preprocessing is None:
-        if subject.kind == "tflite":
+        if subject.kind == "tflite" and subject.card is None:
             raise UserError(
-                f"{subject.source} has no card that says how images are normalised for it: convert "
-                "a run, or a model that begins with a Rescaling or Normalization layer."
+                f"{subject.source} has no card beside it, which says how images are normalised: "
+                "copy it, too, or convert again."
+            )
+        if subject.kind in ("tflite", "keras"):
+            raise UserError(
+                f"it is not known how images are normalised for {subject.source}: convert a run, "
+                "or a model that begins with a Rescaling or Normalization layer."
             )
         preprocessing = subject.preprocessing_of(subject.load_data())
     preprocessing = preprocessing.as_pixels() if subject.takes_pixels else preprocessing

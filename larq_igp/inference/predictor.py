@@ -42,8 +42,8 @@ def open_predictor(
         unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Raises:
-        UserError: if no engine can run the file, there are no weights, or an engine is named for
-            what Keras runs.
+        UserError: if no engine can run the file, there are no weights, an engine is named for
+            what Keras runs, or the only output is a logit.
     """
     if subject.kind == "tflite":
         opened = open_engine(
@@ -55,7 +55,7 @@ def open_predictor(
             name=subject.source,
         )
         gives_logits = subject.card is not None and subject.card.scores == "logits"
-        predict = _as_probabilities(opened.predict) if gives_logits else opened.predict
+        predict = _as_probabilities(opened.predict, subject) if gives_logits else opened.predict
         return Predictor(predict, opened.name)
     options = {"engine": engine, "threads": threads, "unknown-operators": unknown_operators}
     given = [f"--{name}" for name, each in options.items() if each]
@@ -65,10 +65,17 @@ def open_predictor(
         )
     model = subject.model()
     predict = model.predict_on_batch
-    return Predictor(predict if gives_probabilities(model) else _as_probabilities(predict), "keras")
+    if not gives_probabilities(model):
+        predict = _as_probabilities(predict, subject)
+    return Predictor(predict, "keras")
 
 
-def _as_probabilities(predict: Predict) -> Predict:
+def _as_probabilities(predict: Predict, subject: Subject) -> Predict:
+    if subject.classes == 1:
+        raise UserError(
+            f"{subject.source} has one output and no sigmoid, which is no probability of a class."
+        )
+
     def probabilities(images: np.ndarray) -> np.ndarray:
         logits = predict(images).astype(np.float64)
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))

@@ -37,6 +37,41 @@ def test_images_are_fed_as_is_known(igp, refused, tmp_path):
     assert igp("benchmark", tmp_path / "unknown.tflite", "--runs", 1).exit_code == 0
 
 
+def sigmoids(count: int, activation: str | None = "sigmoid") -> tf.keras.Model:
+    image = tf.keras.Input((16, 16, 3))
+    signs = bin_conv()(K.Conv2D(32, 1)(K.Rescaling(1 / 255)(image)))
+    means = K.GlobalAveragePooling2D()(signs)
+    return tf.keras.Model(image, K.Dense(count, activation)(K.Rescaling(0.05)(means)))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_sigmoids_are_probabilities(count, igp, refused, tmp_path):
+    model = sigmoids(count)
+    model.save(tmp_path / "net.h5")
+    done = igp("convert", tmp_path / "net.h5", "-o", tmp_path / "net.tflite", "--images", 4)
+    assert done.exit_code == 0, done.output
+    photo = str(tmp_path / "photo.png")
+    tf.io.write_file(photo, tf.io.encode_png(tf.fill((16, 16, 3), tf.constant(99, tf.uint8))))
+    expected = model.predict(tf.fill((1, 16, 16, 3), 99.0), verbose=0)[0]
+    for name in ("net.h5", "net.tflite"):
+        found = igp("predict", tmp_path / name, photo, "--top", 3, "--json")
+        assert found.exit_code == 0, found.output
+        for each in json.loads(found.stdout)[0]["classes"]:
+            assert each["probability"] == pytest.approx(expected[each["label"]], abs=1e-4)
+    assert read_card(tmp_path / "net.tflite").scores == "probabilities"
+    options = ("-o", tmp_path / "b.tflite", "--scores", "logits")
+    assert "ends in a sigmoid" in refused("convert", tmp_path / "net.h5", *options)
+
+
+def test_one_logit_is_no_probability(refused, tmp_path):
+    sigmoids(1, None).save(tmp_path / "net.h5")
+    photo = str(tmp_path / "photo.png")
+    tf.io.write_file(photo, tf.io.encode_png(tf.fill((16, 16, 3), tf.constant(99, tf.uint8))))
+    assert "no probability of a class" in refused("predict", tmp_path / "net.h5", photo)
+    options = ("-o", tmp_path / "b.tflite", "--scores", "probabilities")
+    assert "a softmax of one is always 1" in refused("convert", tmp_path / "net.h5", *options)
+
+
 @pytest.mark.parametrize("name", ["net.h5", "net.tflite"])
 def test_logits_become_probabilities(name, igp, tmp_path):
     """Whether Keras or an engine runs a model without softmax."""

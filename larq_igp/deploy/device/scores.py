@@ -7,11 +7,13 @@ from larq_igp.keras2 import tf
 
 SCORES = ("probabilities", "logits")
 SOFTMAX = (tf.keras.activations.softmax, tf.nn.softmax)
+SIGMOID = (tf.keras.activations.sigmoid, tf.nn.sigmoid)
 
 
-def _ends_in_softmax(layer: Any) -> bool:
-    is_softmax = isinstance(layer, tf.keras.layers.Softmax)
-    return is_softmax or getattr(layer, "activation", None) in SOFTMAX
+def _ends_in(layer: Any, functions: tuple) -> bool:
+    if isinstance(layer, tf.keras.layers.Softmax):
+        return tf.nn.softmax in functions
+    return getattr(layer, "activation", None) in functions
 
 
 def _last_layer(model: "tf.keras.Model") -> Any:
@@ -19,12 +21,14 @@ def _last_layer(model: "tf.keras.Model") -> Any:
 
 
 def gives_probabilities(model: "tf.keras.Model") -> bool:
-    """Tell whether a classifier ends in a softmax; else it gives logits."""
-    return _ends_in_softmax(_last_layer(model))
+    """Tell whether a classifier ends in a softmax or a sigmoid; else it gives logits."""
+    return _ends_in(_last_layer(model), SOFTMAX + SIGMOID)
 
 
 def scores_of(model: "tf.keras.Model") -> str:
-    """Return ``probabilities`` for a classifier that ends in a softmax, else ``logits``."""
+    """Return ``probabilities`` for a classifier that ends in a softmax or a sigmoid, else
+    ``logits``.
+    """
     return SCORES[0] if gives_probabilities(model) else SCORES[1]
 
 
@@ -36,13 +40,23 @@ def with_scores(model: "tf.keras.Model", scores: str | None) -> "tf.keras.Model"
         scores: ``probabilities`` or ``logits``; None is what the model gives.
 
     Raises:
-        ConversionError: if there is nothing of this name.
+        ConversionError: if there is nothing of this name, or the model has no softmax to add or
+            take away.
     """
     if scores is not None and scores not in SCORES:
         raise ConversionError(f"scores are {' or '.join(SCORES)}, not {scores!r}.")
     if scores in (None, scores_of(model)):
         return model
     layer, output = _last_layer(model), model.outputs[0]
+    if _ends_in(layer, SIGMOID):
+        raise ConversionError(
+            f"{model.name!r} ends in a sigmoid: leave out its scores, as logits are those of a "
+            "softmax."
+        )
+    if output.shape[-1] == 1:
+        raise ConversionError(
+            f"{model.name!r} has one output, and a softmax of one is always 1: end it in a sigmoid."
+        )
     if scores == SCORES[0]:
         return tf.keras.Model(model.inputs, tf.keras.layers.Softmax(name="softmax")(output))
     before = output._keras_history.layer.get_input_at(output._keras_history.node_index)
