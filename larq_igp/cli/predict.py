@@ -67,6 +67,8 @@ def predict(
     An image that cannot be read gets a line with the reason, and the exit code is 2 at the end.
     With --on, a .tflite, its card and the images are copied to another machine and named there.
     """
+    if wheel is not None and on is None:
+        raise Refusal("--wheel is for another machine: name it with --on.")
     rows = Rows()
     with progress_on_stderr(as_json), ExitStack() as files:
         from larq_igp.inference.image_paths import image_paths
@@ -106,7 +108,8 @@ def predict(
     elif outputs:
         click.echo(f"{rows.count:,} images in {' and '.join(outputs)}")
     if rows.failed:
-        raise Refusal(f"{rows.failed:,} of {rows.count:,} images cannot be read.")
+        images_read = "image" if rows.count == 1 else "images"
+        raise Refusal(f"{rows.failed:,} of {rows.count:,} {images_read} cannot be read.")
 
 
 class Rows:

@@ -122,6 +122,8 @@ def export(
         is_random = subject.keras is None and subject.weights_file is None
         reason = "its weights are random" if is_random else "its data are not known"
         raise UserError(f"leave out --measure for {subject.source}: {reason}.")
+    if data_dir is not None and subject.kind == "keras":
+        raise UserError(f"leave out --data-dir for {subject.source}: its data are not known.")
     takes_pixels = _takes_pixels(subject, input)
     model = with_scores(subject.model(), scores)
     data = _verified_on(subject, data_dir)

@@ -15,6 +15,7 @@ from larq_igp.data import Preprocessing
 from larq_igp.data.geometry import geometry_of
 from larq_igp.deploy.card import card_path, read_card
 from larq_igp.deploy.flatbuffer import read_bytes, read_content
+from larq_igp.deploy.schema import FILE_IDENTIFIER
 from larq_igp.deploy.structure import check_structure
 from larq_igp.errors import UserError
 from larq_igp.inference.cards import data_of, recipe_of
@@ -127,6 +128,11 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
 
 def _open_tflite(source: str) -> Subject:
     content = read_bytes(source)
+    if content[4:8] != FILE_IDENTIFIER:
+        raise UserError(
+            f"{source} is no .tflite file, no recipe and no model that Keras has saved, by its "
+            "name and its first bytes."
+        )
     check_structure(content, source, unknown_operators=True)
     file = read_content(content, source)
     if len(file.inputs) != 1 or len(file.outputs) != 1:

@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         if args.photos:
+            if args.input is not None or args.output is not None:
+                raise ValueError("--input and --output are for timing: leave them out with photos.")
             return _name(args)
         report, output = run(args)
         if args.output is not None:

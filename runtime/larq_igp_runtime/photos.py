@@ -65,7 +65,9 @@ def read_card(file: str | Path) -> Card:
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a readable card: {error}.") from error
-    if isinstance(values, dict) and values.get("preprocessing", "missing") is None:
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not a card of larq-igp: it holds no JSON object.")
+    if values.get("preprocessing", "missing") is None:
         raise ValueError(
             f"{path} does not say how images are normalised: convert a run, or a model that begins "
             "with a Rescaling or Normalization layer."

@@ -288,6 +288,7 @@ def test_command_with_bad_input(case, path, tmp_path):
         ([path, "--input", tmp_path / "several.npz"], {}, "not a .npy file"),
         ([path, "--input", "absent.npy"], {}, "absent.npy cannot be read: No such file"),
         ([path, "--input", ""], {}, "cannot be read: No such file"),
+        ([path, "photo.jpg", "--input", "x.npy"], {}, "--input and --output are for timing"),
         (
             [path, "--output", "/absent/y.npy", "--runs", 1],
             {},

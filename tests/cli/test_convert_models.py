@@ -214,6 +214,8 @@ def test_what_contradicts_itself(refused, tmp_path):
     assert file.read_bytes() == before
     options = ("-o", tmp_path / "a.tflite", "--float", "--converter", "own")
     assert "leave out converter 'own' for a float file" in refused("convert", file, *options)
+    options = ("-o", tmp_path / "a.tflite", "--data-dir", tmp_path)
+    assert "leave out --data-dir" in refused("convert", file, *options)
     weights = tmp_path / "w.h5"
     larq_igp.build("resnet_tiny", input_shape=(28, 28, 1), num_classes=10).save_weights(weights)
     options = ("--weights", weights, "--input-shape", "28,28,1", "--num-classes", 10)

@@ -106,6 +106,14 @@ def test_refusals(arguments, message, refused, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_image_is_no_network(refused, tmp_path):
+    photo = tmp_path / "a photo.jpg"
+    photo.write_bytes(tf.io.encode_jpeg(tf.zeros((8, 8, 3), tf.uint8)).numpy())
+    for words in (["convert", photo, "-o", tmp_path / "a.tflite"], ["predict", photo, photo]):
+        assert "a photo.jpg is no .tflite file, no recipe and no model" in refused(*words)
+    assert "name it with --on" in refused("predict", "none", photo, "--wheel", tmp_path)
+
+
 def test_an_image_that_is_none(refused, run_dir, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image")

@@ -28,6 +28,7 @@ class Progress:
             step: of the run, where it starts in this process.
         """
         self._lines, self._epochs, self._steps = verbose > 0, epochs, steps
+        self._left = epochs - step // steps
         self._done, self._since, self._is_told = 0, 0.0, False
         self._bar = tqdm(
             disable=not (verbose == 1 and sys.stdout.isatty()),
@@ -64,8 +65,8 @@ class Progress:
             return
         self._is_told = True
         of_epoch = self._steps * seconds / timed
-        whole = tqdm.format_interval(of_epoch * self._epochs)
-        all_epochs = f", {whole} for {self._epochs} epochs" if self._epochs > 1 else ""
+        whole = tqdm.format_interval(of_epoch * self._left)
+        all_epochs = f", {whole} for {self._left} epochs" if self._left > 1 else ""
         tqdm.write(
             f"about {of_epoch:,.1f} s for an epoch of {self._steps:,} steps{all_epochs}, without "
             "validation",
@@ -75,6 +76,7 @@ class Progress:
     def validating(self) -> None:
         """Show that the steps of an epoch are done, and its validation is not."""
         self._bar.set_description_str("validating")
+        self._done = 0  # steps that are timed stand in one epoch
 
     def epoch(self, row: dict[str, float]) -> None:
         """Show an epoch's row of the history."""

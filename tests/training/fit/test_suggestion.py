@@ -70,6 +70,21 @@ def test_the_time_of_an_epoch_is_told_once_after_four_steps():
     assert line.endswith("s for an epoch of 400 steps, 00:00 for 3 epochs, without validation")
 
 
+def test_validation_is_not_counted_as_steps():
+    """Of a resumed run that has two of three epochs left, and one step of this one."""
+    with redirect_stdout(io.StringIO()) as stream:
+        progress = Progress(verbose=2, epochs=3, steps=100, batch_size=10, step=99)
+        for step in (100, 101, 102, 103, 104):
+            progress.step(step, {"loss": 0.5})
+            if step == 100:
+                progress.validating()
+                time.sleep(0.5)
+        progress.close()
+    (line,) = stream.getvalue().splitlines()
+    assert float(line.split()[1]) < 0.5 * 100 / 3
+    assert "for 3 epochs" in line
+
+
 def test_a_contact_sheet_shows_the_images_of_each_class(photos, igp, refused, tmp_path):
     red = Image.new("RGB", (40, 80), (250, 10, 10))
     folder = tmp_path / "folder"
