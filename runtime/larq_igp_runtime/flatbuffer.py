@@ -159,6 +159,13 @@ OPTIONS: dict[int, dict[int, tuple]] = {
     42: {},  # NEG
     43: {},  # PADV2
     48: {},  # SLICE
+    49: {  # TRANSPOSE_CONV
+        0: ("padding", "i8"),
+        1: ("stride_w", "i32"),
+        2: ("stride_h", "i32"),
+        3: ("activation", "i8"),
+        4: ("bias_type", "i8"),
+    },
     52: {},  # EXPAND_DIMS
     55: {0: ("out_type", "i8")},  # SHAPE
     59: {0: ("count", "i32"), 1: ("axis", "i32")},  # PACK

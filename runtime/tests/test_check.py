@@ -50,6 +50,22 @@ def int8_network() -> Graph:
     return g
 
 
+def transposed_network() -> Graph:
+    """Transposed convolutions, of which the shape of the output is an input."""
+    g = Graph()
+    rng = np.random.default_rng(0)
+    x, side, channels = g.input((1, 4, 3, 2)), (4, 3), 2
+    for filters, window, stride, padding in ((5, 3, 2, 0), (3, 2, 3, 1)):
+        side = tuple(each * stride if padding == 0 else (each - 1) * stride + window for each in side)
+        weights = g.constant(rng.normal(size=(filters, window, window, channels)).astype(np.float32))
+        shape = (1, *side, filters)
+        inputs = [g.constant(np.int32(shape)), weights, x, g.constant(np.ones(filters, np.float32))]
+        options = dict(padding=padding, stride_w=stride, stride_h=stride)
+        x, channels = g.node("TRANSPOSE_CONV", inputs, g.tensor(shape), options), filters
+    g.outputs = [x]
+    return g
+
+
 def packed_network() -> Graph:
     g = Graph()
     x = g.input((1, 4, 4, 2), "int32")
@@ -60,7 +76,12 @@ def packed_network() -> Graph:
     return g
 
 
-NETWORKS = {"float": small_network, "int8": int8_network, "packed": packed_network}
+NETWORKS = {
+    "float": small_network,
+    "int8": int8_network,
+    "packed": packed_network,
+    "transposed": transposed_network,
+}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -176,6 +197,25 @@ def test_quantisation(name):
     graph = int8_network()
     damage(graph)
     with pytest.raises(ModelError, match=message):
+        check(graph.file())
+
+
+TRANSPOSED_DAMAGES = {
+    "a side that does not fit": (lambda g: g.tensors[2].data.__setitem__(1, 10), "do not make"),
+    "another batch": (lambda g: g.tensors[2].data.__setitem__(0, 2), "its output is"),
+    "other channels": (tensor(1, shape=(2, 3, 3, 5)), "the filter does not fit the channels"),
+    "a bias of another length": (tensor(3, shape=(1, 5)), "the bias has the shape"),
+    "a shape that is computed": (inputs(0, 0, 0), "the output's shape has the type float32"),
+    "stride 0": (options(0, stride_h=0), "stride is 0"),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPOSED_DAMAGES)
+def test_transposed_convolutions(name):
+    change, complaint = TRANSPOSED_DAMAGES[name]
+    graph = transposed_network()
+    change(graph)
+    with pytest.raises(ModelError, match=complaint):
         check(graph.file())
 
 

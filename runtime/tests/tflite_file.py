@@ -31,6 +31,7 @@ BUILTINS = {
     "MAX_POOL_2D": (17, 5),
     "SUB": (41, 28),
     "PRELU": (54, 0),
+    "TRANSPOSE_CONV": (67, 49),
 }
 # The options tables that hold more than an activation, in the order of their fields.
 OPTIONS = {
@@ -42,6 +43,12 @@ OPTIONS = {
         ("activation", "Int8"),
         ("dilation_w", "Int32"),
         ("dilation_h", "Int32"),
+    ),
+    "TRANSPOSE_CONV": (
+        ("padding", "Int8"),
+        ("stride_w", "Int32"),
+        ("stride_h", "Int32"),
+        ("activation", "Int8"),
     ),
     "MAX_POOL_2D": (
         ("padding", "Int8"),

@@ -44,7 +44,7 @@ def test_values_that_a_layer_takes_on_digits():
         found.convolution < found.added <= found.samples
     )  # a real-valued shortcut brings more than its signs tell
     assert found.shortcut <= found.samples
-    with pytest.raises(GraphError, match="no binary convolution"):
+    with pytest.raises(GraphError, match="is not a binary convolution"):
         distinct_values(model, np.zeros((1, 32, 32, 3)), "stem_conv")
 
 

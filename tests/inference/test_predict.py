@@ -133,7 +133,7 @@ def test_a_damaged_image_costs_its_own_row(run_dir, photos, igp):
 
 
 def test_only_damaged_images_and_unwritable_files(run_dir, photos, refused):
-    assert "1 of 1 images cannot be read" in refused("predict", run_dir, photos / "a.png")
+    assert "1 of 1 image cannot be read" in refused("predict", run_dir, photos / "a.png")
     image = photos / "b.png"
     assert "must end in .csv or .json" in refused("predict", run_dir, image, "-o", "rows.txt")
     assert "does not exist" in refused("predict", run_dir, image, "-o", "none/rows.csv")

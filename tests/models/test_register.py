@@ -86,7 +86,7 @@ def test_parameters_are_checked_as_those_of_the_package(example):
 
 
 def test_design_says_that_it_knows_the_paper_alone(example):
-    with pytest.raises(DesignError, match="the paper's families alone"):
+    with pytest.raises(DesignError, match="design knows only the paper's families"):
         design(NAME, "igp_resnet")
 
 

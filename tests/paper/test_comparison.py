@@ -122,7 +122,7 @@ def test_a_file_adds_its_size(igp, tmp_path):
 
 def test_it_is_written_where_asked(igp, refused, tmp_path):
     result = igp("table", RUN, "--format", "latex", "-o", tmp_path / "table.tex")
-    assert result.stdout == f"{tmp_path / 'table.tex'}: 1 rows\n"
+    assert result.stdout == f"{tmp_path / 'table.tex'}: 1 row\n"
     assert r"igp\_resnet\_tiny" in (tmp_path / "table.tex").read_text()
     assert "nothing to show" in refused("table")
     assert "contradict" in refused("table", RUN, "--json", "--format", "latex")

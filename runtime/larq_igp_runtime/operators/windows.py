@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from larq_igp_runtime.operators.parts import (
     QUANTISED,
+    known_numbers,
     one_type,
     output_sides,
     require_activation,
@@ -42,6 +43,25 @@ def check_depthwise_conv_2d(node: "Node") -> None:
     require_weights(node, filters, 3)
     require_output(node, [batch, *output_sides(node, sides, window), filters])
     node.operations *= math.prod(window)
+
+
+def check_transpose_conv(node: "Node") -> None:
+    """The output side is an input: it must be one whose convolution has the input's side."""
+    sides_given, weights, x, *rest = node.inputs
+    one_type(node, [x, weights, *node.outputs, *(each for each in rest if each)], ("float32",))
+    batch, *sides, channels = shape_of_rank(node, x, 4, 4)
+    filters, *window, depth = shape_of_rank(node, weights, 4, 4)
+    require_activation(node)
+    node.need(depth == channels, "the filter does not fit the channels")
+    node.need(node.options.bias_type in (0, 2), "the bias type is not supported")
+    for bias in filter(None, rest):
+        node.need(bias.shape == (filters,), f"the bias has the shape {bias.shape}")
+    shape = known_numbers(node, sides_given, "the output's shape")
+    node.need(sides_given.type == "int32" and len(shape) == 4, f"the output's shape is {shape}")
+    node.need(min(shape) >= 1 and [shape[0], shape[3]] == [batch, filters], f"its output is {shape}")
+    node.need(output_sides(node, shape[1:3], window) == sides, f"sides {sides} do not make {shape}")
+    require_output(node, shape)
+    node.operations *= math.prod(window) * depth
 
 
 def check_fully_connected(node: "Node") -> None:

@@ -112,11 +112,12 @@ def wheel(tmp_path) -> Path:
     folder = tmp_path / "the wheels"
     folder.mkdir()
     wheel = folder / f"larq_igp_runtime-9.9-py3-none-manylinux2014_{os.uname().machine}.whl"
-    files = [*(ROOT / "runtime" / "larq_igp_runtime").glob("*.py")]
-    files += Path(runtime.__file__).parent.glob("*.so")
+    sources, built = ROOT / "runtime" / "larq_igp_runtime", Path(runtime.__file__).parent
+    files = {file: file.relative_to(sources.parent) for file in sources.rglob("*.py")}
+    files |= {file: file.relative_to(built.parent) for file in built.glob("*.so")}
     with zipfile.ZipFile(wheel, "w") as archive:
-        for file in files:
-            archive.write(file, Path("larq_igp_runtime") / file.name)
+        for file, place in files.items():
+            archive.write(file, place)
     return wheel
 
 

@@ -42,7 +42,7 @@ def test_what_is_no_machine_is_refused(target):
 
 def test_options_that_are_for_this_host_alone_are_refused(refused, tmp_path):
     there = ("benchmark", NET, "--on", "ssh://pi@host")
-    assert "--on takes .tflite files" in refused(*there, "--operators")
+    assert "--on takes only .tflite files" in refused(*there, "--operators")
     assert "is not a .tflite file" in refused(
         "benchmark", "igp_resnet_tiny", "--on", "ssh://pi@host"
     )
