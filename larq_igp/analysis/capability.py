@@ -123,7 +123,7 @@ def layer_capabilities(
     """Return the representational capability of each binary convolution of a model.
 
     Args:
-        model: a functional model; at 2 and 32 bits there is not a binary convolution.
+        model: a functional model; at 2 and 32 bits there is no binary convolution.
         images: its inputs ``(N, H, W, C)``, to count the values that really occur; None leaves that
             out.
 

@@ -165,16 +165,14 @@ def verify_with_all(
     expected = predict_all(model, inputs.normalised) if expected is None else expected
     found = []
     for name in JUDGES[file.is_binary]:
-        refusal = ENGINES[name].refusal(file)
-        try:
-            verification = (
-                Verification(engine=name, passed=False, reason=refusal)
-                if refusal
-                else _verify(model, expected, flatbuffer, inputs, name, threads)
-            )
-        except EngineError as error:
-            verification = Verification(engine=name, passed=False, reason=str(error))
-        found.append(verification)
+        why_not = ENGINES[name].refusal(file)
+        if why_not is None:
+            try:
+                found.append(_verify(model, expected, flatbuffer, inputs, name, threads))
+                continue
+            except EngineError as error:
+                why_not = str(error)
+        found.append(Verification(engine=name, passed=False, reason=why_not))
     return tuple(found)
 
 

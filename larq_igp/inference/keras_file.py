@@ -14,8 +14,8 @@ from larq_igp.packages import BY_MODULE
 
 MOST_BYTES = 1 << 31
 """Of each file of a model."""
-OF_SAVED_MODELS = "tf_keras.src.saving.legacy.saved_model.load"
-"""Module of classes that stand in for those that Keras cannot make again from a SavedModel."""
+OF_SAVED_MODELS = ".saving.legacy.saved_model.load"
+"""Ends the module of classes that stand in for what Keras cannot make again from a SavedModel."""
 
 
 def load_keras_model(path: str | Path) -> "tf.keras.Model":
@@ -39,7 +39,7 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
         reason = why_unreadable(path, error)
         raise UserError(f"{path} holds no model that Keras can load: {reason}.") from error
     for layer in model._flatten_layers(include_self=False):
-        if type(layer).__module__ == OF_SAVED_MODELS:
+        if type(layer).__module__.endswith(OF_SAVED_MODELS):
             raise UserError(f"{path} holds no model that Keras can load: {why_revived(layer)}.")
     if not getattr(model, "_is_graph_network", False):
         raise UserError(

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from larq_igp.architectures import ZOO
 from larq_igp.errors import UserError
 from larq_igp.training.recipe import LARQ_ZOO
 from larq_igp.training.recipe.files import is_recipe_file
@@ -33,13 +34,13 @@ def kind_of(source: str) -> Kind:
     path = Path(source)
     if (path / SAVED_MODEL).is_file() or (path.suffix in KERAS_SUFFIXES and path.is_file()):
         return "keras"
-    if Path(f"{path.with_suffix('') if path.suffix == '.index' else path}.index").is_file():
+    if path.is_dir():
+        return "run"
+    if source not in ZOO and Path(f"{source.removesuffix('.index')}.index").is_file():
         raise UserError(
             f"{source} is a checkpoint of TensorFlow, which holds weights alone: load them in "
             "Python with load_weights of their network, save that as .h5, and name the .h5."
         )
-    if path.is_dir():
-        return "run"
     if is_recipe_file(source):
         return "recipe"
     if path.is_file():
