@@ -31,11 +31,20 @@ GLIBC = "2.17"  # manylinux2014
 ARCHITECTURES = ("x86_64", "aarch64")
 
 # Outputs must not depend on the compiler's taste for fused multiply-add: -ffp-contract=off.
-COMPILE_FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread"]
-# Against what a fault in the engine could be used for: checked copies, a canary on the stack, and tables of
-# addresses that are written once and then read-only. -U, as a distribution's compiler may have set it.
+COMPILE_FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-pthread",
+]
+# Against what a fault in the engine could be used for: checked copies, a canary on the stack, and
+# tables of addresses that are written once and then read-only. -U, as a distribution's compiler may
+# have set it.
 COMPILE_FLAGS += ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
-# For files that read what a stranger wrote. Kernels get sizes that were checked; canaries in them cost 1 %.
+# For files that read what a stranger wrote. Kernels get sizes that were checked; canaries in them
+# cost 1 %.
 GUARD_FLAGS = ["-fstack-protector-strong"]
 KERNELS = re.compile(r"kernels_\w+|\w*convolution")
 # Without it chance decides where loops lie, which costs the image convolution up to 2 %.
@@ -55,7 +64,9 @@ def zig_architecture() -> str | None:
     """The architecture to cross-compile for, or None for this machine's own compiler."""
     wanted = os.environ.get("LARQ_IGP_RUNTIME_ZIG")
     if wanted and wanted not in ARCHITECTURES:
-        sys.exit(f"error: LARQ_IGP_RUNTIME_ZIG is {wanted!r}; choose one of {', '.join(ARCHITECTURES)}.")
+        sys.exit(
+            f"error: LARQ_IGP_RUNTIME_ZIG is {wanted!r}; choose one of {', '.join(ARCHITECTURES)}."
+        )
     return wanted or None
 
 
@@ -99,7 +110,9 @@ def compile_library(output: Path) -> None:
     cxx = compiler()
     sources = sorted(NATIVE.glob("*.cc"))
     if not sources:
-        sys.exit(f"error: no C++ sources in {NATIVE.resolve()}; the source distribution is incomplete.")
+        sys.exit(
+            f"error: no C++ sources in {NATIVE.resolve()}; the source distribution is incomplete."
+        )
     with tempfile.TemporaryDirectory() as scratch:
         objects = [str(Path(scratch) / f"{source.stem}.o") for source in sources]
         machine = zig_architecture() or platform.machine()
@@ -109,7 +122,9 @@ def compile_library(output: Path) -> None:
             for source, obj in zip(sources, objects, strict=True)
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for number, (source, _) in enumerate(zip(sources, pool.map(run, commands), strict=True), 1):
+            for number, (source, _) in enumerate(
+                zip(sources, pool.map(run, commands), strict=True), 1
+            ):
                 say(f"compiled {source}, {number} of {len(sources)}")
         if zig_architecture():
             say("linking; the first time zig compiles a C++ library, which takes some minutes")
@@ -122,7 +137,11 @@ class BuildWithLibrary(build_py):
     def run(self) -> None:
         """Runs the usual step, then the compiler."""
         super().run()
-        package = Path("larq_igp_runtime") if self.editable_mode else Path(self.build_lib, "larq_igp_runtime")
+        package = (
+            Path("larq_igp_runtime")
+            if self.editable_mode
+            else Path(self.build_lib, "larq_igp_runtime")
+        )
         compile_library(package / LIBRARY)
 
     def get_outputs(self, include_bytecode=True) -> list[str]:
@@ -157,7 +176,8 @@ class NativeDistribution(Distribution):
 if __name__ == "__main__":
     if platform.system() != "Linux":
         sys.exit(
-            "error: larq-igp-runtime builds on Linux (x86-64 and aarch64); for Android see docs/android.md."
+            "error: larq-igp-runtime builds on Linux (x86-64 and aarch64); "
+            "for Android see docs/android.md."
         )
     setup(
         cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": WheelForEveryPython},

@@ -2,11 +2,11 @@
 
     python busy_benchmark.py bireal18_64.tflite --busy 4 --output results/busy-x86_64.csv
 
-Every configuration is a process of its own that waits for its turn, as in `model_benchmark.py`: in each
-round every configuration runs for a fifth of a second, so what else the machine does falls on all alike.
-Beside the files given, a small model of four residual blocks, 14x14x64, is timed. `--library NAME=PATH`,
-more than once, compares builds of the engine; `stock=` is the interpreter without it, which cannot run
-LCE's operators.
+Every configuration is a process of its own that waits for its turn, as in `model_benchmark.py`: in
+each round every configuration runs for a fifth of a second, so what else the machine does falls on
+all alike. Beside the files given, a small model of four residual blocks, 14x14x64, is timed.
+`--library NAME=PATH`, more than once, compares builds of the engine; `stock=` is the interpreter
+without it, which cannot run LCE's operators.
 """
 
 import argparse
@@ -19,7 +19,18 @@ from pathlib import Path
 
 from model_benchmark import cpu_name
 
-COLUMNS = ("model", "library", "threads", "busy", "n", "ms_median", "ms_mean", "ms_p90", "times_one", "cpu")
+COLUMNS = (
+    "model",
+    "library",
+    "threads",
+    "busy",
+    "n",
+    "ms_median",
+    "ms_mean",
+    "ms_p90",
+    "times_one",
+    "cpu",
+)
 
 
 def small_model() -> bytes:
@@ -48,7 +59,9 @@ def serve(library: str, file: str, threads: str) -> None:
     litert = Interpreter(file, experimental_delegates=delegates, num_threads=int(threads))
     litert.allocate_tensors()
     x = litert.get_input_details()[0]
-    litert.set_tensor(x["index"], np.random.default_rng(0).normal(size=x["shape"]).astype(x["dtype"]))
+    litert.set_tensor(
+        x["index"], np.random.default_rng(0).normal(size=x["shape"]).astype(x["dtype"])
+    )
     litert.invoke()
     print("ready", flush=True)
     for line in sys.stdin:
@@ -71,7 +84,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", type=Path, nargs="*")
-    parser.add_argument("--library", action="append", metavar="NAME=PATH", help="a build of the engine")
+    parser.add_argument(
+        "--library", action="append", metavar="NAME=PATH", help="a build of the engine"
+    )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--busy", type=int, default=4, help="processes that compute all the time")
     parser.add_argument("--rounds", type=int, default=20)
@@ -92,10 +107,14 @@ def main() -> None:
         for file in [small, *args.models]:
             for name, library in libraries.items():
                 for threads in args.threads:
-                    rows.append(dict(model=file.stem, library=name, threads=threads, busy=args.busy))
+                    rows.append(
+                        dict(model=file.stem, library=name, threads=threads, busy=args.busy)
+                    )
                     workers.append(start(library, str(file), threads))
         ready = [worker.stdout.readline().strip() == "ready" for worker in workers]
-        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(args.busy)]
+        busy = [
+            subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(args.busy)
+        ]
         times: list[list[float]] = [[] for _ in rows]
         try:
             for _ in range(args.rounds):

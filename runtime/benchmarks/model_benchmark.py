@@ -1,13 +1,15 @@
 """Times whole models in this engine, in LCE and in stock LiteRT, side by side in one run.
 
-Every configuration is a process of its own that waits for its turn. In each round every configuration runs
-once untimed and then a few times timed; so whatever else the machine does falls on all of them alike. Give
-`--lce-python` an interpreter in which `larq_compute_engine` can be imported, if it is not this one.
+Every configuration is a process of its own that waits for its turn. In each round every
+configuration runs once untimed and then a few times timed; so whatever else the machine does falls
+on all of them alike. Give `--lce-python` an interpreter in which `larq_compute_engine` can be
+imported, if it is not this one.
 
     python model_benchmark.py --models DIR --output results/x86_64.csv
 
-DIR holds bireal18_64, igp37_41, igpdense51_53 (converted by LCE) and the twins of Bi-Real without quantizers,
-resnet18_64_float and resnet18_64_int8, each `.tflite`. Missing files are left out and named.
+DIR holds bireal18_64, igp37_41, igpdense51_53 (converted by LCE) and the twins of Bi-Real without
+quantizers, resnet18_64_float and resnet18_64_int8, each `.tflite`. Missing files are left out and
+named.
 """
 
 import argparse
@@ -43,14 +45,24 @@ def configurations(args: argparse.Namespace) -> list[dict[str, str]]:
     for model in BINARY:
         for isa in args.isas:
             for threads in args.threads:
-                rows.append(dict(model=model, configuration="larq-igp-runtime", isa=isa, threads=threads))
-        rows.append(dict(model=model, configuration="larq-igp-runtime fuse=0", isa=args.isas[0], threads="1"))
+                rows.append(
+                    dict(model=model, configuration="larq-igp-runtime", isa=isa, threads=threads)
+                )
+        rows.append(
+            dict(
+                model=model, configuration="larq-igp-runtime fuse=0", isa=args.isas[0], threads="1"
+            )
+        )
         rows.append(dict(model=model, configuration="LCE default", isa="", threads="1"))
         rows.append(dict(model=model, configuration="LCE best", isa="", threads="1"))
-    rows += [dict(model=model, configuration="LiteRT XNNPACK", isa="", threads="1") for model in TWINS]
+    rows += [
+        dict(model=model, configuration="LiteRT XNNPACK", isa="", threads="1") for model in TWINS
+    ]
     if args.only:
         rows = [row for row in rows if args.only in row["configuration"]]
-    missing = {row["model"] for row in rows if not (args.models / f"{row['model']}.tflite").exists()}
+    missing = {
+        row["model"] for row in rows if not (args.models / f"{row['model']}.tflite").exists()
+    }
     for model in sorted(missing):
         print(f"left out, no such file: {args.models / model}.tflite", file=sys.stderr)
     return [row for row in rows if row["model"] not in missing]
@@ -60,9 +72,18 @@ def start(row: dict[str, str], args: argparse.Namespace) -> subprocess.Popen:
     """A process that has loaded its model and waits for turns."""
     python = args.lce_python if row["configuration"].startswith("LCE") else sys.executable
     environment = dict(
-        os.environ, LARQ_IGP_RUNTIME_ISA=row["isa"], TF_CPP_MIN_LOG_LEVEL="3", TF_USE_LEGACY_KERAS="1"
+        os.environ,
+        LARQ_IGP_RUNTIME_ISA=row["isa"],
+        TF_CPP_MIN_LOG_LEVEL="3",
+        TF_USE_LEGACY_KERAS="1",
     )
-    command = [python, __file__, "--serve", row["configuration"], str(args.models / f"{row['model']}.tflite")]
+    command = [
+        python,
+        __file__,
+        "--serve",
+        row["configuration"],
+        str(args.models / f"{row['model']}.tflite"),
+    ]
     command += [row["threads"], str(args.library or "")]
     return subprocess.Popen(
         command,
@@ -82,7 +103,9 @@ def invoker(configuration: str, file: str, threads: int, library: str):
         from larq_compute_engine.tflite.python.interpreter import Interpreter
 
         best = configuration == "LCE best"
-        lce = Interpreter(Path(file).read_bytes(), threads, use_indirect_bgemm=best, use_xnnpack=best)
+        lce = Interpreter(
+            Path(file).read_bytes(), threads, use_indirect_bgemm=best, use_xnnpack=best
+        )
         x = np.random.default_rng(0).normal(size=(1, *lce.input_shapes[0][1:])).astype(np.float32)
         return lambda: lce.predict(x)
 
@@ -136,11 +159,15 @@ def main() -> None:
     parser.add_argument(
         "--library", type=Path, help="the delegate (default: of the installed larq_igp_runtime)"
     )
-    parser.add_argument("--lce-python", default=sys.executable, help="a Python that has larq_compute_engine")
+    parser.add_argument(
+        "--lce-python", default=sys.executable, help="a Python that has larq_compute_engine"
+    )
     parser.add_argument(
         "--isas", nargs="+", default=["avx512", "avx2"], help="instruction sets of the engine"
     )
-    parser.add_argument("--threads", nargs="+", default=["1"], help="numbers of threads of the engine")
+    parser.add_argument(
+        "--threads", nargs="+", default=["1"], help="numbers of threads of the engine"
+    )
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3, help="timed runs per round")
     parser.add_argument("--only", help="only configurations whose name contains this")
@@ -176,7 +203,10 @@ def main() -> None:
             median = statistics.median(collected)
             base = bireal.get((row["configuration"], row["isa"], row["threads"]))
             row |= dict(
-                n=len(collected), ms_median=f"{median:.2f}", ms_min=f"{collected[0]:.2f}", cpu=cpu_name()
+                n=len(collected),
+                ms_median=f"{median:.2f}",
+                ms_min=f"{collected[0]:.2f}",
+                cpu=cpu_name(),
             )
             row |= dict(
                 ms_p10=f"{collected[len(collected) // 10]:.2f}",

@@ -2,8 +2,8 @@
 
     python models.py DIR
 
-The twins of Bi-Real compute in float32 and, quantised after training, in int8. Needs larq-igp and its
-converter.
+The twins of Bi-Real compute in float32 and, quantised after training, in int8. Needs larq-igp and
+its converter.
 """
 
 import argparse

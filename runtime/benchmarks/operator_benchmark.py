@@ -1,6 +1,7 @@
-"""Times single operators and short chains in all their types, and builds of the engine side by side.
+"""Times single operators and short chains in all their types, for builds of the engine.
 
-    python operator_benchmark.py --library before=a.so --library after=b.so --output results/operators.csv
+    python operator_benchmark.py --library before=a.so --library after=b.so --output
+    results/operators.csv
 
 Every model runs once in each build in turns, so what else the machine does falls on all alike.
 """
@@ -34,7 +35,9 @@ def convolutions() -> Iterator[tuple[str, str, bytes]]:
     for pad_values, activation in ((1, 0), (0, 0), (0, 1)):
         padding = "" if pad_values else ", zero padding, RELU" if activation else ", zero padding"
         for output in ("float32", "packed", "int8"):
-            conv = Conv((56, 56), 64, 64, pad_values=pad_values, activation=activation, output=output)
+            conv = Conv(
+                (56, 56), 64, 64, pad_values=pad_values, activation=activation, output=output
+            )
             if not (output == "packed" and activation):
                 yield (
                     f"LceBconv2d 56x56x64 {output}{padding}",
@@ -58,7 +61,7 @@ def signs() -> Iterator[tuple[str, str, bytes]]:
 
 
 def chains() -> Iterator[tuple[str, str, bytes]]:
-    """Three residual blocks: plain, of int8, with batch normalisation before the sign, and ReActNet's."""
+    """Three residual blocks: plain, int8, with BatchNorm before the sign, and ReActNet's."""
     base = "3 residual blocks 28x28x128 float32"
     rng = np.random.default_rng(0)
     for kind in ("float32", "int8", "batchnorm", "reactnet"):
@@ -86,7 +89,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--library", action="append", metavar="NAME=PATH", help="a build of the engine")
+    parser.add_argument(
+        "--library", action="append", metavar="NAME=PATH", help="a build of the engine"
+    )
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--output", type=Path, help="CSV file to write (default: standard output)")
     args = parser.parse_args()

@@ -35,7 +35,12 @@ def main() -> None:
     load = os.getloadavg()[0]
     for filters in (64, 41):
         image = Pixels(
-            size=(224, 224), channels=3, filters=filters, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)
+            size=(224, 224),
+            channels=3,
+            filters=filters,
+            kernel=(7, 7),
+            stride=(2, 2),
+            pool=(3, 2, SAME),
         )
         content = image.graph.file([image.outputs[-1]])
         both = [Interpreter(content), Interpreter(content, pixels=False)]

@@ -2,7 +2,8 @@
 
     python startup_benchmark.py MODEL.tflite --output results/startup-x86_64.csv
 
-Every run is a fresh process; the first one is not counted, so that all of them find their files in memory.
+Every run is a fresh process; the first one is not counted, so that all of them find their files in
+memory.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from pathlib import Path
 from model_benchmark import cpu_name
 
 PARTS = ("python", "import", "load", "first inference")
-# Clock readings at the end of each part. The clock is the machine's, so they compare with the parent's.
+# Clock readings at the end of each part. The clock is the machine's, so they compare with the
+# parent's.
 CHILD = """
 import sys, time
 clock = [time.monotonic()]

@@ -2,8 +2,8 @@
 
     python examples/python_litert.py model.tflite image.npy
 
-The array has the model's input shape and type, such as (1, 224, 224, 3) in uint8. With tflite_runtime
-or TensorFlow only the import differs.
+The array has the model's input shape and type, such as (1, 224, 224, 3) in uint8. With
+tflite_runtime or TensorFlow only the import differs.
 """
 
 import sys
@@ -16,7 +16,8 @@ import larq_igp_runtime
 
 def main(model: str, array: str) -> None:
     """Prints the five classes with the highest scores."""
-    # One delegate per interpreter. Options are strings: {"fuse": "0"} runs every operator by itself.
+    # One delegate per interpreter. Options are strings: {"fuse": "0"} runs every operator by
+    # itself.
     delegate = load_delegate(larq_igp_runtime.delegate_path())
     interpreter = Interpreter(model, num_threads=4, experimental_delegates=[delegate])
     interpreter.allocate_tensors()

@@ -1,4 +1,5 @@
-// Memory that runs out: operator new, calloc and posix_memalign that fail on command, and for anything large.
+// Memory that runs out: operator new, calloc and posix_memalign that fail on command, and for
+// anything large.
 //
 // The C functions are reached by linking with --wrap.
 
@@ -43,8 +44,12 @@ void* operator new(size_t bytes) {
   return memory;
 }
 void* operator new[](size_t bytes) { return operator new(bytes); }
-void* operator new(size_t bytes, const std::nothrow_t&) noexcept { return Fails(bytes) ? nullptr : std::malloc(bytes ? bytes : 1); }
-void* operator new[](size_t bytes, const std::nothrow_t& tag) noexcept { return operator new(bytes, tag); }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return Fails(bytes) ? nullptr : std::malloc(bytes ? bytes : 1);
+}
+void* operator new[](size_t bytes, const std::nothrow_t& tag) noexcept {
+  return operator new(bytes, tag);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }

@@ -2,13 +2,13 @@
 
     python files.py --count 50000 net.tflite mobilenet_int8.tflite ...
 
-Case N of a file is always the same damage: bytes, numbers of tables (types, indices, options, shapes),
-lengths, or a cut. Every damaged file must end as `ModelError` or run. Other exceptions, signals, and
-runs without an end are findings: they are counted, named, and make the exit code 1. `--only N` runs one
-case in this process. `--unchecked` leaves out `larq_igp_runtime.check`, to see what it is good for.
-`--commands` takes the road of larq-igp's commands: what the check lets pass is read by
-`larq_igp.deploy.flatbuffer` and runs in every engine that is installed, `Interpreter` among them.
-Memory and time of every process are bounded.
+Case N of a file is always the same damage: bytes, numbers of tables (types, indices, options,
+shapes), lengths, or a cut. Every damaged file must end as `ModelError` or run. Other exceptions,
+signals, and runs without an end are findings: they are counted, named, and make the exit code 1.
+`--only N` runs one case in this process. `--unchecked` leaves out `larq_igp_runtime.check`, to see
+what it is good for. `--commands` takes the road of larq-igp's commands: what the check lets pass is
+read by `larq_igp.deploy.flatbuffer` and runs in every engine that is installed, `Interpreter` among
+them. Memory and time of every process are bounded.
 """
 
 import argparse
@@ -67,7 +67,9 @@ def damage(content: bytes, places: list[tuple[int, str]], tables: list[int], cas
             same = [p for p in rng.sample(places, min(len(places), 30)) if p[1] == form]
             (value,) = struct.unpack_from(form, data, at)
             if form == "<f":
-                new = rng.choice((0.0, -1.0, float("nan"), float("inf"), 1e-38, 1e30, value * 2, value))
+                new = rng.choice(
+                    (0.0, -1.0, float("nan"), float("inf"), 1e-38, 1e30, value * 2, value)
+                )
             else:
                 other = struct.unpack_from(form, data, rng.choice(same)[0])[0] if same else 0
                 extremes = (-1, 0, 1, 2, 3, 127, 255, 1 << 15, 1 << 20, (1 << 31) - 1, -(1 << 31))
@@ -80,7 +82,9 @@ def damage(content: bytes, places: list[tuple[int, str]], tables: list[int], cas
             struct.pack_into(form, data, at, new)
         elif kind < 0.85:  # near a table: offsets, lists of fields, lengths
             at = min(max(0, rng.choice(tables) + rng.randrange(-16, 16)), len(data) - 1)
-            data[at] = rng.choice((0, 1, 4, 255, data[at] ^ 1 << rng.randrange(8), rng.randrange(256)))
+            data[at] = rng.choice(
+                (0, 1, 4, 255, data[at] ^ 1 << rng.randrange(8), rng.randrange(256))
+            )
         elif kind < 0.97:
             data[rng.randrange(len(data))] = rng.randrange(256)
         elif kind < 0.985:
@@ -92,7 +96,7 @@ def damage(content: bytes, places: list[tuple[int, str]], tables: list[int], cas
 
 
 def run(content: bytes, unchecked: bool) -> str:
-    """What became of one file: "refused" by the check, "failed" as ModelError later, "ran", or else."""
+    """What became of one file: "refused" by the check, "failed" as ModelError, "ran", or else."""
     import numpy as np
 
     from larq_igp_runtime import Interpreter, Limits, ModelError, check, interpreter
@@ -213,7 +217,13 @@ def supervise(
             except subprocess.TimeoutExpired:
                 child.kill()
                 code = child.wait()
-            what = "timeout" if over and code == -9 else f"signal {-code}" if code < 0 else f"exit {code}"
+            what = (
+                "timeout"
+                if over and code == -9
+                else f"signal {-code}"
+                if code < 0
+                else f"exit {code}"
+            )
             print(f"FINDING {file.name} case {case}: {what}", flush=True)
             results[what] += 1
             if begun == case and code > 0:

@@ -1,8 +1,8 @@
 // fuzz FIRST COUNT: runs the cases FIRST .. FIRST + COUNT - 1 and prints what became of them.
 //
-// Every case is one seed: a model is drawn, damaged in 0 to 3 ways, and run through the delegate by a stand-in for
-// the interpreter; and one option blob is damaged and read. A finding ends the program with the sanitizer's report
-// and the number of the case. `fuzz N 1` repeats it.
+// Every case is one seed: a model is drawn, damaged in 0 to 3 ways, and run through the delegate by
+// a stand-in for the interpreter; and one option blob is damaged and read. A finding ends the
+// program with the sanitizer's report and the number of the case. `fuzz N 1` repeats it.
 
 #include <unistd.h>
 
@@ -37,7 +37,8 @@ void OnSignal(int signal) {
 
 bool ReadBlob(Random* random) {
   std::map<std::string, int64_t> values;
-  for (const char* key : {"channels_in", "padding", "stride_height", "stride_width", "pad_values"}) {
+  for (const char* key :
+       {"channels_in", "padding", "stride_height", "stride_width", "pad_values"}) {
     values[key] = static_cast<int64_t>(random->Next() >> random->Below(64));
   }
   std::vector<uint8_t> blob = FlexBuffer(values, random->Pick<int>({1, 2, 4, 8}));
@@ -71,10 +72,13 @@ int main(int argc, char** argv) {
     alarm(kSecondsPerCase);
     Random random(i);
     FuzzModel model = DrawModel(&random);
-    for (int64_t damage = random.Range(0, 3); damage > 0; --damage, ++damages) MutateModel(&random, &model);
+    for (int64_t damage = random.Range(0, 3); damage > 0; --damage, ++damages)
+      MutateModel(&random, &model);
     ran += Host(model).Run(&random);
     blobs += ReadBlob(&random);
   }
-  std::printf("%llu models with %llu damages, %llu ran; %llu damaged option blobs, %llu readable; no finding\n", count,
-              damages, ran, count, blobs);
+  std::printf(
+      "%llu models with %llu damages, %llu ran; %llu damaged option blobs, %llu readable; no "
+      "finding\n",
+      count, damages, ran, count, blobs);
 }

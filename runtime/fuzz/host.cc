@@ -7,8 +7,8 @@
 #include <cstring>
 
 extern "C" {
-TfLiteDelegate* tflite_plugin_create_delegate(const char* const* keys, const char* const* values, size_t count,
-                                              void (*report_error)(const char*));
+TfLiteDelegate* tflite_plugin_create_delegate(const char* const* keys, const char* const* values,
+                                              size_t count, void (*report_error)(const char*));
 void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
 }
 
@@ -133,7 +133,8 @@ bool Host::Run(Random* random) {
     values.push_back(value.c_str());
   }
   FailAllocationAfter(model_.allocations_before_failure);
-  TfLiteDelegate* delegate = tflite_plugin_create_delegate(keys.data(), values.data(), keys.size(), ReadError);
+  TfLiteDelegate* delegate =
+      tflite_plugin_create_delegate(keys.data(), values.data(), keys.size(), ReadError);
   bool ran = false;
   if (delegate) {
     if (delegate->Prepare(&context_, delegate) == kTfLiteOk) {
@@ -144,7 +145,8 @@ bool Host::Run(Random* random) {
     }
     FailAllocationAfter(-1);
     for (Node& node : nodes_) {
-      if (node.delegated && node.node.user_data) node.registration.free(&context_, node.node.user_data);
+      if (node.delegated && node.node.user_data)
+        node.registration.free(&context_, node.node.user_data);
     }
     tflite_plugin_destroy_delegate(delegate);
   }
@@ -161,13 +163,16 @@ TfLiteStatus Host::GetExecutionPlan(TfLiteContext* context, TfLiteIntArray** pla
   return kTfLiteOk;
 }
 
-TfLiteStatus Host::ResizeTensor(TfLiteContext* context, TfLiteTensor* tensor, TfLiteIntArray* dims) {
+TfLiteStatus Host::ResizeTensor(TfLiteContext* context, TfLiteTensor* tensor,
+                                TfLiteIntArray* dims) {
   ReliableMemory reliable;
   Host* host = Of(context);
-  if (tensor < host->tensors_.data() || tensor >= host->tensors_.data() + host->tensors_.size()) std::abort();
+  if (tensor < host->tensors_.data() || tensor >= host->tensors_.data() + host->tensors_.size())
+    std::abort();
   size_t bytes;
   const bool refused = host->resizes_left_ >= 0 && host->resizes_left_-- == 0;
-  if (refused || tensor->allocation_type == kTfLiteMmapRo || !BytesNeeded(tensor->type, dims, &bytes)) {
+  if (refused || tensor->allocation_type == kTfLiteMmapRo ||
+      !BytesNeeded(tensor->type, dims, &bytes)) {
     std::free(dims);
     return kTfLiteError;
   }
@@ -199,16 +204,18 @@ TfLiteStatus Host::GetNodeAndRegistration(TfLiteContext* context, int index, TfL
   return kTfLiteOk;
 }
 
-// Neighbours in the plan become one subset. (The real interpreter reorders, so as to make fewer subsets.)
-TfLiteStatus Host::Replace(TfLiteContext* context, TfLiteRegistration registration, const TfLiteIntArray* wanted,
-                           TfLiteDelegate* delegate) {
+// Neighbours in the plan become one subset. (The real interpreter reorders, so as to make fewer
+// subsets.)
+TfLiteStatus Host::Replace(TfLiteContext* context, TfLiteRegistration registration,
+                           const TfLiteIntArray* wanted, TfLiteDelegate* delegate) {
   Host* host = Of(context);
   host->left_to_failure_ = FailAllocationAfter(-1);  // armed again only for the delegate's init
   std::vector<int> plan;
   plan.swap(host->plan_);
   std::vector<int> subset;
   for (int index : plan) {
-    if (std::find(wanted->data, wanted->data + wanted->size, index) != wanted->data + wanted->size) {
+    if (std::find(wanted->data, wanted->data + wanted->size, index) !=
+        wanted->data + wanted->size) {
       subset.push_back(index);
       continue;
     }
@@ -224,35 +231,45 @@ TfLiteStatus Host::Replace(TfLiteContext* context, TfLiteRegistration registrati
 bool Host::IsProduced(int tensor, const std::vector<int>& by) const {
   for (int index : by) {
     const TfLiteIntArray* outputs = nodes_[static_cast<size_t>(index)].node.outputs;
-    if (outputs && std::find(outputs->data, outputs->data + outputs->size, tensor) != outputs->data + outputs->size) return true;
+    if (outputs && std::find(outputs->data, outputs->data + outputs->size, tensor) !=
+                       outputs->data + outputs->size)
+      return true;
   }
   return false;
 }
 
-void Host::AddSubset(const TfLiteRegistration& registration, const std::vector<int>& subset, TfLiteDelegate* delegate) {
+void Host::AddSubset(const TfLiteRegistration& registration, const std::vector<int>& subset,
+                     TfLiteDelegate* delegate) {
   std::vector<int> inputs, outputs;
-  const auto in_subset = [&](int index) { return std::find(subset.begin(), subset.end(), index) != subset.end(); };
+  const auto in_subset = [&](int index) {
+    return std::find(subset.begin(), subset.end(), index) != subset.end();
+  };
   const auto add = [](std::vector<int>* to, int tensor) {
     if (std::find(to->begin(), to->end(), tensor) == to->end()) to->push_back(tensor);
   };
   for (int index : subset) {
     const TfLiteNode& node = nodes_[static_cast<size_t>(index)].node;
     for (int i = 0; node.inputs && i < node.inputs->size; ++i) {
-      if (node.inputs->data[i] >= 0 && !IsProduced(node.inputs->data[i], subset)) add(&inputs, node.inputs->data[i]);
+      if (node.inputs->data[i] >= 0 && !IsProduced(node.inputs->data[i], subset))
+        add(&inputs, node.inputs->data[i]);
     }
     for (int i = 0; node.outputs && i < node.outputs->size; ++i) {
       const int tensor = node.outputs->data[i];
-      bool used = std::find(model_.outputs.begin(), model_.outputs.end(), tensor) != model_.outputs.end();
+      bool used =
+          std::find(model_.outputs.begin(), model_.outputs.end(), tensor) != model_.outputs.end();
       for (size_t other = 0; other < nodes_.size(); ++other) {
         const TfLiteIntArray* reads = nodes_[other].node.inputs;
         if (in_subset(static_cast<int>(other)) || nodes_[other].delegated || !reads) continue;
-        used |= std::find(reads->data, reads->data + reads->size, tensor) != reads->data + reads->size;
+        used |=
+            std::find(reads->data, reads->data + reads->size, tensor) != reads->data + reads->size;
       }
       if (used) add(&outputs, tensor);
     }
   }
-  TfLiteDelegateParams parameters = {delegate, NewArray(subset), NewArray(inputs), NewArray(outputs)};
-  arrays_.insert(arrays_.end(), {parameters.nodes_to_replace, parameters.input_tensors, parameters.output_tensors});
+  TfLiteDelegateParams parameters = {delegate, NewArray(subset), NewArray(inputs),
+                                     NewArray(outputs)};
+  arrays_.insert(arrays_.end(), {parameters.nodes_to_replace, parameters.input_tensors,
+                                 parameters.output_tensors});
   nodes_.emplace_back();
   Node& node = nodes_.back();
   node.delegated = true;
@@ -260,10 +277,12 @@ void Host::AddSubset(const TfLiteRegistration& registration, const std::vector<i
   node.node.inputs = NewArray(inputs);
   node.node.outputs = NewArray(outputs);
   node.node.delegate = delegate;
-  node.parameters.assign(reinterpret_cast<char*>(&parameters), reinterpret_cast<char*>(&parameters + 1));
+  node.parameters.assign(reinterpret_cast<char*>(&parameters),
+                         reinterpret_cast<char*>(&parameters + 1));
   node.node.builtin_data = node.parameters.data();
   FailAllocationAfter(left_to_failure_);
-  node.node.user_data = registration.init(&context_, node.parameters.data(), node.parameters.size());
+  node.node.user_data =
+      registration.init(&context_, node.parameters.data(), node.parameters.size());
   left_to_failure_ = FailAllocationAfter(-1);
   plan_.push_back(static_cast<int>(nodes_.size()) - 1);
 }
@@ -271,12 +290,14 @@ void Host::AddSubset(const TfLiteRegistration& registration, const std::vector<i
 bool Host::Prepare() {
   for (int index : plan_) {
     Node& node = nodes_[static_cast<size_t>(index)];
-    if (node.delegated && node.registration.prepare(&context_, &node.node) != kTfLiteOk) return false;
+    if (node.delegated && node.registration.prepare(&context_, &node.node) != kTfLiteOk)
+      return false;
   }
   return true;
 }
 
-// Gives every activation its memory, filled with noise: what nodes of others, and users, would have put there.
+// Gives every activation its memory, filled with noise: what nodes of others, and users, would have
+// put there.
 bool Host::Allocate(Random* random) {
   ReliableMemory reliable;
   for (TfLiteTensor& tensor : tensors_) {
@@ -287,7 +308,8 @@ bool Host::Allocate(Random* random) {
     tensor.data = std::malloc(std::max<size_t>(bytes, 1));
     tensor.bytes = bytes;
     auto* data = static_cast<uint8_t*>(tensor.data);
-    for (size_t i = 0; i < bytes; ++i) data[i] = static_cast<uint8_t>(i < 4096 ? random->Next() : data[i % 4096]);
+    for (size_t i = 0; i < bytes; ++i)
+      data[i] = static_cast<uint8_t>(i < 4096 ? random->Next() : data[i % 4096]);
     if (tensor.type == kTfLiteBool) {
       for (size_t i = 0; i < bytes; ++i) data[i] &= 1;
     }
@@ -298,7 +320,8 @@ bool Host::Allocate(Random* random) {
 bool Host::Invoke() {
   for (int index : plan_) {
     Node& node = nodes_[static_cast<size_t>(index)];
-    if (node.delegated && node.registration.invoke(&context_, &node.node) != kTfLiteOk) return false;
+    if (node.delegated && node.registration.invoke(&context_, &node.node) != kTfLiteOk)
+      return false;
   }
   return true;
 }
@@ -308,7 +331,8 @@ void Host::Resize(Random* random) {
   const int axis = static_cast<int>(random->Below(3));
   const int extent = static_cast<int>(random->Range(1, 12));
   for (TfLiteTensor& tensor : tensors_) {
-    if (tensor.allocation_type == kTfLiteMmapRo || !tensor.dims || tensor.dims->size <= axis) continue;
+    if (tensor.allocation_type == kTfLiteMmapRo || !tensor.dims || tensor.dims->size <= axis)
+      continue;
     tensor.dims->data[axis] = extent;
     std::free(tensor.data);
     tensor.data = nullptr;

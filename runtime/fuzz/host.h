@@ -1,5 +1,6 @@
-// A stand-in for the TFLite interpreter: it does to a delegate what the real one does, on a drawn model, in exactly
-// as much memory as the shapes ask for, so that the sanitizers see the first byte too far.
+// A stand-in for the TFLite interpreter: it does to a delegate what the real one does, on a drawn
+// model, in exactly as much memory as the shapes ask for, so that the sanitizers see the first byte
+// too far.
 #pragma once
 
 #include <deque>
@@ -16,7 +17,8 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // Creates the delegate, applies it, prepares, invokes, resizes, invokes again, and tears all down. True: it ran.
+  // Creates the delegate, applies it, prepares, invokes, resizes, invokes again, and tears all
+  // down. True: it ran.
   bool Run(Random* random);
 
  private:
@@ -32,10 +34,13 @@ class Host {
   static TfLiteStatus ResizeTensor(TfLiteContext*, TfLiteTensor*, TfLiteIntArray*);
   static void ReportError(TfLiteContext*, const char* format, ...);
   static TfLiteStatus AddTensors(TfLiteContext*, int, int*);
-  static TfLiteStatus GetNodeAndRegistration(TfLiteContext*, int, TfLiteNode**, TfLiteRegistration**);
-  static TfLiteStatus Replace(TfLiteContext*, TfLiteRegistration, const TfLiteIntArray*, TfLiteDelegate*);
+  static TfLiteStatus GetNodeAndRegistration(TfLiteContext*, int, TfLiteNode**,
+                                             TfLiteRegistration**);
+  static TfLiteStatus Replace(TfLiteContext*, TfLiteRegistration, const TfLiteIntArray*,
+                              TfLiteDelegate*);
 
-  void AddSubset(const TfLiteRegistration& registration, const std::vector<int>& subset, TfLiteDelegate* delegate);
+  void AddSubset(const TfLiteRegistration& registration, const std::vector<int>& subset,
+                 TfLiteDelegate* delegate);
   bool IsProduced(int tensor, const std::vector<int>& by) const;
   bool Prepare();
   bool Allocate(Random* random);
@@ -53,7 +58,8 @@ class Host {
   int left_to_failure_ = -1;  // of allocations, while the host is at work
 };
 
-// Arms the failure of an allocation after `count` more of them; -1 disarms. Returns what was left. See allocation.cc.
+// Arms the failure of an allocation after `count` more of them; -1 disarms. Returns what was left.
+// See allocation.cc.
 int FailAllocationAfter(int count);
 
 // While it lives, allocations succeed: the host's own are not what is tested.

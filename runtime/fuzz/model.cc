@@ -9,14 +9,37 @@ enum { kFloat = 1, kInt32 = 2, kUInt8 = 3, kBool = 6, kInt8 = 9 };
 constexpr int kAdd = 0, kConv2d = 3, kDequantize = 6, kMaxPool2d = 17, kMul = 18, kPrelu = 54;
 
 int64_t InterestingInteger(Random* random) {
-  return random->Pick<int64_t>({0, 1, 2, 3, 5, 31, 32, 33, 64, 127, 128, 255, 1000, 65535, 65536, 1 << 24, (1 << 24) + 1,
-                                std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min(), -1, -2, -32,
-                                int64_t{1} << 32, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()});
+  return random->Pick<int64_t>({0,
+                                1,
+                                2,
+                                3,
+                                5,
+                                31,
+                                32,
+                                33,
+                                64,
+                                127,
+                                128,
+                                255,
+                                1000,
+                                65535,
+                                65536,
+                                1 << 24,
+                                (1 << 24) + 1,
+                                std::numeric_limits<int32_t>::max(),
+                                std::numeric_limits<int32_t>::min(),
+                                -1,
+                                -2,
+                                -32,
+                                int64_t{1} << 32,
+                                std::numeric_limits<int64_t>::max(),
+                                std::numeric_limits<int64_t>::min()});
 }
 
 float InterestingFloat(Random* random) {
   return random->Pick<float>({0.0f, -0.0f, 1.0f, -1.0f, 0.5f, 1e-45f, 1e-38f, 3e38f, -3e38f, 1e30f,
-                              std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                              std::numeric_limits<float>::infinity(),
+                              -std::numeric_limits<float>::infinity(),
                               std::numeric_limits<float>::quiet_NaN()});
 }
 
@@ -41,19 +64,24 @@ class Drawing {
     if (random_->OneIn(3)) {
       Image();
     } else {
-      floats_.push_back(Tensor(random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kBool}), channels_));
+      floats_.push_back(
+          Tensor(random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kBool}), channels_));
     }
     if (random_->OneIn(4)) packed_.push_back(Tensor(kInt32, Words(channels_)));
     for (int i = 0; i < steps; ++i) random_->OneIn(4) ? Block() : Step();
     const bool many_outputs = random_->OneIn(2);  // in the middle: they hinder fusion
     for (size_t i = 1; i < model_.tensors.size(); ++i) {
-      if (!model_.tensors[i].constant && (i + 1 == model_.tensors.size() || (many_outputs && random_->OneIn(4)))) {
+      if (!model_.tensors[i].constant &&
+          (i + 1 == model_.tensors.size() || (many_outputs && random_->OneIn(4)))) {
         model_.outputs.push_back(static_cast<int>(i));
       }
     }
     model_.threads = random_->Pick<int>({1, 1, 1, 2, 3, -1, 0});
-    if (random_->OneIn(8)) model_.delegate_options.push_back({"num_threads", random_->Pick<std::string>({"1", "2", "5"})});
-    if (random_->OneIn(3)) model_.delegate_options.push_back({"fuse", random_->OneIn(2) ? "0" : "1"});
+    if (random_->OneIn(8))
+      model_.delegate_options.push_back(
+          {"num_threads", random_->Pick<std::string>({"1", "2", "5"})});
+    if (random_->OneIn(3))
+      model_.delegate_options.push_back({"fuse", random_->OneIn(2) ? "0" : "1"});
     return model_;
   }
 
@@ -84,7 +112,8 @@ class Drawing {
     for (size_t i = 0; i < count; ++i) {
       uint32_t word = static_cast<uint32_t>(random_->Next());
       if (type == kFloat) {
-        const float value = random_->OneIn(20) ? InterestingFloat(random_) : static_cast<float>(random_->Range(-64, 64)) / 16;
+        const float value = random_->OneIn(20) ? InterestingFloat(random_)
+                                               : static_cast<float>(random_->Range(-64, 64)) / 16;
         std::memcpy(&word, &value, 4);
       } else if (dims.size() == 1) {  // thresholds
         word = random_->OneIn(8) ? static_cast<uint32_t>(InterestingInteger(random_)) : word % 512;
@@ -97,7 +126,8 @@ class Drawing {
 
   int Recent(const std::vector<int>& tensors) {
     const size_t window = tensors.size() < 3 ? tensors.size() : 3;
-    return tensors[tensors.size() - 1 - static_cast<size_t>(random_->Below(static_cast<int64_t>(window)))];
+    return tensors[tensors.size() - 1 -
+                   static_cast<size_t>(random_->Below(static_cast<int64_t>(window)))];
   }
 
   void Builtin(int code, std::vector<int> inputs, int output, std::vector<int> parameters) {
@@ -105,7 +135,8 @@ class Drawing {
     model_.nodes.back().parameters = parameters;
   }
 
-  void Node(const char* custom, int builtin, std::vector<int> inputs, int output, std::vector<uint8_t> options = {}) {
+  void Node(const char* custom, int builtin, std::vector<int> inputs, int output,
+            std::vector<uint8_t> options = {}) {
     FuzzNode node;
     node.custom_name = custom;
     node.builtin_code = builtin;
@@ -129,8 +160,8 @@ class Drawing {
     return y;
   }
 
-  // What networks are made of, and fusion looks for: batch normalisation before a sign, parallel convolutions of one
-  // input, joined, and a shortcut.
+  // What networks are made of, and fusion looks for: batch normalisation before a sign, parallel
+  // convolutions of one input, joined, and a shortcut.
   void Block() {
     int x = Recent(floats_);
     int normalised = x;
@@ -143,7 +174,8 @@ class Drawing {
     const int64_t pad_values = random_->Range(0, 1);
     int joined = -1;
     for (int64_t paths = random_->Range(1, 4); paths > 0; --paths) {
-      const int branch = Convolution(packed, kFloat, kernel, kernel, 1, {{"pad_values", pad_values}});
+      const int branch =
+          Convolution(packed, kFloat, kernel, kernel, 1, {{"pad_values", pad_values}});
       joined = joined < 0 ? branch : FloatNode(kAdd, joined, branch);
       if (random_->OneIn(2)) joined = FloatNode(kMul, joined, Constant(kFloat, {1}));
     }
@@ -168,7 +200,8 @@ class Drawing {
   void ByteBlock() {
     int x = Tensor(kInt8, channels_);
     for (int64_t blocks = random_->Range(1, 3); blocks > 0; --blocks) {
-      const int y = Convolution(Quantize(x), kInt8, 3, 3, 1, {{"pad_values", random_->Range(0, 1)}});
+      const int y =
+          Convolution(Quantize(x), kInt8, 3, 3, 1, {{"pad_values", random_->Range(0, 1)}});
       const int sum = Tensor(kInt8, channels_);
       const bool first = random_->OneIn(2);
       Builtin(kAdd, {first ? x : y, first ? y : x}, sum, {0, 0});
@@ -186,7 +219,9 @@ class Drawing {
     } else if (choice <= 1) {
       Quantize(x);
     } else if (choice == 2) {
-      FloatNode(kAdd, x, random_->OneIn(2) ? Recent(floats_) : Constant(kFloat, {random_->OneIn(3) ? 1 : channels_}));
+      FloatNode(kAdd, x,
+                random_->OneIn(2) ? Recent(floats_)
+                                  : Constant(kFloat, {random_->OneIn(3) ? 1 : channels_}));
     } else if (choice == 3) {
       FloatNode(kMul, x, Constant(kFloat, {random_->OneIn(2) ? 1 : channels_}));
     } else if (choice == 4) {
@@ -198,13 +233,19 @@ class Drawing {
       const int p = Recent(packed_);
       const int y = Tensor(kInt32, Words(channels_));
       Node("LceBMaxPool2d", 32, {p}, y,
-           FlexBuffer({{"padding", random_->OneIn(3)}, {"stride_width", random_->Range(1, 2)}, {"stride_height", 1},
-                       {"filter_width", random_->Range(1, 3)}, {"filter_height", random_->Range(1, 3)}}, 1));
+           FlexBuffer({{"padding", random_->OneIn(3)},
+                       {"stride_width", random_->Range(1, 2)},
+                       {"stride_height", 1},
+                       {"filter_width", random_->Range(1, 3)},
+                       {"filter_height", random_->Range(1, 3)}},
+                      1));
       packed_.push_back(y);
     } else {
-      const int kernel_height = random_->Pick<int>({1, 2, 3, 3, 5}), kernel_width = random_->Pick<int>({1, 3, 3, 4});
+      const int kernel_height = random_->Pick<int>({1, 2, 3, 3, 5}),
+                kernel_width = random_->Pick<int>({1, 3, 3, 4});
       const int groups = channels_ % 32 == 0 && random_->OneIn(4) ? channels_ / 32 : 1;
-      Convolution(Recent(packed_), random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kInt32}), kernel_height, kernel_width, groups,
+      Convolution(Recent(packed_), random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kInt32}),
+                  kernel_height, kernel_width, groups,
                   {{"dilation_height_factor", random_->Pick<int64_t>({1, 1, 2, 7})},
                    {"dilation_width_factor", random_->Pick<int64_t>({1, 1, 3})},
                    {"fused_activation_function", random_->Pick<int64_t>({0, 0, 1, 2, 3})},
@@ -221,7 +262,8 @@ class Drawing {
     int image = Tensor(kFloat, colours);
     Builtin(kDequantize, {bytes}, image, {});
     for (int64_t i = random_->Range(0, 3); i > 0; --i) {
-      const int constant = Constant(kFloat, {random_->OneIn(3) ? 1 : colours}), y = Tensor(kFloat, colours);
+      const int constant = Constant(kFloat, {random_->OneIn(3) ? 1 : colours}),
+                y = Tensor(kFloat, colours);
       Builtin(random_->Pick<int>({kAdd, kMul}), {image, constant}, y, {0, 0});
       image = y;
     }
@@ -231,30 +273,44 @@ class Drawing {
   // What a network begins with: a float convolution, perhaps pooled.
   void Image() {
     const int colours = random_->Pick<int>({1, 2, 3, 3, 4, 5});
-    const int image = random_->OneIn(2) ? Tensor(kFloat, colours) : Bytes(colours), y = Tensor(kFloat, channels_);
-    const int kernel_height = random_->Pick<int>({1, 3, 7}), kernel_width = random_->Pick<int>({1, 3, 4, 7});
-    const int filter = Constant(kFloat, {channels_, kernel_height, kernel_width, colours}), bias = Constant(kFloat, {channels_});
+    const int image = random_->OneIn(2) ? Tensor(kFloat, colours) : Bytes(colours),
+              y = Tensor(kFloat, channels_);
+    const int kernel_height = random_->Pick<int>({1, 3, 7}),
+              kernel_width = random_->Pick<int>({1, 3, 4, 7});
+    const int filter = Constant(kFloat, {channels_, kernel_height, kernel_width, colours}),
+              bias = Constant(kFloat, {channels_});
     const int stride = random_->Pick<int>({1, 1, 2, 3});
-    Builtin(kConv2d, {image, filter, bias}, y, {random_->Pick<int>({1, 1, 2}), stride, stride, random_->Pick<int>({0, 0, 1, 2, 3}), 1, 1});
+    Builtin(
+        kConv2d, {image, filter, bias}, y,
+        {random_->Pick<int>({1, 1, 2}), stride, stride, random_->Pick<int>({0, 0, 1, 2, 3}), 1, 1});
     floats_.push_back(y);
     if (random_->OneIn(2)) return;
     const int pooled = Tensor(kFloat, channels_);
     Builtin(kMaxPool2d, {y}, pooled,
-            {random_->Pick<int>({1, 1, 2}), random_->Pick<int>({1, 2, 3}), random_->Pick<int>({1, 2}), random_->Pick<int>({2, 3, 5}), 3, 0});
+            {random_->Pick<int>({1, 1, 2}), random_->Pick<int>({1, 2, 3}),
+             random_->Pick<int>({1, 2}), random_->Pick<int>({2, 3, 5}), 3, 0});
     if (!random_->OneIn(4)) floats_.clear();  // else the convolution may be read twice
     floats_.push_back(pooled);
   }
 
-  int Convolution(int x, int type, int kernel_height, int kernel_width, int groups, std::map<std::string, int64_t> options) {
-    options.insert({{"channels_in", channels_}, {"dilation_height_factor", 1}, {"dilation_width_factor", 1},
-                    {"fused_activation_function", 0}, {"padding", 0}, {"stride_height", 1}, {"stride_width", 1}});
-    const int filter = Constant(kInt32, {channels_, kernel_height, kernel_width, Words(channels_ / groups)});
+  int Convolution(int x, int type, int kernel_height, int kernel_width, int groups,
+                  std::map<std::string, int64_t> options) {
+    options.insert({{"channels_in", channels_},
+                    {"dilation_height_factor", 1},
+                    {"dilation_width_factor", 1},
+                    {"fused_activation_function", 0},
+                    {"padding", 0},
+                    {"stride_height", 1},
+                    {"stride_width", 1}});
+    const int filter =
+        Constant(kInt32, {channels_, kernel_height, kernel_width, Words(channels_ / groups)});
     const bool packed = type == kInt32;
     const int multiplier = packed ? -1 : Constant(kFloat, {channels_});
     const int bias = packed ? -1 : Constant(kFloat, {channels_});
     const int threshold = packed ? Constant(kInt32, {channels_}) : -1;
     const int y = Tensor(type, packed ? Words(channels_) : channels_);
-    Node("LceBconv2d", 32, {x, filter, multiplier, bias, threshold}, y, FlexBuffer(options, random_->Pick<int>({2, 4, 8})));
+    Node("LceBconv2d", 32, {x, filter, multiplier, bias, threshold}, y,
+         FlexBuffer(options, random_->Pick<int>({2, 4, 8})));
     (packed ? packed_ : floats_).push_back(y);
     return y;
   }
@@ -283,7 +339,8 @@ std::vector<uint8_t> FlexBuffer(const std::map<std::string, int64_t>& values, in
   Append(&out, values.size(), width);
   const size_t first_value = out.size();
   for (const auto& [key, value] : values) Append(&out, static_cast<uint64_t>(value), width);
-  for (size_t i = 0; i < values.size(); ++i) out.push_back(static_cast<uint8_t>(1 << 2 | Log2(width)));
+  for (size_t i = 0; i < values.size(); ++i)
+    out.push_back(static_cast<uint8_t>(1 << 2 | Log2(width)));
   const size_t root = out.size();
   Append(&out, root - first_value, 2);
   out.push_back(static_cast<uint8_t>(9 << 2 | Log2(width)));
@@ -307,16 +364,15 @@ void MutateBytes(Random* random, std::vector<uint8_t>* bytes) {
       }
       break;
     case 2:
-      if (size) (*bytes)[static_cast<size_t>(at)] = random->Pick<uint8_t>({0, 1, 4, 8, 0x24, 0x27, 0x7f, 0x80, 0xff});
+      if (size)
+        (*bytes)[static_cast<size_t>(at)] =
+            random->Pick<uint8_t>({0, 1, 4, 8, 0x24, 0x27, 0x7f, 0x80, 0xff});
       break;
-    case 3:
-      bytes->resize(static_cast<size_t>(at));
-      break;
-    case 4:
-      bytes->erase(bytes->begin(), bytes->begin() + at);
-      break;
+    case 3: bytes->resize(static_cast<size_t>(at)); break;
+    case 4: bytes->erase(bytes->begin(), bytes->begin() + at); break;
     case 5:
-      for (int64_t i = random->Below(16); i >= 0; --i) bytes->push_back(static_cast<uint8_t>(random->Next()));
+      for (int64_t i = random->Below(16); i >= 0; --i)
+        bytes->push_back(static_cast<uint8_t>(random->Next()));
       break;
     case 6:
       for (auto& byte : *bytes) {
@@ -331,23 +387,30 @@ void MutateBytes(Random* random, std::vector<uint8_t>* bytes) {
 FuzzModel DrawModel(Random* random) { return Drawing(random).Finish(); }
 
 void MutateModel(Random* random, FuzzModel* model) {
-  FuzzNode& node = model->nodes[static_cast<size_t>(random->Below(static_cast<int64_t>(model->nodes.size())))];
-  FuzzTensor& tensor = model->tensors[static_cast<size_t>(random->Below(static_cast<int64_t>(model->tensors.size())))];
+  FuzzNode& node =
+      model->nodes[static_cast<size_t>(random->Below(static_cast<int64_t>(model->nodes.size())))];
+  FuzzTensor& tensor = model->tensors[static_cast<size_t>(
+      random->Below(static_cast<int64_t>(model->tensors.size())))];
   const int tensor_count = static_cast<int>(model->tensors.size());
   const auto index = [&] {
-    return random->Pick<int>({-1, -2, tensor_count, 1 << 30, static_cast<int>(random->Below(tensor_count)),
+    return random->Pick<int>({-1, -2, tensor_count, 1 << 30,
+                              static_cast<int>(random->Below(tensor_count)),
                               static_cast<int>(random->Below(tensor_count))});
   };
   switch (random->Below(16)) {
     case 0:
-    case 1:
-      MutateBytes(random, &node.options);
-      break;
+    case 1: MutateBytes(random, &node.options); break;
     case 2: {  // sound options with an unsound value
-      std::map<std::string, int64_t> values = {
-          {"channels_in", 32}, {"dilation_height_factor", 1}, {"dilation_width_factor", 1}, {"fused_activation_function", 0},
-          {"pad_values", 0},   {"padding", 0},                {"stride_height", 1},         {"stride_width", 1},
-          {"filter_width", 2}, {"filter_height", 2}};
+      std::map<std::string, int64_t> values = {{"channels_in", 32},
+                                               {"dilation_height_factor", 1},
+                                               {"dilation_width_factor", 1},
+                                               {"fused_activation_function", 0},
+                                               {"pad_values", 0},
+                                               {"padding", 0},
+                                               {"stride_height", 1},
+                                               {"stride_width", 1},
+                                               {"filter_width", 2},
+                                               {"filter_height", 2}};
       for (auto& [key, value] : values) {
         if (random->OneIn(4)) value = InterestingInteger(random);
       }
@@ -372,7 +435,9 @@ void MutateModel(Random* random, FuzzModel* model) {
       tensor.type = random->Pick<int>({0, kFloat, kInt32, 3, 4, 5, kBool, 7, kInt8, 10, 1000, -1});
       break;
     case 7:
-      if (!node.inputs.empty()) node.inputs[static_cast<size_t>(random->Below(static_cast<int64_t>(node.inputs.size())))] = index();
+      if (!node.inputs.empty())
+        node.inputs[static_cast<size_t>(random->Below(static_cast<int64_t>(node.inputs.size())))] =
+            index();
       break;
     case 8:
       if (!node.outputs.empty()) node.outputs[0] = index();
@@ -390,7 +455,9 @@ void MutateModel(Random* random, FuzzModel* model) {
       switch (random->Below(3)) {
         case 0: tensor.constant = !tensor.constant; break;
         case 1: tensor.no_data = true; break;
-        default: tensor.data.resize(static_cast<size_t>(random->Below(static_cast<int64_t>(tensor.data.size()) + 9)));
+        default:
+          tensor.data.resize(
+              static_cast<size_t>(random->Below(static_cast<int64_t>(tensor.data.size()) + 9)));
       }
       break;
     case 11:
@@ -413,20 +480,36 @@ void MutateModel(Random* random, FuzzModel* model) {
       break;
     case 14:
       switch (random->Below(4)) {
-        case 0: model->threads = random->Pick<int>({-5, 0, 7, 64, 100000, std::numeric_limits<int>::max()}); break;
-        case 1: model->delegate_options.push_back({"fuse", random->Pick<std::string>({"2", "", "yes", "-1", "99999999999"})}); break;
-        case 2: model->delegate_options.push_back({random->Pick<std::string>({"", "Fuse", "isa", "threads"}), "1"}); break;
+        case 0:
+          model->threads =
+              random->Pick<int>({-5, 0, 7, 64, 100000, std::numeric_limits<int>::max()});
+          break;
+        case 1:
+          model->delegate_options.push_back(
+              {"fuse", random->Pick<std::string>({"2", "", "yes", "-1", "99999999999"})});
+          break;
+        case 2:
+          model->delegate_options.push_back(
+              {random->Pick<std::string>({"", "Fuse", "isa", "threads"}), "1"});
+          break;
         default:
           if (!node.parameters.empty()) {
-            node.parameters[static_cast<size_t>(random->Below(static_cast<int64_t>(node.parameters.size())))] =
+            node.parameters[static_cast<size_t>(
+                random->Below(static_cast<int64_t>(node.parameters.size())))] =
                 static_cast<int>(InterestingInteger(random));
           }
       }
       break;
     default:
       switch (random->Below(3)) {
-        case 0: node.custom_name = random->Pick<std::string>({"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d", "Lce", ""}); break;
-        case 1: node.builtin_code = random->Pick<int>({kAdd, kConv2d, kMaxPool2d, kMul, kPrelu, 32, 51, -1}); break;
+        case 0:
+          node.custom_name = random->Pick<std::string>(
+              {"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d", "Lce", ""});
+          break;
+        case 1:
+          node.builtin_code =
+              random->Pick<int>({kAdd, kConv2d, kMaxPool2d, kMul, kPrelu, 32, 51, -1});
+          break;
         default: model->outputs.clear();
       }
   }

@@ -11,7 +11,7 @@
 struct FuzzTensor {
   int type = 1;
   std::vector<int> dims;
-  bool no_dims = false;   // a null dims pointer
+  bool no_dims = false;  // a null dims pointer
   bool constant = false;
   std::vector<uint8_t> data;  // of constants
   bool no_data = false;       // a constant without data
@@ -36,7 +36,8 @@ struct FuzzModel {
   std::vector<int> outputs;
   int threads = 1;
   std::vector<std::pair<std::string, std::string>> delegate_options;
-  // How many allocations, or calls of the host's ResizeTensor, succeed before one fails; -1: all do.
+  // How many allocations, or calls of the host's ResizeTensor, succeed before one fails; -1: all
+  // do.
   int allocations_before_failure = -1;
   int resizes_before_failure = -1;
 };

@@ -15,7 +15,9 @@ class Random {
     return z ^ (z >> 31);
   }
   // In [0, bound).
-  int64_t Below(int64_t bound) { return bound > 0 ? static_cast<int64_t>(Next() % static_cast<uint64_t>(bound)) : 0; }
+  int64_t Below(int64_t bound) {
+    return bound > 0 ? static_cast<int64_t>(Next() % static_cast<uint64_t>(bound)) : 0;
+  }
   // In [low, high].
   int64_t Range(int64_t low, int64_t high) { return low + Below(high - low + 1); }
   bool OneIn(int64_t n) { return Below(n) == 0; }

@@ -4,10 +4,10 @@
 
     scores = Interpreter("model.tflite", num_threads=4).predict(images)
 
-The engine is an external delegate: one shared library that the stock interpreter loads. It takes over
-the four operators of Larq Compute Engine (LCE); everything else stays with the interpreter.
-`delegate_path()` names the library, for programs that use LiteRT themselves; `check(content)` refuses
-damaged files before an interpreter sees them, which `Interpreter` does by itself.
+The engine is an external delegate: one shared library that the stock interpreter loads. It takes
+over the four operators of Larq Compute Engine (LCE); everything else stays with the interpreter.
+`delegate_path()` names the library, for programs that use LiteRT themselves; `check(content)`
+refuses damaged files before an interpreter sees them, which `Interpreter` does by itself.
 """
 
 from larq_igp_runtime.check import Limits, ModelError, check

@@ -19,18 +19,27 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(
         prog="python -m larq_igp_runtime",
-        description="Names what is on photos with a .tflite file of larq-igp, or without photos times the "
+        description="Names what is on photos with a .tflite file of larq-igp, "
+        "or without photos times the "
         "file: any of Larq Compute Engine's.",
         epilog=f"{ISA_VARIABLE} ({', '.join(ISAS)}) forces an instruction set.",
     )
     result.add_argument("file", help="the .tflite file")
     result.add_argument("photos", nargs="*", help="images to classify; the card FILE.json says how")
-    result.add_argument("--top", type=_positive, default=1, help="classes to name for each photo (default 1)")
-    result.add_argument("--input", metavar="NPY", help="input batch as a .npy file (default: random numbers)")
+    result.add_argument(
+        "--top", type=_positive, default=1, help="classes to name for each photo (default 1)"
+    )
+    result.add_argument(
+        "--input", metavar="NPY", help="input batch as a .npy file (default: random numbers)"
+    )
     result.add_argument("--output", metavar="NPY", help="write the output to this .npy file")
-    result.add_argument("--threads", type=_positive, default=1, help="threads per inference (default 1)")
+    result.add_argument(
+        "--threads", type=_positive, default=1, help="threads per inference (default 1)"
+    )
     result.add_argument("--runs", type=_positive, default=50, help="timed inferences (default 50)")
-    result.add_argument("--warmup", type=_positive, default=5, help="inferences before the first timed one")
+    result.add_argument(
+        "--warmup", type=_positive, default=5, help="inferences before the first timed one"
+    )
     result.add_argument("--no-fuse", action="store_true", help="run every operator by itself")
     result.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return result
@@ -68,7 +77,11 @@ def _name(args: argparse.Namespace) -> int:
             continue
         best = classes[: args.top]
         if args.json:
-            print(json.dumps({"photo": photo, "classes": [{"name": n, "probability": p} for n, p in best]}))
+            print(
+                json.dumps(
+                    {"photo": photo, "classes": [{"name": n, "probability": p} for n, p in best]}
+                )
+            )
         else:
             named = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in best)
             print(named if len(args.photos) == 1 else f"{photo}: {named}")
@@ -81,7 +94,9 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
     interpreter = Interpreter(args.file, num_threads=args.threads, fuse=not args.no_fuse)
     load_ms = (time.perf_counter() - start) * 1e3
     batch = (
-        _load_batch(args.input) if args.input is not None else [_random(info) for info in interpreter.inputs]
+        _load_batch(args.input)
+        if args.input is not None
+        else [_random(info) for info in interpreter.inputs]
     )
     times, before = [], machine.state()
     for _ in range(args.warmup + args.runs):
@@ -117,8 +132,14 @@ def as_text(report: dict) -> str:
     return "\n".join(
         [
             f"{report['file']}  {report['bytes'] / 1000:.0f} kB",
-            *(f"  input   {info['name']}  {info['dtype']}  {info['shape']}" for info in report["inputs"]),
-            *(f"  output  {info['name']}  {info['dtype']}  {info['shape']}" for info in report["outputs"]),
+            *(
+                f"  input   {info['name']}  {info['dtype']}  {info['shape']}"
+                for info in report["inputs"]
+            ),
+            *(
+                f"  output  {info['name']}  {info['dtype']}  {info['shape']}"
+                for info in report["outputs"]
+            ),
             f"  load {report['load_ms']:.1f} ms, first inference {report['first_ms']:.1f} ms",
             f"  median {report['median_ms']:.3f} ms, min {report['min_ms']:.3f} ms, "
             f"p90 {report['p90_ms']:.3f} ms (n = {report['runs']}, threads = {report['threads']})",

@@ -1,7 +1,8 @@
 """Checks a TFLite file before any interpreter sees it.
 
-An interpreter believes its file: where tables point, which tensors an operator reads, what shapes and
-types they have. A damaged or malicious file can make it read foreign memory. `check` accepts a file if
+An interpreter believes its file: where tables point, which tensors an operator reads, what shapes
+and types they have. A damaged or malicious file can make it read foreign memory. `check` accepts a
+file if
 
 * all its tables, vectors and texts lie inside it (`flatbuffer.py`),
 * tensors have types, shapes, quantisation and constants that fit each other,
@@ -153,13 +154,18 @@ def _check(content: bytes, unknown: bool, limits: Limits) -> None:
     operations = 0
     for i, operator in enumerate(graph.operators):
         operations += _check_operator(i, operator, model.operator_codes, tensors, content, unknown)
-        _need(operations <= limits.operations, f"it computes more than {limits.operations} operations")
+        _need(
+            operations <= limits.operations, f"it computes more than {limits.operations} operations"
+        )
     for number in graph.outputs:
         _need(tensors[number].ready, f"output {number} is never written")
     _check_use(graph)
     for signature in model.signatures:
         _need(signature.key is not None and signature.subgraph == 0, "a signature is damaged")
-        for entries, listed in ((signature.inputs, graph.inputs), (signature.outputs, graph.outputs)):
+        for entries, listed in (
+            (signature.inputs, graph.inputs),
+            (signature.outputs, graph.outputs),
+        ):
             for entry in entries:
                 _need(entry.name is not None and entry.tensor in listed, "a signature is damaged")
 
@@ -173,7 +179,9 @@ def _check_use(graph: Any) -> None:
 
 def _check_metadata(model: Any) -> None:
     for entry in model.metadata:
-        _need(entry.name is not None and entry.buffer < len(model.buffers), "its metadata are damaged")
+        _need(
+            entry.name is not None and entry.buffer < len(model.buffers), "its metadata are damaged"
+        )
         if entry.name == "min_runtime_version":
             data = model.buffers[entry.buffer].data
             _need(data is not None and data[1] <= 64, "its metadata are damaged")

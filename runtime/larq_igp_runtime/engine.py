@@ -18,7 +18,8 @@ def delegate_path() -> str:
     """
     if not _LIBRARY.is_file():
         raise FileNotFoundError(
-            f"The engine {_LIBRARY} is missing: install the package (pip install ./runtime in a checkout), "
+            f"The engine {_LIBRARY} is missing: install the package "
+            "(pip install ./runtime in a checkout), "
             "which compiles it, and start Python elsewhere than in the folder of these sources."
         )
     return str(_LIBRARY)
@@ -32,4 +33,6 @@ def check_isa() -> None:
     """
     wanted = os.environ.get(ISA_VARIABLE, "")
     if wanted and wanted not in ISAS:
-        raise ValueError(f"{ISA_VARIABLE} is {wanted!r}; choose one of {', '.join(ISAS)}, or unset it.")
+        raise ValueError(
+            f"{ISA_VARIABLE} is {wanted!r}; choose one of {', '.join(ISAS)}, or unset it."
+        )

@@ -1,8 +1,8 @@
 """Reads the tables of a TFLite file; every offset and length is checked before it is followed.
 
 A file is a FlatBuffer: tables that point to each other. Interpreters follow those pointers without
-looking, so a damaged one leads them anywhere. Here only fields that `SCHEMA` knows may be there, and
-all of them must lie inside the file.
+looking, so a damaged one leads them anywhere. Here only fields that `SCHEMA` knows may be there,
+and all of them must lie inside the file.
 """
 
 import struct
@@ -14,12 +14,20 @@ import numpy as np
 #: Tables that one file may hold, repetitions counted: a file can name the same table many times.
 MAX_TABLES = 200_000
 
-_SCALARS = {"u8": "<B", "i8": "<b", "bool": "<B", "u32": "<I", "i32": "<i", "f32": "<f", "u64": "<Q"}
+_SCALARS = {
+    "u8": "<B",
+    "i8": "<b",
+    "bool": "<B",
+    "u32": "<I",
+    "i32": "<i",
+    "f32": "<f",
+    "u64": "<Q",
+}
 _DTYPES = {"u8": "<u1", "bool": "<u1", "i32": "<i4", "f32": "<f4", "i64": "<i8"}
 
 # name of a table -> its fields by number: (name, kind) or (name, kind, default). Kinds are scalars,
-# "text", "bytes" (a range of the file), "[scalar]", "[Table]", "Table", "options" (which table it is,
-# the field before says), and "none": a feature that is not supported, so it may not be there.
+# "text", "bytes" (a range of the file), "[scalar]", "[Table]", "Table", "options" (which table it
+# is, the field before says), and "none": a feature that is not supported, so it may not be there.
 SCHEMA: dict[str, dict[int, tuple]] = {
     "Model": {
         0: ("version", "u32"),

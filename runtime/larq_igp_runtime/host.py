@@ -7,7 +7,11 @@ import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite.python.interpreter")
+MODULES = (
+    "ai_edge_litert.interpreter",
+    "tflite_runtime.interpreter",
+    "tensorflow.lite.python.interpreter",
+)
 
 
 class Host(NamedTuple):

@@ -56,19 +56,23 @@ class Interpreter:
         Args:
             model: path of a `.tflite` file, or the file's content as bytes.
             num_threads: threads used by one call, both by the engine and by the stock interpreter.
-            fuse: let the engine run neighbouring operators together; results are the same bit for bit.
-            pixels: let the engine compute the first convolution on bytes, where a file takes a uint8 or
-                int8 image and makes floats of it: faster, and right to 5e-5 of the largest output.
+            fuse: let the engine run neighbouring operators together; the results are the same bits.
+            pixels: let the engine compute the first convolution on bytes, where a file takes a
+                uint8 or int8 image and makes floats of it: faster, and right to 5e-5 of the
+                largest output.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
-            unknown_operators: accept operators that `check` does not know: for files that you trust.
+            unknown_operators: accept operators that `check` does not know: for files that you
+                trust.
 
         Raises:
-            ModelError: the file is missing, damaged, not a TFLite model, or uses what is not supported.
+            ModelError: the file is missing, damaged, not a TFLite model, or uses what is not
+                supported.
             ValueError: `num_threads` or `LARQ_IGP_RUNTIME_ISA` makes no sense.
         """
         if type(num_threads) is not int or not 1 <= num_threads <= MAX_THREADS:
             raise ValueError(
-                f"num_threads is {num_threads!r}; it must be a whole number from 1 to {MAX_THREADS}."
+                f"num_threads is {num_threads!r}; "
+                f"it must be a whole number from 1 to {MAX_THREADS}."
             )
         check_isa()
         content, name = _read(model)
@@ -81,13 +85,18 @@ class Interpreter:
         if not xnnpack:
             if host.resolver_type is None:
                 raise ValueError(f"xnnpack=False is not available in {host.name}.")
-            options["experimental_op_resolver_type"] = host.resolver_type.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            options["experimental_op_resolver_type"] = (
+                host.resolver_type.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            )
         try:
             delegate = host.load_delegate(
                 delegate_path(), {"fuse": str(int(fuse)), "pixels": str(int(pixels))}
             )
             self._interpreter = host.interpreter(
-                model_content=content, num_threads=num_threads, experimental_delegates=[delegate], **options
+                model_content=content,
+                num_threads=num_threads,
+                experimental_delegates=[delegate],
+                **options,
             )
             self._interpreter.allocate_tensors()
             self._look_at_inputs()
@@ -120,14 +129,16 @@ class Interpreter:
             raise ModelError(f"There is no input {input}: the model has {len(shapes)}.")
         new = tuple(int(side) for side in shape)
         if len(new) != len(shapes[input]) or min(new, default=1) < 1:
-            raise ModelError(f"Input {input} cannot become {new}: it has the shape {shapes[input]}.")
+            raise ModelError(
+                f"Input {input} cannot become {new}: it has the shape {shapes[input]}."
+            )
         self._resize_all([*shapes[:input], new, *shapes[input + 1 :]])
 
     def predict(self, batch: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
         """Runs the model on a batch of any size.
 
-        The model is resized to the batch. A file that fixes its batch somewhere inside (a constant reshape)
-        cannot be; it is run on pieces of the size it has.
+        The model is resized to the batch. A file that fixes its batch somewhere inside (a constant
+        reshape) cannot be; it is run on pieces of the size it has.
 
         Args:
             batch: array of shape (N, ...) and the input's dtype; a list of arrays, in the order of
@@ -141,14 +152,17 @@ class Interpreter:
         """
         infos = self._infos
         if len(infos) == 1 and type(batch) is np.ndarray:
-            # The common case, without what small models would wait for longer than for their answer.
+            # The common case, without what small models would wait for longer than for their
+            # answer.
             (info,) = infos
             if batch.shape == info.shape and batch.dtype == info.dtype:
                 return _single(self._invoke((batch,)))
         arrays = list(batch) if isinstance(batch, list | tuple) else [batch]
         arrays = [_checked(array, info, i) for i, (array, info) in enumerate(_pairs(arrays, infos))]
         if len({len(array) for array in arrays}) > 1:
-            raise ModelError(f"The inputs' batches differ: {', '.join(str(len(array)) for array in arrays)}.")
+            raise ModelError(
+                f"The inputs' batches differ: {', '.join(str(len(array)) for array in arrays)}."
+            )
         if [array.shape for array in arrays] == [info.shape for info in infos]:
             return _single(self._invoke(arrays))
         try:
@@ -158,7 +172,7 @@ class Interpreter:
         return _single(self._invoke(arrays))
 
     def invoke(self) -> None:
-        """Runs the model once on what its inputs hold, and leaves the outputs inside: the call to time.
+        """Runs the model once on what its inputs hold, and leaves the outputs: the call to time.
 
         Raises:
             ModelError: an operator fails.
@@ -179,7 +193,9 @@ class Interpreter:
                 self._allocate(former)
             except (ValueError, RuntimeError):
                 after = " It cannot be used any more: load it again."
-            raise ModelError(f"The model does not fit the shape: {_one_line(error)}{after}") from error
+            raise ModelError(
+                f"The model does not fit the shape: {_one_line(error)}{after}"
+            ) from error
 
     def _allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
         for info, shape in zip(self._infos, shapes, strict=True):
@@ -233,7 +249,9 @@ def _checked(array: Any, info: TensorInfo, number: int) -> np.ndarray:
     """The array, once it is known to fit the input in all but its batch."""
     array = np.asarray(array)
     if array.dtype != info.dtype:
-        raise ModelError(f"Input {number} ({info.name}) takes {info.dtype}, but {array.dtype} was given.")
+        raise ModelError(
+            f"Input {number} ({info.name}) takes {info.dtype}, but {array.dtype} was given."
+        )
     fits = array.ndim == len(info.shape) and array.shape[1:] == info.shape[1:] and array.size
     if not fits:
         wanted = ", ".join(["N", *map(str, info.shape[1:])])

@@ -12,7 +12,7 @@ STATUS = Path("/proc/self/status")
 
 
 def describe() -> dict:
-    """The machine: processor, cores that the process may use, instruction set, system, pointer's width."""
+    """Processor, cores that the process may use, instruction set, system, width of a pointer."""
     allowed = getattr(os, "sched_getaffinity", None)  # Linux has it
     return {
         "cpu": _cpu(),
@@ -24,7 +24,7 @@ def describe() -> dict:
 
 
 def state() -> dict:
-    """Clock in MHz of the fastest core, degrees Celsius of the hottest zone; None if it is not known."""
+    """Clock in MHz of the fastest core, degrees Celsius of the hottest zone; None if unknown."""
     clocks = _numbers(CLOCKS.glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))  # kHz
     zones = _numbers(ZONES.glob("thermal_zone*/temp"))  # thousandths
     return {

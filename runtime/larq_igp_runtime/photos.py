@@ -1,8 +1,8 @@
 """From a photo to the name of what is on it, as the card beside a file says.
 
-larq-igp writes a card with every file it converts: `net.json` beside `net.tflite`. Photos are decoded,
-resized, cropped and normalised (unless the file does that) as larq-igp does in training and evaluation:
-the same pixels, and inputs that differ by rounding alone.
+larq-igp writes a card with every file it converts: `net.json` beside `net.tflite`. Photos are
+decoded, resized, cropped and normalised (unless the file does that) as larq-igp does in training
+and evaluation: the same pixels, and inputs that differ by rounding alone.
 """
 
 import hashlib
@@ -176,7 +176,7 @@ def _letterboxed(pixels: np.ndarray, height: int, width: int, mean: np.ndarray) 
 
 
 def bilinear(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize (h, w, C) between pixel centres, without antialias: what `tf.image.resize` computes."""
+    """Resize (h, w, C) between pixel centres, no antialias: what `tf.image.resize` computes."""
     if pixels.shape[:2] == (height, width):
         return pixels.astype(np.float32)
     image = pixels.astype(np.float32)

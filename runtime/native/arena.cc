@@ -7,7 +7,8 @@
 
 namespace larq_igp {
 
-// Tensors between steps share one arena: each gets the lowest place that is free for as long as it lives.
+// Tensors between steps share one arena: each gets the lowest place that is free for as long as it
+// lives.
 std::string Graph::PlanMemory() {
   struct Life {
     int tensor;
@@ -21,8 +22,9 @@ std::string Graph::PlanMemory() {
     for (int tensor : steps_[s].Inputs()) last[tensor] = static_cast<int>(s);
     for (int tensor : steps_[s].Outputs()) last[tensor] = static_cast<int>(s);
   }
-  // A convolution may write over what is added to it, if that is read for the last time: every element is read
-  // before it is written. This keeps a chain of residual blocks in one place of the cache.
+  // A convolution may write over what is added to it, if that is read for the last time: every
+  // element is read before it is written. This keeps a chain of residual blocks in one place of the
+  // cache.
   std::map<int, int> home;
   for (size_t s = 0; s < steps_.size(); ++s) {
     if (steps_[s].members.size() != 1) continue;
@@ -51,14 +53,17 @@ std::string Graph::PlanMemory() {
   for (const auto& entry : first) {
     const Tensor& tensor = tensors_[entry.first];
     if (!tensor.internal || home.count(entry.first)) continue;
-    lives.push_back({entry.first, (tensor.bytes + 127) / 64 * 64, entry.second, last[entry.first], 0});
+    lives.push_back(
+        {entry.first, (tensor.bytes + 127) / 64 * 64, entry.second, last[entry.first], 0});
   }
-  std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
+  std::stable_sort(lives.begin(), lives.end(),
+                   [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
   size_t total = 0;
   for (size_t i = 0; i < lives.size(); ++i) {
     std::vector<std::pair<size_t, size_t>> taken;
     for (size_t j = 0; j < i; ++j) {
-      if (lives[j].first <= lives[i].last && lives[i].first <= lives[j].last) taken.push_back({lives[j].offset, lives[j].offset + lives[j].bytes});
+      if (lives[j].first <= lives[i].last && lives[i].first <= lives[j].last)
+        taken.push_back({lives[j].offset, lives[j].offset + lives[j].bytes});
     }
     std::sort(taken.begin(), taken.end());
     size_t offset = 0;
@@ -68,7 +73,8 @@ std::string Graph::PlanMemory() {
     }
     lives[i].offset = offset;
     tensors_[lives[i].tensor].offset = offset;
-    if (__builtin_add_overflow(offset, lives[i].bytes, &offset)) return "too much memory between operations";
+    if (__builtin_add_overflow(offset, lives[i].bytes, &offset))
+      return "too much memory between operations";
     total = std::max(total, offset);
   }
   for (const auto& entry : home) {

@@ -10,7 +10,8 @@ namespace {  // compiled once for every instruction set
 
 // Bytes::Less(values, flip, limit): a word whose bit i says whether (values[i] ^ flip) < limit.
 template <class Bytes>
-void QuantizeByteRows(const int8_t* values, size_t rows, size_t channels, uint8_t flip, int8_t limit, uint32_t* bits) {
+void QuantizeByteRows(const int8_t* values, size_t rows, size_t channels, uint8_t flip,
+                      int8_t limit, uint32_t* bits) {
   const Bytes bytes(flip, limit);
   if (channels % 32 == 0) {  // words follow each other through all rows
     for (size_t i = 0; i < rows * channels; i += 32) *bits++ = bytes.Less(values + i);

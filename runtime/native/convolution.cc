@@ -7,29 +7,35 @@
 namespace larq_igp {
 namespace {
 
-// Channels that are counted before they are finished: whole packed words, and few enough to stay in the first cache.
+// Channels that are counted before they are finished: whole packed words, and few enough to stay in
+// the first cache.
 constexpr int64_t kLanesPerFinish = 128;
 
-// What a word to copy, a word of one pixel to count with the filters of a block, and the finishing of
-// that pixel's sums take at least: rough figures of AVX-512, by which loops are shared out.
+// What a word to copy, a word of one pixel to count with the filters of a block, and the finishing
+// of that pixel's sums take at least: rough figures of AVX-512, by which loops are shared out.
 constexpr double kNanosecondsPerCopy = 0.5, kNanosecondsPerWord = 0.4, kNanosecondsPerFinish = 2.5;
 
 int64_t BlocksFor(int64_t lanes) { return (lanes + kBlockChannels - 1) / kBlockChannels; }
 
-int32_t ClampToDepth(int64_t value, int64_t depth) { return static_cast<int32_t>(std::max(-depth, std::min(value, depth))); }
+int32_t ClampToDepth(int64_t value, int64_t depth) {
+  return static_cast<int32_t>(std::max(-depth, std::min(value, depth)));
+}
 
 int SignsIn(uint32_t word) { return __builtin_popcount(word); }
 
 }  // namespace
 
 bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b) {
-  return a.groups == 1 && b.groups == 1 && a.channels_in == b.channels_in && a.kernel_height == b.kernel_height &&
-         a.kernel_width == b.kernel_width && a.stride_height == b.stride_height && a.stride_width == b.stride_width &&
-         a.dilation_height == b.dilation_height && a.dilation_width == b.dilation_width && a.padding == b.padding &&
-         a.pad_one == b.pad_one && a.activation == b.activation && a.threshold < 0 && b.threshold < 0;
+  return a.groups == 1 && b.groups == 1 && a.channels_in == b.channels_in &&
+         a.kernel_height == b.kernel_height && a.kernel_width == b.kernel_width &&
+         a.stride_height == b.stride_height && a.stride_width == b.stride_width &&
+         a.dilation_height == b.dilation_height && a.dilation_width == b.dilation_width &&
+         a.padding == b.padding && a.pad_one == b.pad_one && a.activation == b.activation &&
+         a.threshold < 0 && b.threshold < 0;
 }
 
-bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode, const Kernels& kernels) {
+bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode,
+                        const Kernels& kernels) {
   kernels_ = &kernels;
   members_ = members;
   mode_ = mode;
@@ -46,14 +52,16 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
     const bool packed = members_[m].packs_signs || mode_ == ConvMode::kThreshold;
     for (int64_t g = 0; g < conv.groups; ++g) {
       if (conv.groups > 1) lane = BlocksFor(lane) * kBlockChannels;
-      if (conv.groups > 1 || groups_.empty()) groups_.push_back({static_cast<int>(lane / kBlockChannels), 0, 0, slices_.size(), 0});
+      if (conv.groups > 1 || groups_.empty())
+        groups_.push_back({static_cast<int>(lane / kBlockChannels), 0, 0, slices_.size(), 0});
       // Threads share out even numbers of blocks: no packed word may lie in two shares.
       if (packed && (lane - g * count) % 32 != 0) divisible_ = false;
       slices_.push_back({static_cast<int>(m), g * count, count, lane});
       lane += count;
       groups_.back().block_end = static_cast<int>(BlocksFor(lane));
       groups_.back().slice_end = slices_.size();
-      groups_.back().last_lanes = static_cast<int>(lane - int64_t{groups_.back().block_end - 1} * kBlockChannels);
+      groups_.back().last_lanes =
+          static_cast<int>(lane - int64_t{groups_.back().block_end - 1} * kBlockChannels);
     }
   }
   blocks_ = static_cast<int>(BlocksFor(lane));
@@ -62,9 +70,12 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
   const size_t block_words = depth_ * kernels.row_words;
   size_t filter_size = static_cast<size_t>(blocks_);
   if (!MultiplySize(&filter_size, block_words) || !filters_.Reserve(filter_size)) return false;
-  if (!multiplier_.Reserve(lanes) || !bias_.Reserve(lanes) || !doubled_.Reserve(lanes) || !threshold_.Reserve(lanes)) return false;
+  if (!multiplier_.Reserve(lanes) || !bias_.Reserve(lanes) || !doubled_.Reserve(lanes) ||
+      !threshold_.Reserve(lanes))
+    return false;
 
-  // Constants are folded in double and stored as float, as LCE does it: y = twice_sum * -m + (b + depth * m).
+  // Constants are folded in double and stored as float, as LCE does it: y = twice_sum * -m + (b +
+  // depth * m).
   const double depth = static_cast<double>(first.depth());
   plain_ = first.activation == Activation::kNone;
   const int64_t filter_step = first.taps() * first.filter_words();
@@ -73,7 +84,8 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
     for (int64_t i = 0; i < slice.count; ++i) {
       const int64_t channel = slice.channel + i, at = slice.lane + i;
       PackFilterLane(member.filter + channel * filter_step, first.taps(), channels, gapless_,
-                     filters_.data() + at / kBlockChannels * block_words, static_cast<int>(at % kBlockChannels));
+                     filters_.data() + at / kBlockChannels * block_words,
+                     static_cast<int>(at % kBlockChannels));
       if (mode_ == ConvMode::kThreshold) {
         threshold_[at] = member.threshold[channel];
         continue;
@@ -81,7 +93,8 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
       const double multiplier = member.multiplier[channel], bias = member.bias[channel];
       const double scale = member.attributes.output_scale;
       multiplier_[at] = static_cast<float>(-1 * multiplier / scale);
-      bias_[at] = static_cast<float>((bias + depth * multiplier) / scale + member.attributes.output_zero_point);
+      bias_[at] = static_cast<float>((bias + depth * multiplier) / scale +
+                                     member.attributes.output_zero_point);
       doubled_[at] = 2.0f * multiplier_[at];
       if (!std::isfinite(doubled_[at])) plain_ = false;
     }
@@ -104,7 +117,8 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
   rows_ = {height, conv.kernel_height, conv.stride_height, conv.dilation_height};
   columns_ = {width, conv.kernel_width, conv.stride_width, conv.dilation_width};
   if (batch < 1) return "the batch is empty";
-  if (!rows_.Resolve(conv.padding) || !columns_.Resolve(conv.padding)) return "the input is smaller than the filter";
+  if (!rows_.Resolve(conv.padding) || !columns_.Resolve(conv.padding))
+    return "the input is smaller than the filter";
 
   const int64_t words = (conv.channels_in + 31) / 32;
   if (!LayOutPlanes(rows_, columns_, words, &layout_)) return "the padded input is too large";
@@ -117,13 +131,15 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
   taps_.clear();
   for (int64_t y = 0; y < conv.kernel_height; ++y) {
     for (int64_t x = 0; x < conv.kernel_width; ++x) {
-      taps_.push_back(y * conv.dilation_height * layout_.row_step() + layout_.Column(x * conv.dilation_width));
+      taps_.push_back(y * conv.dilation_height * layout_.row_step() +
+                      layout_.Column(x * conv.dilation_width));
     }
   }
 
   const size_t workers = static_cast<size_t>(std::max(1, threads));
   patches_step_ = (depth_ + 2) * kernels_->row_words;
-  // One block more than needed, for a step that is a power of two would put all rows into the same sets of the cache.
+  // One block more than needed, for a step that is a power of two would put all rows into the same
+  // sets of the cache.
   sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
   if (!patches_.Reserve(patches_step_ * workers)) return "out of memory for patches";
   if (!sums_.Reserve(sums_step_ * kPanelPixels * workers)) return "out of memory for sums";
@@ -131,9 +147,10 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
   return "";
 }
 
-// Windows read zero words outside the image, which stand for +1. Where padding stands for 0, the sum of the filter's
-// values at those taps must be taken away again. It depends only on which rows and which columns of the window are
-// outside, so it is computed once per pair of such patterns. Right for maps smaller than the window too.
+// Windows read zero words outside the image, which stand for +1. Where padding stands for 0, the
+// sum of the filter's values at those taps must be taken away again. It depends only on which rows
+// and which columns of the window are outside, so it is computed once per pair of such patterns.
+// Right for maps smaller than the window too.
 bool Convolution::BuildBorders() {
   border_of_pixel_.clear();
   shift_of_pixel_.clear();
@@ -145,12 +162,14 @@ bool Convolution::BuildBorders() {
   using Span = std::pair<int64_t, int64_t>;
   const auto inside = [](const WindowAxis& axis, int64_t at) {
     const int64_t start = at * axis.stride - axis.before;
-    const int64_t begin = start >= 0 ? 0 : std::min(axis.kernel, (-start + axis.dilation - 1) / axis.dilation);
+    const int64_t begin =
+        start >= 0 ? 0 : std::min(axis.kernel, (-start + axis.dilation - 1) / axis.dilation);
     const int64_t last = axis.input - 1 - start;
     const int64_t end = last < 0 ? 0 : std::min(axis.kernel, last / axis.dilation + 1);
     return Span{begin, std::max(begin, end)};
   };
-  const auto classify = [&](const WindowAxis& axis, std::vector<int>* class_of, std::vector<Span>* spans) {
+  const auto classify = [&](const WindowAxis& axis, std::vector<int>* class_of,
+                            std::vector<Span>* spans) {
     std::map<Span, int> known;
     for (int64_t at = 0; at < axis.output; ++at) {
       const Span span = inside(axis, at);
@@ -167,7 +186,8 @@ bool Convolution::BuildBorders() {
   const size_t lanes = static_cast<size_t>(blocks_) * kBlockChannels;
   const bool as_values = mode_ == ConvMode::kFloat && conv.activation == Activation::kNone;
   size_t size = lanes;
-  if (!MultiplySize(&size, row_spans.size()) || !MultiplySize(&size, column_spans.size())) return false;
+  if (!MultiplySize(&size, row_spans.size()) || !MultiplySize(&size, column_spans.size()))
+    return false;
   if (as_values ? !border_values_.Reserve(size) : !border_sums_.Reserve(size)) return false;
 
   // Sum of the filter's values at every tap, per lane.
@@ -175,11 +195,13 @@ bool Convolution::BuildBorders() {
   const int64_t words = conv.filter_words();
   for (const Slice& slice : slices_) {
     for (int64_t i = 0; i < slice.count; ++i) {
-      const uint32_t* filter = members_[slice.member].filter + (slice.channel + i) * conv.taps() * words;
+      const uint32_t* filter =
+          members_[slice.member].filter + (slice.channel + i) * conv.taps() * words;
       for (int64_t t = 0; t < conv.taps(); ++t) {
         int32_t signs = 0;
         for (int64_t w = 0; w < words; ++w) signs += SignsIn(filter[t * words + w]);
-        tap_sums[t * lanes + slice.lane + i] = static_cast<int32_t>(conv.group_channels()) - 2 * signs;
+        tap_sums[t * lanes + slice.lane + i] =
+            static_cast<int32_t>(conv.group_channels()) - 2 * signs;
       }
     }
   }
@@ -205,7 +227,9 @@ bool Convolution::BuildBorders() {
     }
   }
 
-  const auto whole = [](const Span& span, const WindowAxis& axis) { return span == Span{0, axis.kernel}; };
+  const auto whole = [](const Span& span, const WindowAxis& axis) {
+    return span == Span{0, axis.kernel};
+  };
   for (int64_t y = 0; y < rows_.output; ++y) {
     for (int64_t x = 0; x < columns_.output; ++x) {
       const int rc = row_class[y], cc = column_class[x];
@@ -221,7 +245,8 @@ bool Convolution::BuildBorders() {
   for (const Panel& panel : panels_.panels) {
     bool any = false;
     for (int p = 0; p < panel.pixels; ++p) {
-      any = any || (as_values ? border_of_pixel_[panel.first_pixel + p] != nullptr : shift_of_pixel_[panel.first_pixel + p] != nullptr);
+      any = any || (as_values ? border_of_pixel_[panel.first_pixel + p] != nullptr
+                              : shift_of_pixel_[panel.first_pixel + p] != nullptr);
     }
     panel_has_border_.push_back(any);
   }
@@ -234,16 +259,19 @@ void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, Team* te
   const double copied = static_cast<double>(batch_ * rows_.input * columns_.input * layout_.words);
   const int copiers = team->Width(copied * kNanosecondsPerCopy);
   team->For(static_cast<size_t>(batch_ * row_tasks), copiers, [&](size_t task, int) {
-    const int64_t image = static_cast<int64_t>(task) / row_tasks, y = static_cast<int64_t>(task) % row_tasks * kRowsPerTask;
+    const int64_t image = static_cast<int64_t>(task) / row_tasks,
+                  y = static_cast<int64_t>(task) % row_tasks * kRowsPerTask;
     CopyToPlanes(input + image * rows_.input * columns_.input * layout_.words, rows_, columns_, y,
-                 std::min(rows_.input, y + kRowsPerTask), layout_, planes_.data() + image * layout_.image_step());
+                 std::min(rows_.input, y + kRowsPerTask), layout_,
+                 planes_.data() + image * layout_.image_step());
   });
 
-  // One task is one panel, and where there are few panels a share of its blocks: an even number, so that no packed
-  // word is written by two threads.
+  // One task is one panel, and where there are few panels a share of its blocks: an even number, so
+  // that no packed word is written by two threads.
   const int64_t panels = static_cast<int64_t>(panels_.panels.size());
   const double row_blocks = static_cast<double>(batch_ * rows_.output * columns_.output * blocks_);
-  const double per_block = kNanosecondsPerFinish + kNanosecondsPerWord * static_cast<double>(depth_);
+  const double per_block =
+      kNanosecondsPerFinish + kNanosecondsPerWord * static_cast<double>(depth_);
   const int width = team->Width(row_blocks * per_block);
   int chunk = blocks_;
   if (divisible_ && width > 1) {
@@ -256,12 +284,13 @@ void Convolution::Run(const uint32_t* input, const ConvOutput* outputs, Team* te
   team->For(tasks, width, [&](size_t task, int worker) {
     const int64_t at = static_cast<int64_t>(task);
     const int begin = static_cast<int>(at % chunks) * chunk;
-    RunTask(outputs, at / chunks / panels, at / chunks % panels, begin, std::min(blocks_, begin + chunk), worker);
+    RunTask(outputs, at / chunks / panels, at / chunks % panels, begin,
+            std::min(blocks_, begin + chunk), worker);
   });
 }
 
-void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t panel_index, int block_begin, int block_end,
-                          int worker) {
+void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t panel_index,
+                          int block_begin, int block_end, int worker) {
   const Panel& panel = panels_.panels[panel_index];
   PatchPlan plan;
   plan.taps = taps_.data();
@@ -288,15 +317,20 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
     count.block_begin = std::max(block_begin, group.block_begin);
     count.block_end = std::min(block_end, group.block_end);
     if (count.block_begin >= count.block_end) continue;
-    const uint32_t* source = planes_.data() + image * layout_.image_step() + static_cast<int64_t>(g * plan.words) * plan.plane;
-    kernels_->gather(plan, source, panels_.pieces.data() + panel.first_piece, panel.pieces, panel.pixels, patches);
-    // Counted and finished in turns, a few blocks each, so that sums are still near when they are read.
-    const int64_t first_lane = int64_t{count.block_begin} * kBlockChannels, last_lane = int64_t{count.block_end} * kBlockChannels;
+    const uint32_t* source = planes_.data() + image * layout_.image_step() +
+                             static_cast<int64_t>(g * plan.words) * plan.plane;
+    kernels_->gather(plan, source, panels_.pieces.data() + panel.first_piece, panel.pieces,
+                     panel.pixels, patches);
+    // Counted and finished in turns, a few blocks each, so that sums are still near when they are
+    // read.
+    const int64_t first_lane = int64_t{count.block_begin} * kBlockChannels,
+                  last_lane = int64_t{count.block_end} * kBlockChannels;
     int counted = count.block_begin;
     for (size_t s = group.slice_begin; s < group.slice_end; ++s) {
       const Slice& slice = slices_[s];
       const int64_t slice_end = std::min(last_lane, slice.lane + slice.count);
-      for (int64_t begin = std::max(first_lane, slice.lane); begin < slice_end; begin += kLanesPerFinish) {
+      for (int64_t begin = std::max(first_lane, slice.lane); begin < slice_end;
+           begin += kLanesPerFinish) {
         const int64_t end = std::min(begin + kLanesPerFinish, slice_end);
         if (counted * kBlockChannels < end) {
           count.block_begin = counted;
@@ -310,8 +344,10 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
         finish.pixels = panel.pixels;
         finish.sums = sums + (begin - first_lane);
         finish.sums_step = count.sums_step;
-        if (border && !border_of_pixel_.empty()) finish.border = border_of_pixel_.data() + panel.first_pixel;
-        if (border && !shift_of_pixel_.empty()) finish.shift = shift_of_pixel_.data() + panel.first_pixel;
+        if (border && !border_of_pixel_.empty())
+          finish.border = border_of_pixel_.data() + panel.first_pixel;
+        if (border && !shift_of_pixel_.empty())
+          finish.shift = shift_of_pixel_.data() + panel.first_pixel;
         finish.offset += pixel * finish.step;
         if (finish.bits) finish.bits += pixel * finish.word_step;
         kernels_->finish(finish);
@@ -321,7 +357,8 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
 }
 
 // Lanes [lane_begin, lane_end) of a slice, but for what depends on the panel.
-FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin, int64_t lane_end) const {
+FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin,
+                                 int64_t lane_end) const {
   const int64_t channel = slice.channel + lane_begin - slice.lane;
   FinishTask finish;
   finish.mode = mode_;

@@ -27,7 +27,8 @@ struct ConvConstants {
 // Whether two convolutions over one input can run as one: same windows, float outputs.
 bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b);
 
-// Where a member of a convolution writes, see FinishTask: values or bytes, packed signs of them, or both.
+// Where a member of a convolution writes, see FinishTask: values or bytes, packed signs of them, or
+// both.
 struct ConvOutput {
   float* values = nullptr;
   uint32_t* bits = nullptr;
@@ -51,8 +52,9 @@ class Convolution {
   void Run(const uint32_t* input, const ConvOutput* outputs, Team* team);
 
  private:
-  // Lanes [lane, lane + count) are channels [channel, channel + count) of one member. Convolutions that read the same
-  // input follow each other without gaps, so a block may hold the last channels of one and the first of the next.
+  // Lanes [lane, lane + count) are channels [channel, channel + count) of one member. Convolutions
+  // that read the same input follow each other without gaps, so a block may hold the last channels
+  // of one and the first of the next.
   struct Slice {
     int member;
     int64_t channel, count, lane;
@@ -65,8 +67,10 @@ class Convolution {
   };
 
   bool BuildBorders();
-  void RunTask(const ConvOutput* outputs, int64_t image, int64_t panel, int block_begin, int block_end, int worker);
-  FinishTask FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin, int64_t lane_end) const;
+  void RunTask(const ConvOutput* outputs, int64_t image, int64_t panel, int block_begin,
+               int block_end, int worker);
+  FinishTask FinishOf(const Slice& slice, const ConvOutput& output, int64_t lane_begin,
+                      int64_t lane_end) const;
 
   const Kernels* kernels_ = nullptr;
   std::vector<ConvConstants> members_;
@@ -93,7 +97,8 @@ class Convolution {
   Buffer<uint32_t> patches_;  // scratch, per worker
   Buffer<int32_t> sums_;      // scratch, per worker: rows of a panel
   size_t patches_step_ = 0, sums_step_ = 0;
-  // What zero padding changes, per pattern of taps outside the image: added to values, or to doubled sums.
+  // What zero padding changes, per pattern of taps outside the image: added to values, or to
+  // doubled sums.
   Buffer<float> border_values_;
   Buffer<int32_t> border_sums_;
   std::vector<const float*> border_of_pixel_;

@@ -28,11 +28,13 @@ X86Features DetectX86() {
   const bool fma = ecx >> 12 & 1;
   uint32_t saved, high;
   unsigned most, vendor[3];
-  found.amd = __get_cpuid(0, &most, &vendor[0], &vendor[2], &vendor[1]) && std::memcmp(vendor, "AuthenticAMD", sizeof vendor) == 0;
+  found.amd = __get_cpuid(0, &most, &vendor[0], &vendor[2], &vendor[1]) &&
+              std::memcmp(vendor, "AuthenticAMD", sizeof vendor) == 0;
   asm volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
   const bool saves_ymm = (saved & 0x06) == 0x06, saves_zmm = (saved & 0xe6) == 0xe6;
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
-  const bool avx512_f_dq_bw_vl = (ebx >> 16 & 1) && (ebx >> 17 & 1) && (ebx >> 30 & 1) && (ebx >> 31 & 1);
+  const bool avx512_f_dq_bw_vl =
+      (ebx >> 16 & 1) && (ebx >> 17 & 1) && (ebx >> 30 & 1) && (ebx >> 31 & 1);
   found.avx2 = saves_ymm && fma && (ebx >> 5 & 1);
   // Every processor that counts bits has VNNI too, or is a Xeon Phi without the others.
   found.avx512_vpopcntdq = saves_zmm && avx512_f_dq_bw_vl && (ecx >> 14 & 1) && (ecx >> 11 & 1);

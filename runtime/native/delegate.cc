@@ -1,7 +1,8 @@
 // The two functions a TensorFlow Lite interpreter calls, and the callbacks it gets from them.
 //
-// Order of events: the interpreter creates the delegate and calls its Prepare, which claims nodes. The interpreter
-// groups them into partitions and calls Init, Prepare and Invoke of each. No exception may leave these callbacks.
+// Order of events: the interpreter creates the delegate and calls its Prepare, which claims nodes.
+// The interpreter groups them into partitions and calls Init, Prepare and Invoke of each. No
+// exception may leave these callbacks.
 
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +24,8 @@ namespace {
 
 using ErrorFunction = void (*)(const char*);
 
-// Shared by the delegate and its partitions, for the order in which an interpreter destroys them is its own affair.
+// Shared by the delegate and its partitions, for the order in which an interpreter destroys them is
+// its own affair.
 struct Engine {
   const Kernels* kernels = nullptr;
   bool fuse = true;
@@ -62,7 +64,8 @@ TfLiteStatus Guard(TfLiteContext* context, const Body& body) {
     if (error.empty()) return kTfLiteOk;
     Report(context, error);
   } catch (const std::exception& exception) {
-    if (context->ReportError) context->ReportError(context, "larq-igp-runtime: %s", exception.what());
+    if (context->ReportError)
+      context->ReportError(context, "larq-igp-runtime: %s", exception.what());
   }
   return kTfLiteError;
 }
@@ -74,7 +77,8 @@ void* InitPartition(TfLiteContext* context, const char* buffer, size_t) {
     partition = new Partition;
     partition->engine = static_cast<Delegate*>(params->delegate->data_)->engine;
     const MemoryScope scope(&partition->engine->memory);
-    partition->error = partition->graph.Build(context, *params, *partition->engine->kernels, partition->engine->float_ops());
+    partition->error = partition->graph.Build(context, *params, *partition->engine->kernels,
+                                              partition->engine->float_ops());
     return partition->error;
   });
   if (status != kTfLiteOk && partition && partition->error.empty()) {
@@ -104,7 +108,8 @@ TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
     const MemoryScope scope(&engine->memory);
     const int wanted = engine->num_threads ? engine->num_threads : context->recommended_num_threads;
     partition->threads = engine->pool.Limit(wanted);
-    const Team team(&engine->pool, partition->threads);  // starts the threads: loading may take longer
+    const Team team(&engine->pool,
+                    partition->threads);  // starts the threads: loading may take longer
     return partition->graph.Prepare(context, partition->threads);
   });
 }
@@ -120,13 +125,15 @@ TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
   });
 }
 
-// Whether the structs are laid out as tfl_abi.h says, as far as values can tell: another layout would show
-// pointers and sizes where small numbers belong. An empty string, or what is wrong.
+// Whether the structs are laid out as tfl_abi.h says, as far as values can tell: another layout
+// would show pointers and sizes where small numbers belong. An empty string, or what is wrong.
 std::string CheckLayout(const TfLiteContext& context) {
   constexpr size_t kMaxTensors = size_t{1} << 24;
   constexpr int kMaxType = 63, kMaxAllocation = 15, kMaxQuantization = 7, kMaxRank = 64;
-  const std::string reason = "this interpreter's structs are not laid out as expected; use another version of it";
-  if (context.tensors_size > kMaxTensors || (context.tensors_size && !context.tensors)) return reason;
+  const std::string reason =
+      "this interpreter's structs are not laid out as expected; use another version of it";
+  if (context.tensors_size > kMaxTensors || (context.tensors_size && !context.tensors))
+    return reason;
   for (size_t i = 0; i < context.tensors_size; ++i) {
     const TfLiteTensor& tensor = context.tensors[i];
     const bool enums = tensor.type >= 0 && tensor.type <= kMaxType && tensor.allocation_type >= 0 &&
@@ -138,13 +145,15 @@ std::string CheckLayout(const TfLiteContext& context) {
   return "";
 }
 
-// Claims nodes. LCE nodes that cannot be run are left, with a message: the interpreter then fails, naming the op.
+// Claims nodes. LCE nodes that cannot be run are left, with a message: the interpreter then fails,
+// naming the op.
 std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
   const Engine& engine = *static_cast<Delegate*>(interface->data_)->engine;
   const std::string layout = CheckLayout(*context);
   if (!layout.empty()) return layout;
   TfLiteIntArray* plan = nullptr;
-  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk || !plan || plan->size < 0) return "no execution plan";
+  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk || !plan || plan->size < 0)
+    return "no execution plan";
   // The plan is copied: looking at nodes may reuse its memory.
   const std::vector<int> nodes(plan->data, plan->data + plan->size);
 
@@ -154,7 +163,8 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
   for (int index : nodes) {
     TfLiteNode* node = nullptr;
     TfLiteRegistration* registration = nullptr;
-    if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk || !node) return "a node cannot be read";
+    if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk || !node)
+      return "a node cannot be read";
     for (int i = 0; node->inputs && i < node->inputs->size; ++i) ++uses[node->inputs->data[i]];
     Op op;
     std::string reason;
@@ -183,7 +193,8 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
   registration.custom_name = "LarqIgpRuntime";
   registration.version = 1;
   const auto* array = reinterpret_cast<const TfLiteIntArray*>(claimed.data());
-  if (context->ReplaceNodeSubsetsWithDelegateKernels(context, registration, array, interface) != kTfLiteOk) {
+  if (context->ReplaceNodeSubsetsWithDelegateKernels(context, registration, array, interface) !=
+      kTfLiteOk) {
     return "the interpreter refused the delegate";
   }
   return "";
@@ -200,7 +211,8 @@ bool ParseNumber(const char* text, long low, long high, long* value) {
   return end != text && *end == '\0' && *value >= low && *value <= high;
 }
 
-std::string ReadOptions(const char* const* keys, const char* const* values, size_t count, Engine* engine) {
+std::string ReadOptions(const char* const* keys, const char* const* values, size_t count,
+                        Engine* engine) {
   for (size_t i = 0; i < count; ++i) {
     if (!keys || !values || !keys[i] || !values[i]) return "an option without key or value";
     const std::string key = keys[i];
@@ -214,7 +226,9 @@ std::string ReadOptions(const char* const* keys, const char* const* values, size
     } else if (key == "num_threads" && ParseNumber(values[i], 1, 1024, &value)) {
       engine->num_threads = static_cast<int>(value);
     } else {
-      return "option " + key + " = " + values[i] + " is unknown; there are fuse (0, 1), pixels (0, 1), profile (0, 1), num_threads (1 or more)";
+      return "option " + key + " = " + values[i] +
+             " is unknown; there are fuse (0, 1), pixels (0, 1), profile (0, 1), num_threads (1 or "
+             "more)";
     }
   }
   const char* eager = std::getenv("LARQ_IGP_RUNTIME_EAGER");
@@ -228,7 +242,8 @@ std::string ReadOptions(const char* const* keys, const char* const* values, size
 }  // namespace larq_igp
 
 extern "C" __attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_create_delegate(
-    const char* const* keys, const char* const* values, size_t count, void (*report_error)(const char*)) {
+    const char* const* keys, const char* const* values, size_t count,
+    void (*report_error)(const char*)) {
   using namespace larq_igp;
   try {
     std::unique_ptr<Delegate> delegate(new Delegate);
@@ -240,7 +255,8 @@ extern "C" __attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_
     }
     delegate->interface.data_ = delegate.get();
     delegate->interface.Prepare = PrepareDelegate;
-    // Without this flag the interpreter prepares nodes before delegates see them, and fails at the first LCE node.
+    // Without this flag the interpreter prepares nodes before delegates see them, and fails at the
+    // first LCE node.
     delegate->interface.flags = kTfLiteDelegateFlagsAllowDynamicTensors;
     return &delegate.release()->interface;
   } catch (const std::exception& exception) {
@@ -249,6 +265,7 @@ extern "C" __attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_
   }
 }
 
-extern "C" __attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(TfLiteDelegate* interface) {
+extern "C" __attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(
+    TfLiteDelegate* interface) {
   if (interface) delete static_cast<larq_igp::Delegate*>(interface->data_);
 }

@@ -1,24 +1,25 @@
-// From sums to float values and their signs, for any vector unit. Each instruction set describes its registers by a
-// class of its own, which also keeps the code below apart from that of the others:
+// From sums to float values and their signs, for any vector unit. Each instruction set describes
+// its registers by a class of its own, which also keeps the code below apart from that of the
+// others:
 //
 //     struct Vector {
-//       using Float = ...;                                   a register of kLanes floats
+//       using Float = ...;                                    a register of kLanes floats
 //       static constexpr int kLanes;
-//       static constexpr bool kManyRegisters;                enough for the constants of 8 registers
+//       static constexpr bool kManyRegisters;                 enough to keep constants in 8
 //       static Float Broadcast(float);
-//       static Float Convert(const int32_t* sums);           to float
+//       static Float Convert(const int32_t* sums);            to float
 //       static Float Add(Float, Float), Multiply(Float, Float);
 //       static Float Negative(Float if_so, Float otherwise, Float x);     lanes where x < 0
-//       using Int = ...;                                     a register of as many whole numbers
+//       using Int = ...;                                      a register of as many whole numbers
 //       static Int LoadInt(const int32_t*), BroadcastInt(int32_t), AddInt(Int, Int);
 //       static Int MultiplyInt(Int, Int), MaxInt(Int, Int), MinInt(Int, Int), ShiftRight(Int, int);
 //       static Float ToFloat(Int);
-//       static Int Round(Float);              to [-128, 127], halves away from 0, NaN to -128
-//       struct Whole { Load(const float*), Store(float*, Float),                       all lanes
+//       static Int Round(Float);        to [-128, 127], halves away from 0, NaN to -128
+//       struct Whole { Load(const float*), Store(float*, Float),      all lanes
 //                      Int LoadBytes(const int8_t*), StoreBytes(int8_t*, Int) };
-//       struct Some { Some(int count); Load, Store, LoadBytes, StoreBytes };           the first lanes
+//       struct Some { Some(int count); Load, Store, LoadBytes, StoreBytes };     the first lanes
 //       class Signs { Set(Float, int first_bit); SetGreater(Int a, Int b, int first_bit);
-//                     uint32_t Word(); };                                              of 32 values
+//                     uint32_t Word(); };                     of 32 values
 //     };
 #pragma once
 
@@ -30,8 +31,8 @@ constexpr int kAnyAddends = -1;
 
 // Doubled sums, moved by the padding and clamped by the activation.
 template <class Vector>
-inline typename Vector::Int ClampedSums(const FinishTask& task, const int32_t* sums, const int32_t* shift,
-                                        ptrdiff_t c) {
+inline typename Vector::Int ClampedSums(const FinishTask& task, const int32_t* sums,
+                                        const int32_t* shift, ptrdiff_t c) {
   const auto once = Vector::LoadInt(sums + c);
   auto twice = Vector::AddInt(once, once);
   if (shift) twice = Vector::AddInt(twice, Vector::LoadInt(shift + c));
@@ -107,32 +108,36 @@ void FinishBytes(const FinishTask& task) {
   };
   if (task.doubled && !task.shift) {
     finish_rows([&](const auto& lanes, const int32_t* sums, const int32_t*, ptrdiff_t c) {
-      const auto product = Vector::Multiply(Vector::Convert(sums + c), lanes.Load(task.doubled + c));
+      const auto product =
+          Vector::Multiply(Vector::Convert(sums + c), lanes.Load(task.doubled + c));
       return Vector::Add(product, lanes.Load(task.bias + c));
     });
   } else {
     finish_rows([&](const auto& lanes, const int32_t* sums, const int32_t* shift, ptrdiff_t c) {
       const auto y = Vector::ToFloat(ClampedSums<Vector>(task, sums, shift, c));
-      return Vector::Add(Vector::Multiply(y, lanes.Load(task.multiplier + c)), lanes.Load(task.bias + c));
+      return Vector::Add(Vector::Multiply(y, lanes.Load(task.multiplier + c)),
+                         lanes.Load(task.bias + c));
     });
   }
 }
 
-// Addends, Scaled: how many there are, all of them tensors, and whether any is scaled; or kAnyAddends of any kind.
+// Addends, Scaled: how many there are, all of them tensors, and whether any is scaled; or
+// kAnyAddends of any kind.
 template <class Vector, int Addends, bool Scaled, bool Clamped>
 class FloatFinish {
  public:
-  explicit FloatFinish(const FinishTask& task) : task_(task), multiplier_(Clamped ? task.multiplier : task.doubled) {
+  explicit FloatFinish(const FinishTask& task)
+      : task_(task), multiplier_(Clamped ? task.multiplier : task.doubled) {
     for (int a = 0; a < Addends; ++a) {
       addends_[a] = task.addends[a].values;
       scales_[a] = Vector::Broadcast(task.addends[a].scale);
     }
   }
 
-  // Row by row, as the values lie in memory. The end of a row is stored only after the next row has begun to load: where
-  // a convolution writes over its addend, a load that touches the store's unused lanes would wait for it. And if rows
-  // follow each other without a gap, the end is stored with all lanes, which is faster: the next row overwrites what is
-  // too much.
+  // Row by row, as the values lie in memory. The end of a row is stored only after the next row has
+  // begun to load: where a convolution writes over its addend, a load that touches the store's
+  // unused lanes would wait for it. And if rows follow each other without a gap, the end is stored
+  // with all lanes, which is faster: the next row overwrites what is too much.
   void Run() const {
     const ptrdiff_t whole = task_.channels / 32 * 32;
     const int left = static_cast<int>(task_.channels - whole), parts = left / Vector::kLanes;
@@ -145,7 +150,9 @@ class FloatFinish {
       const Row row(task_, p);
       float* values = task_.values ? task_.values + row.offset : nullptr;
       uint32_t* bits = task_.bits ? task_.bits + p * task_.word_step : nullptr;
-      const auto store_end = [&] { spill ? all.Store(end_values, end) : some.Store(end_values, end); };
+      const auto store_end = [&] {
+        spill ? all.Store(end_values, end) : some.Store(end_values, end);
+      };
       const auto finish = [&](typename Vector::Signs* signs, ptrdiff_t c, int i) {
         const Float y = Values(row, c + i, all);
         if (c + i == 0 && end_values) store_end();
@@ -174,8 +181,8 @@ class FloatFinish {
     if (end_values) some.Store(end_values, end);
   }
 
-  // The same for rows of so many registers, the last one perhaps not full: few enough for all constants to stay in
-  // registers.
+  // The same for rows of so many registers, the last one perhaps not full: few enough for all
+  // constants to stay in registers.
   template <int Registers>
   void RunInRegisters() const {
     constexpr int kLast = Registers - 1, kLanes = Vector::kLanes, kPerWord = 32 / kLanes;
@@ -185,7 +192,9 @@ class FloatFinish {
     const uint32_t last_bits = ~0u >> (-task_.channels & 31);
     Float multiplier[Registers], bias[Registers], end{};
 #pragma GCC unroll 8
-    for (int r = 0; r < Registers; ++r) multiplier[r] = all.Load(multiplier_ + r * kLanes), bias[r] = all.Load(task_.bias + r * kLanes);
+    for (int r = 0; r < Registers; ++r)
+      multiplier[r] = all.Load(multiplier_ + r * kLanes),
+      bias[r] = all.Load(task_.bias + r * kLanes);
     float* end_values = nullptr;
     for (int p = 0; p < task_.pixels; ++p) {
       const Row row(task_, p);
@@ -239,8 +248,10 @@ class FloatFinish {
     return Values(row, c, lanes, lanes.Load(multiplier_ + c), lanes.Load(task_.bias + c));
   }
   template <class Lanes>
-  inline Float Values(const Row& row, ptrdiff_t c, const Lanes& lanes, Float multiplier, Float bias) const {
-    Float y = Clamped ? Vector::ToFloat(ClampedSums<Vector>(task_, row.sums, row.shift, c)) : Vector::Convert(row.sums + c);
+  inline Float Values(const Row& row, ptrdiff_t c, const Lanes& lanes, Float multiplier,
+                      Float bias) const {
+    Float y = Clamped ? Vector::ToFloat(ClampedSums<Vector>(task_, row.sums, row.shift, c))
+                      : Vector::Convert(row.sums + c);
     y = Vector::Add(Vector::Multiply(y, multiplier), bias);
     if (row.border) y = Vector::Add(y, lanes.Load(row.border + c));
     const ptrdiff_t at = row.offset + c;
@@ -249,7 +260,8 @@ class FloatFinish {
         if (a == task_.stored_after && task_.values) lanes.Store(task_.values + at, y);
         y = Apply(task_.addends[a], at, c, lanes, y);
       }
-      if (task_.stored_after >= task_.addend_count && task_.values) lanes.Store(task_.values + at, y);
+      if (task_.stored_after >= task_.addend_count && task_.values)
+        lanes.Store(task_.values + at, y);
     }
 #pragma GCC unroll 4
     for (int a = 0; a < Addends; ++a) {
@@ -260,7 +272,8 @@ class FloatFinish {
   }
 
   template <class Lanes>
-  inline Float Apply(const Addend& addend, ptrdiff_t at, ptrdiff_t c, const Lanes& lanes, Float y) const {
+  inline Float Apply(const Addend& addend, ptrdiff_t at, ptrdiff_t c, const Lanes& lanes,
+                     Float y) const {
     if (addend.kind == Addend::kTensor) {
       if (addend.values) y = Vector::Add(y, lanes.Load(addend.values + at));
       return addend.scale != 1.0f ? Vector::Multiply(y, Vector::Broadcast(addend.scale)) : y;
@@ -277,14 +290,16 @@ class FloatFinish {
   Float scales_[Addends > 0 ? Addends : 1];
 };
 
-// A sequence of addends that is known to the compiler; values are stored after `Stored` of them. Scales are 1.
+// A sequence of addends that is known to the compiler; values are stored after `Stored` of them.
+// Scales are 1.
 template <class Vector, int Stored, Addend::Kind... Kinds>
 void FinishSequence(const FinishTask& task) {
   constexpr int kCount = sizeof...(Kinds);
   constexpr Addend::Kind kKinds[] = {Kinds...};
   const float* operands[kCount];
   for (int a = 0; a < kCount; ++a) {
-    operands[a] = task.addends[a].values + (kKinds[a] == Addend::kTensor ? task.offset : task.channel);
+    operands[a] =
+        task.addends[a].values + (kKinds[a] == Addend::kTensor ? task.offset : task.channel);
   }
   for (int p = 0; p < task.pixels; ++p) {
     const int32_t* sums = task.sums + p * task.sums_step;
@@ -303,7 +318,9 @@ void FinishSequence(const FinishTask& task) {
           case Addend::kTensor:
           case Addend::kChannelShift: y = Vector::Add(y, operand); break;
           case Addend::kChannelScale: y = Vector::Multiply(y, operand); break;
-          case Addend::kChannelSlope: y = Vector::Negative(Vector::Multiply(y, operand), y, y); break;
+          case Addend::kChannelSlope:
+            y = Vector::Negative(Vector::Multiply(y, operand), y, y);
+            break;
         }
       }
       if (Stored == kCount && values) lanes.Store(values + c, y);
@@ -323,19 +340,24 @@ bool IsSequence(const FinishTask& task) {
   return true;
 }
 
-// False if there is no such sequence: those around the sign of ReActNet, and batch normalisation before a sign.
+// False if there is no such sequence: those around the sign of ReActNet, and batch normalisation
+// before a sign.
 template <class Vector>
 bool FinishKnownSequence(const FinishTask& task) {
   constexpr auto kTensor = Addend::kTensor;
-  constexpr auto kScale = Addend::kChannelScale, kShift = Addend::kChannelShift, kSlope = Addend::kChannelSlope;
-  const auto run = [&](auto known, auto finish) { return known(task) ? (finish(task), true) : false; };
+  constexpr auto kScale = Addend::kChannelScale, kShift = Addend::kChannelShift,
+                 kSlope = Addend::kChannelSlope;
+  const auto run = [&](auto known, auto finish) {
+    return known(task) ? (finish(task), true) : false;
+  };
 #define LARQ_IGP_SEQUENCE(...) run(IsSequence<__VA_ARGS__>, FinishSequence<Vector, __VA_ARGS__>)
   return LARQ_IGP_SEQUENCE(1, kTensor, kScale, kShift) || LARQ_IGP_SEQUENCE(0, kScale, kShift) ||
          LARQ_IGP_SEQUENCE(1, kTensor, kShift) || LARQ_IGP_SEQUENCE(0, kShift) ||
          LARQ_IGP_SEQUENCE(4, kTensor, kShift, kSlope, kShift) ||
          LARQ_IGP_SEQUENCE(4, kTensor, kShift, kSlope, kShift, kShift) ||
-         LARQ_IGP_SEQUENCE(3, kShift, kSlope, kShift) || LARQ_IGP_SEQUENCE(3, kShift, kSlope, kShift, kShift) ||
-         LARQ_IGP_SEQUENCE(1, kSlope) || LARQ_IGP_SEQUENCE(2, kTensor, kSlope) || LARQ_IGP_SEQUENCE(2, kSlope, kTensor);
+         LARQ_IGP_SEQUENCE(3, kShift, kSlope, kShift) ||
+         LARQ_IGP_SEQUENCE(3, kShift, kSlope, kShift, kShift) || LARQ_IGP_SEQUENCE(1, kSlope) ||
+         LARQ_IGP_SEQUENCE(2, kTensor, kSlope) || LARQ_IGP_SEQUENCE(2, kSlope, kTensor);
 #undef LARQ_IGP_SEQUENCE
 }
 
@@ -367,7 +389,8 @@ void FinishFloat(const FinishTask& task) {
   tensors = tensors && task.stored_after >= task.addend_count;
   if (!task.doubled || task.shift) {
     if (tensors && task.addend_count == 0) return FloatFinish<Vector, 0, false, true>(task).Run();
-    if (tensors && task.addend_count == 1 && !scaled) return FloatFinish<Vector, 1, false, true>(task).Run();
+    if (tensors && task.addend_count == 1 && !scaled)
+      return FloatFinish<Vector, 1, false, true>(task).Run();
     return FloatFinish<Vector, kAnyAddends, true, true>(task).Run();
   }
   switch (tensors ? task.addend_count * 2 + scaled : -1) {
@@ -383,7 +406,8 @@ void FinishFloat(const FinishTask& task) {
   FloatFinish<Vector, kAnyAddends, true, false>(task).Run();
 }
 
-// What FinishPortable computes. Only slices that begin inside a word are left to it: groups of odd sizes.
+// What FinishPortable computes. Only slices that begin inside a word are left to it: groups of odd
+// sizes.
 template <class Vector>
 void FinishAny(const FinishTask& task) {
   if (task.first_bit) return FinishPortable(task);

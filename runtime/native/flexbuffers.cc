@@ -46,8 +46,11 @@ bool FlexMap::Open(const void* data, size_t size) {
   }
   keys_ = key_slot - key_back;
   key_width_ = key_width;
-  // One value and one type byte per entry must fit behind values_, one key offset each behind keys_.
-  if (count > size || (size - values_) / (value_width_ + 1) < count || (size - keys_) / key_width_ < count) return false;
+  // One value and one type byte per entry must fit behind values_, one key offset each behind
+  // keys_.
+  if (count > size || (size - values_) / (value_width_ + 1) < count ||
+      (size - keys_) / key_width_ < count)
+    return false;
   count_ = count;
   return true;
 }

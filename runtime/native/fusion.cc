@@ -1,5 +1,5 @@
-// What runs as one. Every fusion performs the float operations of the original graph in their original order, so
-// results are the same bits.
+// What runs as one. Every fusion performs the float operations of the original graph in their
+// original order, so results are the same bits.
 
 #include <algorithm>
 #include <cmath>
@@ -9,11 +9,12 @@
 namespace larq_igp {
 namespace {
 
-constexpr float kMostWeight = 1e6f;     // of what becomes whole numbers
+constexpr float kMostWeight = 1e6f;      // of what becomes whole numbers
 constexpr int64_t kMostDepth = 1 << 16;  // likewise: products that are added
 
 bool IsFloatConvolution(const Step& step) {
-  return !step.done && step.op.kind == OpKind::kConvolution && step.op.output_type == kTfLiteFloat32;
+  return !step.done && step.op.kind == OpKind::kConvolution &&
+         step.op.output_type == kTfLiteFloat32;
 }
 
 bool IsByteConvolution(const Step& step) {
@@ -28,7 +29,8 @@ bool IsFloatQuantize(const Step& step) { return IsQuantize(step, kTfLiteFloat32)
 
 // What may stand between bytes and an image convolution.
 bool IsLinear(OpKind kind) {
-  return kind == OpKind::kScale || kind == OpKind::kShift || kind == OpKind::kChannelScale || kind == OpKind::kChannelShift;
+  return kind == OpKind::kScale || kind == OpKind::kShift || kind == OpKind::kChannelScale ||
+         kind == OpKind::kChannelShift;
 }
 
 // What an operation with one constant per channel becomes inside a convolution; false for others.
@@ -48,7 +50,8 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
     const auto found = uses.find(tensor);
     return found != uses.end() && found->second == 1;
   };
-  const bool binary = std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.kind == OpKind::kConvolution; });
+  const bool binary = std::any_of(ops.begin(), ops.end(),
+                                  [](const Op& op) { return op.kind == OpKind::kConvolution; });
   std::vector<bool> chosen(ops.size(), false);
   std::set<int> from_convolution;  // float and int8 tensors, through additions and scalings
   std::map<int, size_t> producer;
@@ -71,23 +74,24 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
         chosen[i] = binary;  // other models are none of our business
         break;
       case OpKind::kPixels:
-      case OpKind::kShift:
-        break;  // only with the convolution behind it
+      case OpKind::kShift: break;  // only with the convolution behind it
       case OpKind::kFloatMaxPool: {
         const auto before = producer.find(op.input);
-        chosen[i] = before != producer.end() && ops[before->second].kind == OpKind::kImageConvolution && chosen[before->second];
+        chosen[i] = before != producer.end() &&
+                    ops[before->second].kind == OpKind::kImageConvolution && chosen[before->second];
         break;
       }
-      default:
-        chosen[i] = true;
+      default: chosen[i] = true;
     }
     // The way from bytes to the convolution: read by nobody else, it becomes part of the filter.
-    for (int tensor = op.input; op.kind == OpKind::kImageConvolution && chosen[i] && used_once(tensor);) {
+    for (int tensor = op.input;
+         op.kind == OpKind::kImageConvolution && chosen[i] && used_once(tensor);) {
       const auto before = producer.find(tensor);
       if (before == producer.end()) break;
       const Op& earlier = ops[before->second];
       if (earlier.kind == OpKind::kPixels) {
-        for (int at = op.input; at != earlier.input; at = ops[producer[at]].input) chosen[producer[at]] = true;
+        for (int at = op.input; at != earlier.input; at = ops[producer[at]].input)
+          chosen[producer[at]] = true;
         break;
       }
       if (!IsLinear(earlier.kind)) break;
@@ -108,11 +112,15 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
     if (op.kind != OpKind::kQuantize || op.input_type != kTfLiteFloat32) continue;
 
     const auto shift = producer.find(op.input);
-    if (shift == producer.end() || ops[shift->second].kind != OpKind::kChannelShift || !used_once(op.input)) continue;
+    if (shift == producer.end() || ops[shift->second].kind != OpKind::kChannelShift ||
+        !used_once(op.input))
+      continue;
     chosen[shift->second] = true;
     const int scaled = ops[shift->second].input;
     const auto scale = producer.find(scaled);
-    if (scale == producer.end() || ops[scale->second].kind != OpKind::kChannelScale || !used_once(scaled)) continue;
+    if (scale == producer.end() || ops[scale->second].kind != OpKind::kChannelScale ||
+        !used_once(scaled))
+      continue;
     chosen[scale->second] = true;
   }
   return chosen;
@@ -147,18 +155,21 @@ void Graph::Fuse(TfLiteContext* context) {
   MergeConvolutions();
 }
 
-// Additions and scalings of a convolution's result, by nobody else read, become part of it. The convolution moves to
-// the place of the last one, where the other operands are ready. Of two convolutions that are added, the one with the
-// longer way from the input takes the addition, wherever the model lists it: the other can then run early, together
-// with its siblings (MergeConvolutions).
+// Additions and scalings of a convolution's result, by nobody else read, become part of it. The
+// convolution moves to the place of the last one, where the other operands are ready. Of two
+// convolutions that are added, the one with the longer way from the input takes the addition,
+// wherever the model lists it: the other can then run early, together with its siblings
+// (MergeConvolutions).
 void Graph::AbsorbFloatOps() {
-  std::map<int, int> level;  // of a tensor: operations on the longest way from the partition's inputs
+  std::map<int, int>
+      level;  // of a tensor: operations on the longest way from the partition's inputs
   std::vector<std::pair<int, size_t>> convolutions;
   for (size_t i = 0; i < steps_.size(); ++i) {
     int longest = 0;
     for (int tensor : steps_[i].Inputs()) longest = std::max(longest, level[tensor]);
     for (int tensor : steps_[i].Outputs()) level[tensor] = longest + 1;
-    if (IsFloatConvolution(steps_[i]) || IsByteConvolution(steps_[i])) convolutions.push_back({longest, i});
+    if (IsFloatConvolution(steps_[i]) || IsByteConvolution(steps_[i]))
+      convolutions.push_back({longest, i});
   }
   std::sort(convolutions.rbegin(), convolutions.rend());
   for (const auto& entry : convolutions) {
@@ -180,7 +191,8 @@ void Graph::AbsorbFloatOps() {
       } else if (next.kind == OpKind::kAdd) {
         member.addends.push_back({next.input == member.values ? next.other : next.input, 1.0f});
       } else if (next.kind == OpKind::kScale) {
-        const bool after_tensor = !member.addends.empty() && member.addends.back().kind == Addend::kTensor;
+        const bool after_tensor =
+            !member.addends.empty() && member.addends.back().kind == Addend::kTensor;
         if (after_tensor && member.addends.back().scale == 1.0f) {
           member.addends.back().scale = next.scale;
         } else {
@@ -197,8 +209,9 @@ void Graph::AbsorbFloatOps() {
   }
 }
 
-// The quantisation of a convolution's result: its signs are at hand. So are those after a batch normalisation or shift
-// per channel that only serves the quantisation. Values that nobody else reads are not stored.
+// The quantisation of a convolution's result: its signs are at hand. So are those after a batch
+// normalisation or shift per channel that only serves the quantisation. Values that nobody else
+// reads are not stored.
 void Graph::AbsorbQuantize() {
   for (size_t i = 0; i < steps_.size(); ++i) {
     const bool bytes = IsByteConvolution(steps_[i]);
@@ -210,7 +223,8 @@ void Graph::AbsorbQuantize() {
       std::vector<size_t> chain;
       Member::AddendTensor addend;
       int at = static_cast<int>(j);
-      while (at >= 0 && !bytes && ChannelAddend(steps_[at].op, &addend) && UsesOf(steps_[at].op.output) == 1) {
+      while (at >= 0 && !bytes && ChannelAddend(steps_[at].op, &addend) &&
+             UsesOf(steps_[at].op.output) == 1) {
         before_sign.push_back(addend);
         chain.push_back(static_cast<size_t>(at));
         at = ReaderAfter(static_cast<size_t>(at), steps_[at].op.output);
@@ -229,12 +243,17 @@ void Graph::AbsorbQuantize() {
   }
 }
 
-// Batch normalisation before sign: one pass over the values instead of three, and only bits are written.
+// Batch normalisation before sign: one pass over the values instead of three, and only bits are
+// written.
 void Graph::FuseAffineQuantize() {
   for (size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].done || steps_[i].op.kind != OpKind::kChannelScale || UsesOf(steps_[i].op.output) != 1) continue;
+    if (steps_[i].done || steps_[i].op.kind != OpKind::kChannelScale ||
+        UsesOf(steps_[i].op.output) != 1)
+      continue;
     const int shift = ReaderAfter(i, steps_[i].op.output);
-    if (shift < 0 || steps_[shift].op.kind != OpKind::kChannelShift || UsesOf(steps_[shift].op.output) != 1) continue;
+    if (shift < 0 || steps_[shift].op.kind != OpKind::kChannelShift ||
+        UsesOf(steps_[shift].op.output) != 1)
+      continue;
     const int quantize = ReaderAfter(shift, steps_[shift].op.output);
     if (quantize < 0 || !IsFloatQuantize(steps_[quantize])) continue;
     Op& op = steps_[quantize].op;
@@ -245,7 +264,9 @@ void Graph::FuseAffineQuantize() {
     steps_[i].done = steps_[shift].done = true;
   }
   for (size_t i = 0; i < steps_.size(); ++i) {  // without a multiplication
-    if (steps_[i].done || steps_[i].op.kind != OpKind::kChannelShift || UsesOf(steps_[i].op.output) != 1) continue;
+    if (steps_[i].done || steps_[i].op.kind != OpKind::kChannelShift ||
+        UsesOf(steps_[i].op.output) != 1)
+      continue;
     const int quantize = ReaderAfter(i, steps_[i].op.output);
     if (quantize < 0 || !IsFloatQuantize(steps_[quantize])) continue;
     Op& op = steps_[quantize].op;
@@ -257,8 +278,8 @@ void Graph::FuseAffineQuantize() {
   }
 }
 
-// What makes floats of bytes becomes part of the filter, see pixel_filter.h: not where numbers are so large that floats
-// would overflow, which whole numbers do not.
+// What makes floats of bytes becomes part of the filter, see pixel_filter.h: not where numbers are
+// so large that floats would overflow, which whole numbers do not.
 void Graph::FusePixels(TfLiteContext* context) {
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i].op.kind != OpKind::kPixels) continue;
@@ -272,7 +293,8 @@ void Graph::FusePixels(TfLiteContext* context) {
       chain.push_back(static_cast<size_t>(reader));
       tensor = steps_[reader].op.output;
     }
-    if (reader < 0 || steps_[reader].op.kind != OpKind::kImageConvolution || UsesOf(tensor) != 1) continue;
+    if (reader < 0 || steps_[reader].op.kind != OpKind::kImageConvolution || UsesOf(tensor) != 1)
+      continue;
     Op& convolution = steps_[reader].op;
     const auto channels = static_cast<size_t>(convolution.conv.channels_in);
     PixelInput pixels;
@@ -285,7 +307,8 @@ void Graph::FusePixels(TfLiteContext* context) {
       if (op.kind == OpKind::kPixels) continue;
       const bool of_channel = op.kind == OpKind::kChannelScale || op.kind == OpKind::kChannelShift;
       const bool multiplies = op.kind == OpKind::kScale || op.kind == OpKind::kChannelScale;
-      const auto* constant = of_channel ? static_cast<const float*>(context->tensors[op.other].data) : nullptr;
+      const auto* constant =
+          of_channel ? static_cast<const float*>(context->tensors[op.other].data) : nullptr;
       fits = fits && (!of_channel || context->tensors[op.other].bytes >= channels * sizeof(float));
       for (size_t c = 0; fits && c < channels; ++c) {
         const double value = of_channel ? constant[c] : op.scale;
@@ -300,8 +323,11 @@ void Graph::FusePixels(TfLiteContext* context) {
     }
     const TfLiteTensor& filter = context->tensors[convolution.conv.filter];
     const auto* weights = static_cast<const float*>(filter.data);
-    for (size_t w = 0; fits && w < filter.bytes / sizeof(float); ++w) fits = std::fabs(weights[w]) < kMostWeight;
-    for (size_t c = 0; c < channels; ++c) fits = fits && std::fabs(pixels.factor[c]) < kMostWeight && std::fabs(pixels.offset[c]) < kMostWeight;
+    for (size_t w = 0; fits && w < filter.bytes / sizeof(float); ++w)
+      fits = std::fabs(weights[w]) < kMostWeight;
+    for (size_t c = 0; c < channels; ++c)
+      fits = fits && std::fabs(pixels.factor[c]) < kMostWeight &&
+             std::fabs(pixels.offset[c]) < kMostWeight;
     if (!fits || convolution.conv.depth() > kMostDepth) continue;
     convolution.pixels = pixels;
     convolution.input = first.input;
@@ -324,8 +350,8 @@ void Graph::FuseMaxPool() {
   }
 }
 
-// Convolutions over one packed input share its patches, and fill each other's lanes. The later one moves to the
-// first, provided that what is added to it is there already.
+// Convolutions over one packed input share its patches, and fill each other's lanes. The later one
+// moves to the first, provided that what is added to it is there already.
 void Graph::MergeConvolutions() {
   std::set<int> late;  // tensors made by steps at or after the current one
   for (const Step& step : steps_) {
@@ -339,14 +365,17 @@ void Graph::MergeConvolutions() {
         if (!IsFloatConvolution(steps_[j]) || steps_[j].op.input != steps_[i].op.input) continue;
         const Member& other = steps_[j].members[0];
         bool ready = CanRunTogether(steps_[i].members[0].attributes, other.attributes);
-        for (const Member::AddendTensor& addend : other.addends) ready = ready && !late.count(addend.tensor);
+        for (const Member::AddendTensor& addend : other.addends)
+          ready = ready && !late.count(addend.tensor);
         if (!ready) continue;
         steps_[i].members.push_back(other);
         steps_[j].done = true;
       }
-      // Those with packed signs first: they begin with a whole word, and threads can share out the blocks.
-      std::stable_sort(steps_[i].members.begin(), steps_[i].members.end(),
-                       [](const Member& a, const Member& b) { return (a.bits >= 0) > (b.bits >= 0); });
+      // Those with packed signs first: they begin with a whole word, and threads can share out the
+      // blocks.
+      std::stable_sort(
+          steps_[i].members.begin(), steps_[i].members.end(),
+          [](const Member& a, const Member& b) { return (a.bits >= 0) > (b.bits >= 0); });
     }
     for (int tensor : steps_[i].Outputs()) late.erase(tensor);
   }

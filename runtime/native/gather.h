@@ -1,4 +1,5 @@
-// Patches of a panel, for any vector unit. Each instruction set describes the words of 16 pixels by classes of its own:
+// Patches of a panel, for any vector unit. Each instruction set describes the words of 16 pixels by
+// classes of its own:
 //
 //     struct Words {                                        one word of each pixel
 //       static Words Zero();
@@ -16,15 +17,18 @@
 namespace larq_igp {
 
 template <class Words, class Pieces>
-inline void GatherPatches(const PatchPlan& plan, const uint32_t* image, const Pieces& pieces, uint32_t* patches) {
+inline void GatherPatches(const PatchPlan& plan, const uint32_t* image, const Pieces& pieces,
+                          uint32_t* patches) {
   if (!plan.gapless) {
     for (size_t t = 0; t < plan.tap_count; ++t) {
       const uint32_t* word = image + plan.taps[t];
-      for (size_t w = 0; w < plan.words; ++w, word += plan.plane, patches += kPanelPixels) pieces.Load(word).Store(patches);
+      for (size_t w = 0; w < plan.words; ++w, word += plan.plane, patches += kPanelPixels)
+        pieces.Load(word).Store(patches);
     }
     return;
   }
-  // Bits of the taps follow each other without gaps: every word is shifted to its place and split over two.
+  // Bits of the taps follow each other without gaps: every word is shifted to its place and split
+  // over two.
   //   tap 0: [41 bits] tap 1: [41 bits] ...   ->   | 32 | 9 + 23 | 18 + 14 | ...
   Words open = Words::Zero();
   unsigned filled = 0;  // bits of `open` in use

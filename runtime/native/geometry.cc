@@ -22,10 +22,13 @@ PanelPlan CutIntoPanels(int64_t out_height, int64_t out_width, int64_t row_step)
   const int64_t pixels = out_height * out_width;
   const int64_t quads = (pixels + 3) / 4, count = (pixels + kPanelPixels - 1) / kPanelPixels;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t begin = 4 * (quads * i / count), end = std::min(pixels, 4 * (quads * (i + 1) / count));
-    plan.panels.push_back({begin, static_cast<int>(end - begin), static_cast<int>(plan.pieces.size()), 0});
+    const int64_t begin = 4 * (quads * i / count),
+                  end = std::min(pixels, 4 * (quads * (i + 1) / count));
+    plan.panels.push_back(
+        {begin, static_cast<int>(end - begin), static_cast<int>(plan.pieces.size()), 0});
     for (int64_t at = begin; at < end; at = (at / out_width + 1) * out_width) {
-      plan.pieces.push_back({at / out_width * row_step + at % out_width, static_cast<int>(at - begin)});
+      plan.pieces.push_back(
+          {at / out_width * row_step + at % out_width, static_cast<int>(at - begin)});
       ++plan.panels.back().pieces;
     }
   }

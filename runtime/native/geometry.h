@@ -1,4 +1,5 @@
-// Where the values of a window operation lie: output size, padding, and how pixels are cut into panels.
+// Where the values of a window operation lie: output size, padding, and how pixels are cut into
+// panels.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,8 @@ struct WindowAxis {
   bool Resolve(Padding padding);
 };
 
-// A panel is up to 16 consecutive output pixels of one image, multiplied together. They are cut into pieces where rows
-// end: each is one run of neighbours in the planar input (see packing.h).
+// A panel is up to 16 consecutive output pixels of one image, multiplied together. They are cut
+// into pieces where rows end: each is one run of neighbours in the planar input (see packing.h).
 constexpr int kPanelPixels = 16;
 
 struct RowPiece {
@@ -46,7 +47,8 @@ struct PanelPlan {
   std::vector<RowPiece> pieces;
 };
 
-// Cuts an output map into as few panels as there can be, of nearly equal size, and all but the last a multiple of 4.
+// Cuts an output map into as few panels as there can be, of nearly equal size, and all but the last
+// a multiple of 4.
 PanelPlan CutIntoPanels(int64_t out_height, int64_t out_width, int64_t row_step);
 
 }  // namespace larq_igp

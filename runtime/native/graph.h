@@ -1,5 +1,5 @@
-// The part of a model that the engine runs in one piece: nodes become steps, steps are fused, and tensors between
-// them live in one arena.
+// The part of a model that the engine runs in one piece: nodes become steps, steps are fused, and
+// tensors between them live in one arena.
 #pragma once
 
 #include <cstdint>
@@ -41,10 +41,10 @@ struct Step {
   bool done = false;            // fused into another step
   std::unique_ptr<Convolution> convolution;
   std::unique_ptr<ImageConvolution> image_convolution;
-  std::vector<ConvOutput> outputs;            // filled before every run
-  std::vector<std::vector<Addend>> addends;   // likewise
-  std::vector<ByteSum> sums;                  // likewise
-  double milliseconds = 0;  // the fastest of `runs`
+  std::vector<ConvOutput> outputs;           // filled before every run
+  std::vector<std::vector<Addend>> addends;  // likewise
+  std::vector<ByteSum> sums;                 // likewise
+  double milliseconds = 0;                   // the fastest of `runs`
   int64_t runs = 0;
 
   std::vector<int> Inputs() const;
@@ -54,7 +54,8 @@ struct Step {
 class Graph {
  public:
   // Reads the nodes of a partition. An empty string, or what is wrong.
-  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition, const Kernels& kernels, const FloatOps& wanted);
+  std::string Build(TfLiteContext* context, const TfLiteDelegateParams& partition,
+                    const Kernels& kernels, const FloatOps& wanted);
   // Infers shapes, resizes the partition's outputs, packs filters and plans memory.
   std::string Prepare(TfLiteContext* context, int threads);
   // In run.cc.
@@ -82,7 +83,8 @@ class Graph {
   void MergeConvolutions();
 
   std::string InferShapes(TfLiteContext* context, Step* step, int threads);
-  std::string SetShape(TfLiteContext* context, int tensor, int type, const std::vector<int64_t>& shape);
+  std::string SetShape(TfLiteContext* context, int tensor, int type,
+                       const std::vector<int64_t>& shape);
   std::string SetupConvolution(TfLiteContext* context, Step* step);
   std::string SetupImageConvolution(TfLiteContext* context, Step* step);
 
@@ -108,8 +110,9 @@ class Graph {
   std::vector<float> ones_;  // multipliers of a kAffineQuantize without
 };
 
-// Which of the candidate ops, in execution order, the engine should claim: float operations only where they meet
-// binary ones. `uses` counts the readers of a tensor in the whole model. In fusion.cc.
+// Which of the candidate ops, in execution order, the engine should claim: float operations only
+// where they meet binary ones. `uses` counts the readers of a tensor in the whole model. In
+// fusion.cc.
 std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>& uses);
 
 }  // namespace larq_igp

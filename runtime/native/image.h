@@ -1,11 +1,12 @@
-// A float convolution over an image, and max pooling, for any vector unit. Beside what finish.h asks for, `Vector` has
+// A float convolution over an image, and max pooling, for any vector unit. Beside what finish.h
+// asks for, `Vector` has
 //
-//       static Float MultiplyAdd(Float a, Float b, Float c);                           a * b + c, rounded once
-//       static Float Max(Float, Float), Min(Float, Float);
-//       static constexpr int kTilePixels[4];                    pixels that one, two, three registers of sums allow
-//       static constexpr int kAllRegisters;                     how many the processor has
-//       static constexpr bool kMultipliesByLane;                whether there is
-//       static Float MultiplyAddLane(Float a, Float b, int lane, Float c);             a * b[lane] + c
+//     static Float MultiplyAdd(Float a, Float b, Float c);    a * b + c, rounded once
+//     static Float Max(Float, Float), Min(Float, Float);
+//     static constexpr int kTilePixels[4];                pixels for 1, 2, 3 registers of sums
+//     static constexpr int kAllRegisters;                 how many the processor has
+//     static constexpr bool kMultipliesByLane;            whether there is
+//     static Float MultiplyAddLane(Float a, Float b, int lane, Float c);    a * b[lane] + c
 #pragma once
 
 #include "kernels.h"
@@ -37,13 +38,15 @@ class NoDenormals {
 
 }  // namespace
 
-// Sums of a tile stay in registers if every loop over them is unrolled and some registers are free beside them; else clang,
-// which compiles the wheels, keeps them in memory, and takes twice the time.
+// Sums of a tile stay in registers if every loop over them is unrolled and some registers are free
+// beside them; else clang, which compiles the wheels, keeps them in memory, and takes twice the
+// time.
 
-// Sums of a tile of `Pixels` pixels and `Registers` registers of channels. A filter row is loaded as it stands, a value of the
-// image is broadcast.
+// Sums of a tile of `Pixels` pixels and `Registers` registers of channels. A filter row is loaded
+// as it stands, a value of the image is broadcast.
 template <class Vector, int Pixels, int Registers>
-inline void SumBroadcasts(const ImageTask& task, int64_t first, typename Vector::Float (&sums)[Pixels][Registers]) {
+inline void SumBroadcasts(const ImageTask& task, int64_t first,
+                          typename Vector::Float (&sums)[Pixels][Registers]) {
   using Float = typename Vector::Float;
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
@@ -57,14 +60,16 @@ inline void SumBroadcasts(const ImageTask& task, int64_t first, typename Vector:
     for (int p = 0; p < Pixels; ++p) {
       const Float value = Vector::Broadcast(values[p]);
 #pragma GCC unroll 4
-      for (int r = 0; r < Registers; ++r) sums[p][r] = Vector::MultiplyAdd(value, row[r], sums[p][r]);
+      for (int r = 0; r < Registers; ++r)
+        sums[p][r] = Vector::MultiplyAdd(value, row[r], sums[p][r]);
     }
   }
 }
 
 // The same with values of neighbouring pixels in one register, whose lanes are factors.
 template <class Vector, int Pixels, int Registers>
-inline void SumLanes(const ImageTask& task, int64_t first, typename Vector::Float (&sums)[Pixels][Registers]) {
+inline void SumLanes(const ImageTask& task, int64_t first,
+                     typename Vector::Float (&sums)[Pixels][Registers]) {
   using Float = typename Vector::Float;
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
@@ -82,7 +87,8 @@ inline void SumLanes(const ImageTask& task, int64_t first, typename Vector::Floa
 #pragma GCC unroll 4
       for (int lane = 0; lane < kLanes; ++lane) {
 #pragma GCC unroll 4
-        for (int r = 0; r < Registers; ++r) sums[q + lane][r] = Vector::MultiplyAddLane(row[r], pixels, lane, sums[q + lane][r]);
+        for (int r = 0; r < Registers; ++r)
+          sums[q + lane][r] = Vector::MultiplyAddLane(row[r], pixels, lane, sums[q + lane][r]);
       }
     }
   }
@@ -107,8 +113,8 @@ inline void ImageTile(const ImageTask& task, int64_t first) {
   StoreTile<Vector, Pixels, Registers>(task, first, [&](int p, int r) { return sums[p][r]; });
 }
 
-// A tile of `Channels` channels and `Registers` registers of neighbouring pixels: values are loaded as they stand, a weight of the
-// filter is broadcast.
+// A tile of `Channels` channels and `Registers` registers of neighbouring pixels: values are loaded
+// as they stand, a weight of the filter is broadcast.
 template <class Vector, int Channels, int Registers>
 inline void PixelLaneTile(const ImageTask& task, int64_t first) {
   using Float = typename Vector::Float;
@@ -130,7 +136,8 @@ inline void PixelLaneTile(const ImageTask& task, int64_t first) {
     for (int c = 0; c < Channels; ++c) {
       const Float weight = Vector::Broadcast(filter[c]);
 #pragma GCC unroll 8
-      for (int r = 0; r < Registers; ++r) sums[c][r] = Vector::MultiplyAdd(row[r], weight, sums[c][r]);
+      for (int r = 0; r < Registers; ++r)
+        sums[c][r] = Vector::MultiplyAdd(row[r], weight, sums[c][r]);
     }
   }
   const Float low = Vector::Broadcast(task.low), high = Vector::Broadcast(task.high);
@@ -139,24 +146,28 @@ inline void PixelLaneTile(const ImageTask& task, int64_t first) {
   for (int r = 0; r < Registers; ++r, out += kLanes * task.out_step) {
     alignas(sizeof(Float)) float values[Channels][kLanes];
 #pragma GCC unroll 16
-    for (int c = 0; c < Channels; ++c) all.Store(values[c], Vector::Min(high, Vector::Max(low, sums[c][r])));
+    for (int c = 0; c < Channels; ++c)
+      all.Store(values[c], Vector::Min(high, Vector::Max(low, sums[c][r])));
     const int64_t left = task.pixels - first - r * kLanes;
     Transpose(values, left < kLanes ? static_cast<int>(left) : kLanes, out, task.out_step);
   }
 }
 
-// Pixels left over after whole tiles are computed register by register. The last one may have pixels that do not exist.
+// Pixels left over after whole tiles are computed register by register. The last one may have
+// pixels that do not exist.
 template <class Vector, int Channels>
 void PixelLaneRow(const ImageTask& task) {
   if constexpr (Channels > 1) {
     if (task.channels < Channels) return PixelLaneRow<Vector, Channels - 1>(task);
   }
-  // Channels * kRegisters sums, kRegisters of values, a weight, and one to spare are at most all registers. Seven are a row of
-  // 112 pixels, which images of 224 have.
-  constexpr int kMost = (Vector::kAllRegisters - 2) / (Channels + 1), kRegisters = kMost < 7 ? kMost : 7;
+  // Channels * kRegisters sums, kRegisters of values, a weight, and one to spare are at most all
+  // registers. Seven are a row of 112 pixels, which images of 224 have.
+  constexpr int kMost = (Vector::kAllRegisters - 2) / (Channels + 1),
+                kRegisters = kMost < 7 ? kMost : 7;
   constexpr int kLanes = Vector::kLanes, kPixels = kRegisters * kLanes;
   int64_t first = 0;
-  for (; first + kPixels <= task.pixels; first += kPixels) PixelLaneTile<Vector, Channels, kRegisters>(task, first);
+  for (; first + kPixels <= task.pixels; first += kPixels)
+    PixelLaneTile<Vector, Channels, kRegisters>(task, first);
   for (; first < task.pixels; first += kLanes) PixelLaneTile<Vector, Channels, 1>(task, first);
 }
 
@@ -165,14 +176,17 @@ void ImageRow(const ImageTask& task) {
   const NoDenormals no_denormals;
   if (task.pixel_lanes) return PixelLaneRow<Vector, MostPixelLaneChannels(Vector::kLanes)>(task);
   ByRegisters<Vector, 3>(task, [&](auto registers) {
-    ForTiles<Vector::kTilePixels[registers]>(
-        task, [&](int64_t first, auto pixels) { ImageTile<Vector, pixels, registers>(task, first); });
+    ForTiles<Vector::kTilePixels[registers]>(task, [&](int64_t first, auto pixels) {
+      ImageTile<Vector, pixels, registers>(task, first);
+    });
   });
 }
 
-// The greatest values of a window, those of pixels [begin, end) of all rows, in some registers of channels.
+// The greatest values of a window, those of pixels [begin, end) of all rows, in some registers of
+// channels.
 template <class Vector, int Registers, class Lanes>
-inline void StoreMaximum(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel, const Lanes& lanes, float* out) {
+inline void StoreMaximum(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel,
+                         const Lanes& lanes, float* out) {
   constexpr int kLanes = Vector::kLanes;
   const float* first = task.rows + begin * task.step + channel;
   int64_t slot = task.begin % task.ring;
@@ -200,10 +214,13 @@ void MaxPoolRow(const MaxPoolTask& task) {
   float* out = task.out;
   for (int64_t x = 0; x < axis.output; ++x, out += task.channels) {
     const int64_t left = x * axis.stride - axis.before;
-    const int64_t begin = left > 0 ? left : 0, end = left + axis.kernel < axis.input ? left + axis.kernel : axis.input;
+    const int64_t begin = left > 0 ? left : 0,
+                  end = left + axis.kernel < axis.input ? left + axis.kernel : axis.input;
     int64_t c = 0;
-    for (; c + 4 * kLanes <= task.channels; c += 4 * kLanes) StoreMaximum<Vector, 4>(task, begin, end, c, all, out);
-    for (; c + kLanes <= task.channels; c += kLanes) StoreMaximum<Vector, 1>(task, begin, end, c, all, out);
+    for (; c + 4 * kLanes <= task.channels; c += 4 * kLanes)
+      StoreMaximum<Vector, 4>(task, begin, end, c, all, out);
+    for (; c + kLanes <= task.channels; c += kLanes)
+      StoreMaximum<Vector, 1>(task, begin, end, c, all, out);
     if (c < task.channels) StoreMaximum<Vector, 1>(task, begin, end, c, some, out);
   }
 }

@@ -14,38 +14,51 @@ int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool,
+bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filter,
+                             const float* bias, const PoolAttributes* pool,
                              const PixelInput& pixels, const Kernels& kernels) {
   kernels_ = &kernels;
   attributes_ = attributes;
   pools_ = pool != nullptr;
   if (pool) pool_ = *pool;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  low_ = attributes.activation == Activation::kNone ? -kInfinity : attributes.activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
-  high_ = attributes.activation == Activation::kRelu6 ? 6.0f : attributes.activation == Activation::kReluN1To1 ? 1.0f : kInfinity;
+  low_ = attributes.activation == Activation::kNone        ? -kInfinity
+         : attributes.activation == Activation::kReluN1To1 ? -1.0f
+                                                           : 0.0f;
+  high_ = attributes.activation == Activation::kRelu6       ? 6.0f
+          : attributes.activation == Activation::kReluN1To1 ? 1.0f
+                                                            : kInfinity;
 
   lanes_ = pixels.factor.empty() ? kernels.image_lanes : kernels.pixel_lanes;
   if (!pixels.factor.empty()) {
     pixels_.reset(new PixelFilter);
     return pixels_->Setup(attributes, pixels, filter, bias, kernels);
   }
-  // Groups of nearly equal size; channels that would leave much of a register empty are a group with pixels in its lanes.
-  const int64_t lanes = kernels.image_lanes, depth = attributes.depth(), channels = attributes.channels_out;
-  const int64_t rest = channels % lanes <= MostPixelLaneChannels(static_cast<int>(lanes)) ? channels % lanes : 0;
-  const int64_t registers = CeilDivide(channels - rest, lanes), groups = CeilDivide(registers, kGroupRegisters);
+  // Groups of nearly equal size; channels that would leave much of a register empty are a group
+  // with pixels in its lanes.
+  const int64_t lanes = kernels.image_lanes, depth = attributes.depth(),
+                channels = attributes.channels_out;
+  const int64_t rest =
+      channels % lanes <= MostPixelLaneChannels(static_cast<int>(lanes)) ? channels % lanes : 0;
+  const int64_t registers = CeilDivide(channels - rest, lanes),
+                groups = CeilDivide(registers, kGroupRegisters);
   size_t filters = 0;
   groups_.clear();
   for (int64_t g = 0; g < groups; ++g) {
-    const int64_t begin = registers * g / groups * lanes, end = registers * (g + 1) / groups * lanes;
+    const int64_t begin = registers * g / groups * lanes,
+                  end = registers * (g + 1) / groups * lanes;
     groups_.push_back({false, begin, std::min(end, channels) - begin, filters});
     filters += static_cast<size_t>((end - begin) * depth);
   }
   if (rest) groups_.push_back({true, channels - rest, rest, filters});
   filters += static_cast<size_t>(rest * depth);
-  if (!filters_.Reserve(filters) || !bias_.Reserve(static_cast<size_t>(CeilDivide(channels, lanes) * lanes))) return false;
+  if (!filters_.Reserve(filters) ||
+      !bias_.Reserve(static_cast<size_t>(CeilDivide(channels, lanes) * lanes)))
+    return false;
   std::copy(bias, bias + channels, bias_.data());
   for (const Group& group : groups_) {
-    const int64_t width = group.pixel_lanes ? group.channels : CeilDivide(group.channels, lanes) * lanes;
+    const int64_t width =
+        group.pixel_lanes ? group.channels : CeilDivide(group.channels, lanes) * lanes;
     float* out = filters_.data() + group.filters;
     for (int64_t d = 0; d < depth; ++d, out += width) {
       for (int64_t c = 0; c < group.channels; ++c) out[c] = filter[(group.channel + c) * depth + d];
@@ -59,15 +72,18 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
   rows_ = {height, attributes_.kernel_height, attributes_.stride_height, 1};
   columns_ = {width, attributes_.kernel_width, attributes_.stride_width, 1};
   if (batch < 1) return "the batch is empty";
-  if (!rows_.Resolve(attributes_.padding) || !columns_.Resolve(attributes_.padding)) return "the input is smaller than the filter";
+  if (!rows_.Resolve(attributes_.padding) || !columns_.Resolve(attributes_.padding))
+    return "the input is smaller than the filter";
   if (pixels_) {
     const std::string error = pixels_->Resize(batch, rows_, columns_);
     return error.empty() ? ResizePool(threads) : error;
   }
-  if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_)) return "the padded input is too large";
+  if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_))
+    return "the padded input is too large";
   size_t planes = static_cast<size_t>(layout_.image_step());
   if (!MultiplySize(&planes, static_cast<size_t>(batch))) return "the padded input is too large";
-  planes += static_cast<size_t>(kernels_->image_lanes);  // a last register may be read behind the last row
+  planes += static_cast<size_t>(
+      kernels_->image_lanes);  // a last register may be read behind the last row
   if (!planes_.Reserve(planes)) return "out of memory for the padded input";
   std::fill(planes_.data(), planes_.data() + planes, 0u);
 
@@ -86,14 +102,17 @@ std::string ImageConvolution::ResizePool(int threads) {
   if (!pools_) return "";
   pool_rows_ = {rows_.output, pool_.filter_height, pool_.stride_height, 1};
   pool_columns_ = {columns_.output, pool_.filter_width, pool_.stride_width, 1};
-  if (!pool_rows_.Resolve(pool_.padding) || !pool_columns_.Resolve(pool_.padding)) return "the input is smaller than the pooling window";
+  if (!pool_rows_.Resolve(pool_.padding) || !pool_columns_.Resolve(pool_.padding))
+    return "the input is smaller than the pooling window";
   ring_step_ = static_cast<size_t>(std::min(pool_.filter_height, rows_.output));
   const int64_t step = CeilDivide(attributes_.channels_out, lanes_) * lanes_;
-  if (!MultiplySize(&ring_step_, static_cast<size_t>(columns_.output)) || !MultiplySize(&ring_step_, static_cast<size_t>(step))) {
+  if (!MultiplySize(&ring_step_, static_cast<size_t>(columns_.output)) ||
+      !MultiplySize(&ring_step_, static_cast<size_t>(step))) {
     return "the pooled rows are too large";
   }
   size_t rings = ring_step_;
-  if (!MultiplySize(&rings, static_cast<size_t>(std::max(1, threads))) || !rings_.Reserve(rings)) return "out of memory for pooled rows";
+  if (!MultiplySize(&rings, static_cast<size_t>(std::max(1, threads))) || !rings_.Reserve(rings))
+    return "out of memory for pooled rows";
   return "";
 }
 
@@ -104,14 +123,16 @@ void ImageConvolution::Run(const void* image, float* out, Team* team) {
   const double copied = static_cast<double>(batch_ * rows_.input * row_values);
   const int copiers = team->Width(copied * kNanosecondsPerCopy);
   team->For(static_cast<size_t>(batch_ * copy_tasks), copiers, [&](size_t task, int) {
-    const int64_t n = static_cast<int64_t>(task) / copy_tasks, y = static_cast<int64_t>(task) % copy_tasks * kRowsPerTask;
+    const int64_t n = static_cast<int64_t>(task) / copy_tasks,
+                  y = static_cast<int64_t>(task) % copy_tasks * kRowsPerTask;
     const int64_t end = std::min(rows_.input, y + kRowsPerTask);
     if (pixels_) return pixels_->CopyRows(image, n, y, end);
-    CopyToPlanes(static_cast<const uint32_t*>(image) + n * rows_.input * row_values, rows_, columns_, y, end, layout_,
-                 planes_.data() + n * layout_.image_step());
+    CopyToPlanes(static_cast<const uint32_t*>(image) + n * rows_.input * row_values, rows_,
+                 columns_, y, end, layout_, planes_.data() + n * layout_.image_step());
   });
 
-  // A task is a band of rows. With pooling the rows that two bands share are computed twice, so bands are few.
+  // A task is a band of rows. With pooling the rows that two bands share are computed twice, so
+  // bands are few.
   const int64_t height = out_height(), row_step = out_width() * attributes_.channels_out;
   const double products = static_cast<double>(batch_ * rows_.output * columns_.output) *
                           static_cast<double>(attributes_.channels_out * attributes_.depth());
@@ -122,15 +143,19 @@ void ImageConvolution::Run(const void* image, float* out, Team* team) {
     const int64_t begin = height * band / bands, end = height * (band + 1) / bands;
     float* result = out + (n * height + begin) * row_step;
     if (pools_) return RunPooledRows(n, begin, end, rings_.data() + worker * ring_step_, result);
-    for (int64_t y = begin; y < end; ++y, result += row_step) RunRow(n, y, result, attributes_.channels_out);
+    for (int64_t y = begin; y < end; ++y, result += row_step)
+      RunRow(n, y, result, attributes_.channels_out);
   });
 }
 
-// One row of the convolution. Where pixels lie further apart than channels need, whole registers of channels are written.
+// One row of the convolution. Where pixels lie further apart than channels need, whole registers of
+// channels are written.
 void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t step) const {
-  if (pixels_) return pixels_->RunRow(image, row, low_, high_, step > attributes_.channels_out, out, step);
+  if (pixels_)
+    return pixels_->RunRow(image, row, low_, high_, step > attributes_.channels_out, out, step);
   ImageTask task;
-  task.image = reinterpret_cast<const float*>(planes_.data() + image * layout_.image_step() + row * rows_.stride * layout_.row_step());
+  task.image = reinterpret_cast<const float*>(planes_.data() + image * layout_.image_step() +
+                                              row * rows_.stride * layout_.row_step());
   task.offsets = offsets_.data();
   task.depth = offsets_.size();
   task.low = low_;
@@ -142,13 +167,16 @@ void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t st
     task.bias = bias_.data() + group.channel;
     task.pixel_lanes = group.pixel_lanes;
     const bool whole = !group.pixel_lanes && step > attributes_.channels_out;
-    task.channels = whole ? CeilDivide(group.channels, kernels_->image_lanes) * kernels_->image_lanes : group.channels;
+    task.channels = whole
+                        ? CeilDivide(group.channels, kernels_->image_lanes) * kernels_->image_lanes
+                        : group.channels;
     task.out = out + group.channel;
     kernels_->image_row(task);
   }
 }
 
-void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const {
+void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring,
+                                     float* out) const {
   MaxPoolTask task;
   task.step = CeilDivide(attributes_.channels_out, lanes_) * lanes_;
   task.rows = ring;
@@ -158,7 +186,8 @@ void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, 
   task.channels = attributes_.channels_out;
   task.out = out;
   int64_t computed = 0;
-  for (int64_t y = begin; y < end; ++y, task.out += pool_columns_.output * attributes_.channels_out) {
+  for (int64_t y = begin; y < end;
+       ++y, task.out += pool_columns_.output * attributes_.channels_out) {
     const int64_t top = y * pool_.stride_height - pool_rows_.before;
     task.begin = std::max<int64_t>(0, top);
     task.end = std::min(rows_.output, top + pool_.filter_height);

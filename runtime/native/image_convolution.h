@@ -1,7 +1,9 @@
-// The convolution that a network begins with, float over an image of few channels, and the max pooling behind it.
+// The convolution that a network begins with, float over an image of few channels, and the max
+// pooling behind it.
 //
-// It costs more than all binary convolutions of a network together. General kernels give it less than it needs: they
-// compute as many channels as fit whole tiles, 64 where a network has 41, and follow a pointer for every tap.
+// It costs more than all binary convolutions of a network together. General kernels give it less
+// than it needs: they compute as many channels as fit whole tiles, 64 where a network has 41, and
+// follow a pointer for every tap.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +23,8 @@ namespace larq_igp {
 class ImageConvolution {
  public:
   // Rearranges the filter, [O][H][W][I], for kernels that have `image_row`. False: out of memory.
-  bool Setup(const ConvAttributes& attributes, const float* filter, const float* bias, const PoolAttributes* pool,
-             const PixelInput& pixels, const Kernels& kernels);
+  bool Setup(const ConvAttributes& attributes, const float* filter, const float* bias,
+             const PoolAttributes* pool, const PixelInput& pixels, const Kernels& kernels);
   // Adapts to an input size. An empty string, or what is wrong.
   std::string Resize(int64_t batch, int64_t height, int64_t width, int threads);
   int64_t out_height() const { return pools_ ? pool_rows_.output : rows_.output; }
@@ -43,7 +45,8 @@ class ImageConvolution {
   void RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring, float* out) const;
 
   const Kernels* kernels_ = nullptr;
-  std::unique_ptr<PixelFilter> pixels_;  // in place of groups_, filters_, bias_, layout_, offsets_, planes_
+  std::unique_ptr<PixelFilter>
+      pixels_;  // in place of groups_, filters_, bias_, layout_, offsets_, planes_
   int64_t lanes_ = 1;
   ConvAttributes attributes_;
   bool pools_ = false;

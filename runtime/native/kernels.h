@@ -1,6 +1,7 @@
 // The inner loops, one table of functions per instruction set.
 //
-// A binary convolution is a matrix product of patches and filters, both cut into words of 32 bits along the depth:
+// A binary convolution is a matrix product of patches and filters, both cut into words of 32 bits
+// along the depth:
 //
 //     patches of a panel                     filters of a block
 //     depth 0: [p0 p1 p2 ... p15]            depth 0: [c0 c1 c2 ... c15]
@@ -9,9 +10,9 @@
 //
 //     disagreements[p][c] = sum over depth of popcount(patches[depth][p] ^ filters[depth][c])
 //
-// In SIMD, channels fill the lanes: a filter row is loaded as it stands, a patch word is broadcast to all lanes. So sums stay
-// in their lanes, and no instruction ever adds across a register. AVX-512 does it the other way round for the few channels of
-// a last block.
+// In SIMD, channels fill the lanes: a filter row is loaded as it stands, a patch word is broadcast
+// to all lanes. So sums stay in their lanes, and no instruction ever adds across a register.
+// AVX-512 does it the other way round for the few channels of a last block.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,7 @@ constexpr int kBlockChannels = 16;
 // One operation on a convolution's result, element by element.
 struct Addend {
   enum Kind {
-    kTensor,        // y = (y + values) * scale: a residual (scale 1), the join of two branches (0.5)
+    kTensor,  // y = (y + values) * scale: a residual (scale 1), the join of two branches (0.5)
     kChannelScale,  // the others have one value per channel: y * value
     kChannelShift,  // y + value
     kChannelSlope,  // y < 0 ? y * value : y
@@ -59,16 +60,18 @@ struct CountTask {
   int pixels;  // of the panel
   int block_begin;
   int block_end;
-  int last_lanes;  // how many lanes of the last block hold channels; sums of the others may be anything
-  // Result: row p holds the sums of pixel p, the lanes of block_begin first. Rows lie `sums_step` apart. All 16 patches may be
-  // read and all 16 rows written, whatever `pixels` is.
+  int last_lanes;  // how many lanes of the last block hold channels; sums of the others may be
+                   // anything
+  // Result: row p holds the sums of pixel p, the lanes of block_begin first. Rows lie `sums_step`
+  // apart. All 16 patches may be read and all 16 rows written, whatever `pixels` is.
   int32_t* sums;
   ptrdiff_t sums_step;
 };
 
-// What becomes of the sums: neighbouring channels of one output, for all pixels of a panel. A convolution finishes its
-// panel in a pass of its own and not tile by tile: while results are on their way to memory, the loads of the counting
-// loop would wait for every one that happens to lie at the same place of another page.
+// What becomes of the sums: neighbouring channels of one output, for all pixels of a panel. A
+// convolution finishes its panel in a pass of its own and not tile by tile: while results are on
+// their way to memory, the loads of the counting loop would wait for every one that happens to lie
+// at the same place of another page.
 struct FinishTask {
   ConvMode mode = ConvMode::kFloat;
   int pixels = 0;
@@ -79,30 +82,36 @@ struct FinishTask {
   // Constants, one per channel.
   const float* multiplier = nullptr;
   const float* bias = nullptr;
-  // Without activation the clamp is void, and `doubled` = 2 * multiplier saves doubling the sums: exact, a power of two.
+  // Without activation the clamp is void, and `doubled` = 2 * multiplier saves doubling the sums:
+  // exact, a power of two.
   const float* doubled = nullptr;
   // Bounds of the doubled sums: the activation.
   int32_t clamp_min = 0;
   int32_t clamp_max = 0;
   const int32_t* threshold = nullptr;
 
-  // Zero padding: per pixel what it adds to each lane, null inside the image; the first channel is at `lane`.
-  const float* const* border = nullptr;   // added to values of a float convolution without activation
-  const int32_t* const* shift = nullptr;  // added to doubled sums before anything else, in all other cases
+  // Zero padding: per pixel what it adds to each lane, null inside the image; the first channel is
+  // at `lane`.
+  const float* const* border =
+      nullptr;  // added to values of a float convolution without activation
+  const int32_t* const* shift =
+      nullptr;  // added to doubled sums before anything else, in all other cases
   ptrdiff_t lane = 0;
 
-  // Results, each may be null; the first channel of pixel p is at `offset` + p * `step` of values, bytes and addends.
+  // Results, each may be null; the first channel of pixel p is at `offset` + p * `step` of values,
+  // bytes and addends.
   float* values = nullptr;
   int8_t* bytes = nullptr;
   ptrdiff_t offset = 0;
   ptrdiff_t step = 0;
   const Addend* addends = nullptr;
   int addend_count = 0;
-  int stored_after = 0;    // values are stored after so many addends; signs are those after all
-  ptrdiff_t channel = 0;   // the first channel's place among values per channel
+  int stored_after = 0;   // values are stored after so many addends; signs are those after all
+  ptrdiff_t channel = 0;  // the first channel's place among values per channel
   const ByteSum* byte_sum = nullptr;  // of bytes
-  int32_t sign_below = 0;  // signs of bytes: whether they are less than this
-  // Signs: the first channel is bit `first_bit` of bits[0]. Lower bits are kept, bits behind the last are cleared.
+  int32_t sign_below = 0;             // signs of bytes: whether they are less than this
+  // Signs: the first channel is bit `first_bit` of bits[0]. Lower bits are kept, bits behind the
+  // last are cleared.
   uint32_t* bits = nullptr;
   ptrdiff_t word_step = 0;
   int first_bit = 0;
@@ -110,39 +119,44 @@ struct FinishTask {
 
 // How patch words are gathered from the planar input.
 struct PatchPlan {
-  const ptrdiff_t* taps;    // word offset of every tap of the window
+  const ptrdiff_t* taps;  // word offset of every tap of the window
   size_t tap_count;
-  size_t words;             // words per pixel (of one group)
-  size_t channels;          // channels per pixel (of one group)
-  ptrdiff_t plane;          // words from one plane to the next
-  bool gapless;             // pack tap_count * channels bits without gaps, instead of whole words per tap
-  size_t depth;             // words per patch
+  size_t words;     // words per pixel (of one group)
+  size_t channels;  // channels per pixel (of one group)
+  ptrdiff_t plane;  // words from one plane to the next
+  bool gapless;     // pack tap_count * channels bits without gaps, instead of whole words per tap
+  size_t depth;     // words per patch
 };
 
-// One row of a float convolution over an image whose channels lie in planes. Bits are those of one fused multiply-add
-// after the other, in the order of the filter, from the bias on, without denormals: XNNPACK's.
+// One row of a float convolution over an image whose channels lie in planes. Bits are those of one
+// fused multiply-add after the other, in the order of the filter, from the bias on, without
+// denormals: XNNPACK's.
 struct ImageTask {
-  const float* image;        // at the first window; a last register may be read behind the last pixel's values
-  const ptrdiff_t* offsets;  // [depth]: where the values of a window lie; those of the next pixel lie one further
+  const float*
+      image;  // at the first window; a last register may be read behind the last pixel's values
+  const ptrdiff_t* offsets;  // [depth]: where the values of a window lie; those of the next pixel
+                             // lie one further
   size_t depth;
-  const float* filters;      // [depth][registers of lanes]
+  const float* filters;  // [depth][registers of lanes]
   const float* bias;
-  bool pixel_lanes;          // pixels fill the lanes, not channels; `filters` is [depth][channels]
-  int64_t channels;          // at most three registers, or MostPixelLaneChannels
-  float low, high;           // the activation
+  bool pixel_lanes;  // pixels fill the lanes, not channels; `filters` is [depth][channels]
+  int64_t channels;  // at most three registers, or MostPixelLaneChannels
+  float low, high;   // the activation
   int64_t pixels;
   float* out;
-  int64_t out_step;          // from pixel to pixel
+  int64_t out_step;  // from pixel to pixel
 };
 
-// Channels that are worth a group with pixels in its lanes: more than three quarters of a register are not.
+// Channels that are worth a group with pixels in its lanes: more than three quarters of a register
+// are not.
 constexpr int MostPixelLaneChannels(int lanes) { return lanes * 3 / 4; }
 
 // One row of a convolution over pixels, in whole numbers, see pixel_filter.h:
 //
-//     y = clamp(float(sum of pixels * filters) * scale + bias), with one rounding for each operation.
+//     y = clamp(float(sum of pixels * filters) * scale + bias), each operation rounded once.
 struct PixelTask {
-  const int16_t* image;      // at the first window; values of a row of a window lie side by side, channels innermost
+  const int16_t* image;      // at the first window; values of a row of a window lie side by side,
+                             // channels innermost
   ptrdiff_t row_step;        // from row to row
   int64_t pixel_step;        // from window to window
   int64_t rows, steps;       // of a window: a step is `pixel_pair` values
@@ -150,46 +164,48 @@ struct PixelTask {
   const float* scale;        // per channel; whole registers are read
   const float* const* bias;  // per pixel, and there from `channel` on; likewise
   int64_t channel, channels;
-  float low, high;           // the activation
+  float low, high;  // the activation
   int64_t pixels;
   float* out;
-  int64_t out_step;          // from pixel to pixel
+  int64_t out_step;  // from pixel to pixel
 };
 
 // One row of a max pooling.
 struct MaxPoolTask {
-  const float* rows;         // row y lies at rows + y % ring * row_step
+  const float* rows;  // row y lies at rows + y % ring * row_step
   int64_t ring, row_step;
-  int64_t begin, end;        // rows of the window, those inside the map
+  int64_t begin, end;  // rows of the window, those inside the map
   const WindowAxis* columns;
-  int64_t step;              // from pixel to pixel of a row
+  int64_t step;  // from pixel to pixel of a row
   int64_t channels;
-  float* out;                // without gaps
+  float* out;  // without gaps
 };
 
 struct Kernels {
   const char* name;
-  // What `count` reads for 16 words of patches or filters: 16 words as above, or more in a form of its own. Then
-  // `arrange_filters` brings a block, [depth][16], into that form, in place.
+  // What `count` reads for 16 words of patches or filters: 16 words as above, or more in a form of
+  // its own. Then `arrange_filters` brings a block, [depth][16], into that form, in place.
   size_t row_words;
   void (*arrange_filters)(uint32_t* filters, size_t depth);
   void (*count)(const CountTask&);
   void (*finish)(const FinishTask&);
   // Writes patches [depth][row_words] of one panel; may write up to 16 words behind.
-  void (*gather)(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, int pixels, uint32_t* patches);
+  void (*gather)(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count,
+                 int pixels, uint32_t* patches);
   // Packs signs of `rows` rows of `channels` values.
   void (*quantize)(const float* values, size_t rows, size_t channels, uint32_t* bits);
   // Signs of (value * multiplier + bias), the constants indexed by channel.
-  void (*affine_quantize)(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias,
-                          uint32_t* bits);
+  void (*affine_quantize)(const float* values, size_t rows, size_t channels,
+                          const float* multiplier, const float* bias, uint32_t* bits);
   // Packs whether bytes, each xor `flip`, are less than `limit`, as signed numbers.
-  void (*quantize_bytes)(const int8_t* values, size_t rows, size_t channels, uint8_t flip, int8_t limit,
-                         uint32_t* bits);
+  void (*quantize_bytes)(const int8_t* values, size_t rows, size_t channels, uint8_t flip,
+                         int8_t limit, uint32_t* bits);
   // Lanes of a register, or 0: then the interpreter has the better kernels for images.
   int image_lanes;
   void (*image_row)(const ImageTask&);
   void (*max_pool_row)(const MaxPoolTask&);
-  // Lanes of a register of sums over pixels, values that one instruction multiplies, and registers of a group.
+  // Lanes of a register of sums over pixels, values that one instruction multiplies, and registers
+  // of a group.
   int pixel_lanes, pixel_pair, pixel_registers;
   void (*pixel_row)(const PixelTask&);
 };
@@ -202,15 +218,17 @@ extern const Kernels kAvx512Kernels, kAvx512PlainKernels;
 extern const Kernels kNeonKernels;
 #endif
 
-// The kernels named `wanted` (null or empty: the best of this CPU). Null, and `error` set, if there are none.
+// The kernels named `wanted` (null or empty: the best of this CPU). Null, and `error` set, if there
+// are none.
 const Kernels* SelectKernels(const char* wanted, const char** error);
 
 // Parts shared by all instruction sets, for what is not worth a vector. In kernels_portable.cc.
 // The meaning of every `finish`.
 void FinishPortable(const FinishTask& task);
-void GatherPortable(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count, int pixels, uint32_t* patches);
+void GatherPortable(const PatchPlan&, const uint32_t* image, const RowPiece* pieces,
+                    int piece_count, int pixels, uint32_t* patches);
 void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_t* bits);
-void AffineQuantizePortable(const float* values, size_t rows, size_t channels, const float* multiplier,
-                            const float* bias, uint32_t* bits);
+void AffineQuantizePortable(const float* values, size_t rows, size_t channels,
+                            const float* multiplier, const float* bias, uint32_t* bits);
 
 }  // namespace larq_igp

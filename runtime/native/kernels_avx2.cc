@@ -1,15 +1,17 @@
-// AVX2. It cannot count bits, but look up 32 bytes at a time in a table of 16. A table is made for one nibble each of two
-// pixels p and q, and says for every nibble f that a filter may have in that place in how many bits it differs:
+// AVX2. It cannot count bits, but look up 32 bytes at a time in a table of 16. A table is made for
+// one nibble each of two pixels p and q, and says for every nibble f that a filter may have in that
+// place in how many bits it differs:
 //
-//     table:                    | f=0000 | f=0001 | ... | f=1111 |     each byte: bits(p ^ f) + 16 * bits(q ^ f)
+//     table:                    | f=0000 | f=0001 | ... | f=1111 |  bits(p ^ f) + 16 * bits(q ^ f)
 //
-//     ymm filters, nibble n:    | c0 | c1 | ... | c15 |                lower half, looked up in the table of nibble n
-//                  nibble n+1:                        | c0 | ... | c15 |   upper half, in that of nibble n + 1
-//     ymm found:                | c0 | c1 | ... | c15 | c0 | ... | c15 |   counts for two pixels of 16 channels
+//     ymm filters, nibble n:    | c0 | c1 | ... | c15 |                        lower half: nibble n
+//                  nibble n+1:                        | c0 | ... | c15 |  upper half: nibble n + 1
+//     ymm found:                | c0 | c1 | ... | c15 | c0 | ... | c15 |  two pixels of 16 channels
 //
-// There are 16 * 16 tables, 4 kB. So one look-up does what took xor, two look-ups and four more instructions, and three
-// look-ups can be added up before the two pixels' counts must be taken apart. What looks up is the patch: its words are
-// turned into places of tables once, when they are gathered.
+// There are 16 * 16 tables, 4 kB. So one look-up does what took xor, two look-ups and four more
+// instructions, and three look-ups can be added up before the two pixels' counts must be taken
+// apart. What looks up is the patch: its words are turned into places of tables once, when they are
+// gathered.
 
 #include "kernels.h"
 
@@ -19,8 +21,8 @@
 
 #include <cstring>
 
-// Everything below is compiled for the instruction set; nothing above may be, or the linker could choose, for all
-// files, a copy of an inline function that not every CPU can run.
+// Everything below is compiled for the instruction set; nothing above may be, or the linker could
+// choose, for all files, a copy of an inline function that not every CPU can run.
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
@@ -42,21 +44,25 @@ constexpr int kTileBlocks = 4;
 constexpr int kNibbles = 8;                // of a word
 constexpr size_t kRowWords = 32;           // of 16 patches or filters as `Count` reads them
 constexpr size_t kWordsPerByteCount = 15;  // a word adds at most 16 to a byte
-constexpr size_t kWordsPerSpan = 45;       // whose filters, of one tile's blocks, stay in the first cache
+constexpr size_t kWordsPerSpan =
+    45;  // whose filters, of one tile's blocks, stay in the first cache
 
-// tables.rows[16 * upper + lower][f]: what a filter's nibble f disagrees in with the nibbles of two pixels.
+// tables.rows[16 * upper + lower][f]: what a filter's nibble f disagrees in with the nibbles of two
+// pixels.
 struct Tables {
   alignas(64) uint8_t rows[256][16];
   constexpr Tables() : rows() {
     constexpr uint8_t bits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
     for (int pair = 0; pair < 256; ++pair) {
-      for (int f = 0; f < 16; ++f) rows[pair][f] = static_cast<uint8_t>(bits[pair % 16 ^ f] + 16 * bits[pair / 16 ^ f]);
+      for (int f = 0; f < 16; ++f)
+        rows[pair][f] = static_cast<uint8_t>(bits[pair % 16 ^ f] + 16 * bits[pair / 16 ^ f]);
     }
   }
 };
 constexpr Tables kTables;
 
-// How many pixels of a panel are the lower of their pair; pixel p + Pairs(pixels) is the upper one of pair p.
+// How many pixels of a panel are the lower of their pair; pixel p + Pairs(pixels) is the upper one
+// of pair p.
 inline int Pairs(int pixels) { return (pixels + 1) / 2; }
 
 // The sums of a pair of pixels with some blocks.
@@ -64,11 +70,14 @@ template <int Blocks>
 struct Tile {
   // Counters of 8 bits. In `both` the lower pixel's count and 16 times the upper's, modulo 256.
   __m256i both[Blocks], upper[Blocks];
-  // Of 16 bits: [block][lower, upper pixel][first, last channels]; even nibbles in one half, odd ones in the other.
+  // Of 16 bits: [block][lower, upper pixel][first, last channels]; even nibbles in one half, odd
+  // ones in the other.
   __m256i wide[Blocks][2][2];
 
   inline void Clear() {
-    for (int b = 0; b < Blocks; ++b) both[b] = upper[b] = wide[b][0][0] = wide[b][0][1] = wide[b][1][0] = wide[b][1][1] = _mm256_setzero_si256();
+    for (int b = 0; b < Blocks; ++b)
+      both[b] = upper[b] = wide[b][0][0] = wide[b][0][1] = wide[b][1][0] = wide[b][1][1] =
+          _mm256_setzero_si256();
   }
 
   // Three look-ups of a pair's counts, 0 to 12 each, fit one byte; then they are taken apart.
@@ -86,11 +95,14 @@ struct Tile {
       const __m256i table = _mm256_inserti128_si256(_mm256_castsi128_si256(even), odd, 1);
 #pragma GCC unroll 4
       for (int b = 0; b < Blocks; ++b) {
-        const __m256i found = _mm256_shuffle_epi8(table, _mm256_load_si256(reinterpret_cast<const __m256i*>(filters + b * filter_step) + n));
+        const __m256i found = _mm256_shuffle_epi8(
+            table,
+            _mm256_load_si256(reinterpret_cast<const __m256i*>(filters + b * filter_step) + n));
         counts[b] = n % 3 == 0 ? found : _mm256_add_epi8(counts[b], found);
         if (n % 3 != 2 && n + 1 != kSteps) continue;
         both[b] = _mm256_add_epi8(both[b], counts[b]);
-        upper[b] = _mm256_add_epi8(upper[b], _mm256_and_si256(_mm256_srli_epi16(counts[b], 4), nibbles));
+        upper[b] =
+            _mm256_add_epi8(upper[b], _mm256_and_si256(_mm256_srli_epi16(counts[b], 4), nibbles));
         asm volatile("" : "+x"(both[b]), "+x"(upper[b]));  // in registers, and in this order
       }
     }
@@ -99,7 +111,8 @@ struct Tile {
   inline void Widen() {
     const __m256i zero = _mm256_setzero_si256();
     for (int b = 0; b < Blocks; ++b) {
-      const __m256i lower = _mm256_sub_epi8(both[b], _mm256_and_si256(_mm256_slli_epi16(upper[b], 4), _mm256_set1_epi8(-16)));
+      const __m256i lower = _mm256_sub_epi8(
+          both[b], _mm256_and_si256(_mm256_slli_epi16(upper[b], 4), _mm256_set1_epi8(-16)));
       wide[b][0][0] = _mm256_add_epi16(wide[b][0][0], _mm256_unpacklo_epi8(lower, zero));
       wide[b][0][1] = _mm256_add_epi16(wide[b][0][1], _mm256_unpackhi_epi8(lower, zero));
       wide[b][1][0] = _mm256_add_epi16(wide[b][1][0], _mm256_unpacklo_epi8(upper[b], zero));
@@ -113,7 +126,8 @@ struct Tile {
     for (int b = 0; b < Blocks; ++b) {
       for (int half = 0; half < 2; ++half, sums += kHalf) {
         const __m256i nibbles = wide[b][pixel][half];
-        const __m128i sum16 = _mm_add_epi16(_mm256_castsi256_si128(nibbles), _mm256_extracti128_si256(nibbles, 1));
+        const __m128i sum16 =
+            _mm_add_epi16(_mm256_castsi256_si128(nibbles), _mm256_extracti128_si256(nibbles, 1));
         __m256i sum = _mm256_cvtepu16_epi32(sum16);
         __m256i* out = reinterpret_cast<__m256i*>(sums);
         if (add) sum = _mm256_add_epi32(sum, _mm256_load_si256(out));
@@ -131,26 +145,32 @@ void CountBlocks(const CountTask& task, int block) {
   for (size_t begin = 0; begin < task.depth; begin += kWordsPerSpan) {
     const size_t end = begin + kWordsPerSpan < task.depth ? begin + kWordsPerSpan : task.depth;
     for (int pair = 0; pair < pairs; ++pair) {
-      const char* filters = reinterpret_cast<const char*>(task.filters) + block * filter_step + begin * row_bytes;
-      const uint16_t* places = reinterpret_cast<const uint16_t*>(task.patches) + begin * 2 * kRowWords + pair * kNibbles;
+      const char* filters =
+          reinterpret_cast<const char*>(task.filters) + block * filter_step + begin * row_bytes;
+      const uint16_t* places =
+          reinterpret_cast<const uint16_t*>(task.patches) + begin * 2 * kRowWords + pair * kNibbles;
       Tile<Blocks> tile;
       tile.Clear();
       for (size_t d = begin; d < end;) {
         size_t left = end - d < kWordsPerByteCount ? end - d : kWordsPerByteCount;
         d += left;
-        for (; left >= 3; left -= 3, places += 3 * 2 * kRowWords, filters += 3 * row_bytes) tile.template Count<3>(places, filters, filter_step);
-        for (; left > 0; --left, places += 2 * kRowWords, filters += row_bytes) tile.template Count<1>(places, filters, filter_step);
+        for (; left >= 3; left -= 3, places += 3 * 2 * kRowWords, filters += 3 * row_bytes)
+          tile.template Count<3>(places, filters, filter_step);
+        for (; left > 0; --left, places += 2 * kRowWords, filters += row_bytes)
+          tile.template Count<1>(places, filters, filter_step);
         tile.Widen();
       }
       tile.Store(0, begin > 0, sums + pair * task.sums_step);
-      if (pair + pairs < task.pixels) tile.Store(1, begin > 0, sums + (pair + pairs) * task.sums_step);
+      if (pair + pairs < task.pixels)
+        tile.Store(1, begin > 0, sums + (pair + pairs) * task.sums_step);
     }
   }
 }
 
 void Count(const CountTask& task) {
   int block = task.block_begin;
-  for (; block + kTileBlocks <= task.block_end; block += kTileBlocks) CountBlocks<kTileBlocks>(task, block);
+  for (; block + kTileBlocks <= task.block_end; block += kTileBlocks)
+    CountBlocks<kTileBlocks>(task, block);
   switch (task.block_end - block) {
     case 3: return CountBlocks<3>(task, block);
     case 2: return CountBlocks<2>(task, block);
@@ -161,7 +181,9 @@ void Count(const CountTask& task) {
 struct Words {
   __m256i low, high;  // pixels 0 to 7, 8 to 15
   static inline Words Zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-  inline Words Or(Words other) const { return {_mm256_or_si256(low, other.low), _mm256_or_si256(high, other.high)}; }
+  inline Words Or(Words other) const {
+    return {_mm256_or_si256(low, other.low), _mm256_or_si256(high, other.high)};
+  }
   inline Words Left(unsigned count) const {
     const __m128i by = _mm_cvtsi32_si128(static_cast<int>(count));
     return {_mm256_sll_epi32(low, by), _mm256_sll_epi32(high, by)};
@@ -179,15 +201,18 @@ struct Words {
 struct Pieces {
   const RowPiece* pieces;
   int count;
-  // In order: what one piece reads too much, the next overwrites. Lanes before a piece are not read.
+  // In order: what one piece reads too much, the next overwrites. Lanes before a piece are not
+  // read.
   inline Words Load(const uint32_t* image) const {
     const uint32_t* first = image + pieces[0].source;
-    Words row = {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + 8))};
+    Words row = {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)),
+                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + 8))};
     for (int i = 1; i < count; ++i) {
       const int* from = reinterpret_cast<const int*>(image + pieces[i].source - pieces[i].lane);
       const __m256i before = _mm256_set1_epi32(pieces[i].lane - 1);
       const __m256i low = _mm256_cmpgt_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), before);
-      const __m256i high = _mm256_cmpgt_epi32(_mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15), before);
+      const __m256i high =
+          _mm256_cmpgt_epi32(_mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15), before);
       row.low = _mm256_blendv_epi8(row.low, _mm256_maskload_epi32(from, low), low);
       row.high = _mm256_blendv_epi8(row.high, _mm256_maskload_epi32(from + 8, high), high);
     }
@@ -195,21 +220,31 @@ struct Pieces {
   }
 };
 
-// Places of the tables for a panel's pixels, in place of its patch words, from the last word to the first.
-void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, int pixels, uint32_t* patches) {
+// Places of the tables for a panel's pixels, in place of its patch words, from the last word to the
+// first.
+void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count,
+            int pixels, uint32_t* patches) {
   GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
-  const __m256i low = _mm256_set1_epi8(15), high = _mm256_set1_epi8(-16), zero = _mm256_setzero_si256();
+  const __m256i low = _mm256_set1_epi8(15), high = _mm256_set1_epi8(-16),
+                zero = _mm256_setzero_si256();
   for (size_t d = plan.depth; d-- > 0;) {
     const uint32_t* words = patches + d * kPanelPixels;
     const __m256i lower = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words));
-    const __m256i upper = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + Pairs(pixels)));
-    // Bytes of nibbles 0, 2, 4, 6 and of 1, 3, 5, 7 of every pair; then in order, and times 16, the size of a table.
-    const __m256i even = _mm256_or_si256(_mm256_and_si256(lower, low), _mm256_and_si256(_mm256_slli_epi16(upper, 4), high));
-    const __m256i odd = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(lower, 4), low), _mm256_and_si256(upper, high));
-    const __m256i pairs02 = _mm256_unpacklo_epi8(even, odd), pairs13 = _mm256_unpackhi_epi8(even, odd);  // 0, 1, 4, 5 and 2, 3, 6, 7
+    const __m256i upper =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + Pairs(pixels)));
+    // Bytes of nibbles 0, 2, 4, 6 and of 1, 3, 5, 7 of every pair; then in order, and times 16, the
+    // size of a table.
+    const __m256i even = _mm256_or_si256(_mm256_and_si256(lower, low),
+                                         _mm256_and_si256(_mm256_slli_epi16(upper, 4), high));
+    const __m256i odd = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(lower, 4), low),
+                                        _mm256_and_si256(upper, high));
+    const __m256i pairs02 = _mm256_unpacklo_epi8(even, odd),
+                  pairs13 = _mm256_unpackhi_epi8(even, odd);  // 0, 1, 4, 5 and 2, 3, 6, 7
     __m256i* out = reinterpret_cast<__m256i*>(patches + d * kRowWords);
-    const __m256i p04 = _mm256_slli_epi16(_mm256_unpacklo_epi8(pairs02, zero), 4), p15 = _mm256_slli_epi16(_mm256_unpackhi_epi8(pairs02, zero), 4);
-    const __m256i p26 = _mm256_slli_epi16(_mm256_unpacklo_epi8(pairs13, zero), 4), p37 = _mm256_slli_epi16(_mm256_unpackhi_epi8(pairs13, zero), 4);
+    const __m256i p04 = _mm256_slli_epi16(_mm256_unpacklo_epi8(pairs02, zero), 4),
+                  p15 = _mm256_slli_epi16(_mm256_unpackhi_epi8(pairs02, zero), 4);
+    const __m256i p26 = _mm256_slli_epi16(_mm256_unpacklo_epi8(pairs13, zero), 4),
+                  p37 = _mm256_slli_epi16(_mm256_unpackhi_epi8(pairs13, zero), 4);
     _mm256_storeu_si256(out, _mm256_permute2x128_si256(p04, p15, 0x20));
     _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(p26, p37, 0x20));
     _mm256_storeu_si256(out + 2, _mm256_permute2x128_si256(p04, p15, 0x31));
@@ -237,7 +272,9 @@ struct Vector {
   static constexpr int kAllRegisters = 16;
   static constexpr bool kMultipliesByLane = false;
   static constexpr bool kManyRegisters = false;
-  static inline __m256i Sums(const int32_t* sums) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums)); }
+  static inline __m256i Sums(const int32_t* sums) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums));
+  }
   static inline Float Broadcast(float x) { return _mm256_set1_ps(x); }
   static inline Float Convert(const int32_t* sums) { return _mm256_cvtepi32_ps(Sums(sums)); }
   using Int = __m256i;
@@ -252,14 +289,20 @@ struct Vector {
     std::memcpy(&pair, from, sizeof pair);
     return _mm256_set1_epi32(pair);
   }
-  static inline Int MultiplyPairs(Int a, Int b, Int c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
-  static inline Int ShiftRight(Int x, int count) { return _mm256_sra_epi32(x, _mm_cvtsi32_si128(count)); }
+  static inline Int MultiplyPairs(Int a, Int b, Int c) {
+    return _mm256_add_epi32(c, _mm256_madd_epi16(a, b));
+  }
+  static inline Int ShiftRight(Int x, int count) {
+    return _mm256_sra_epi32(x, _mm_cvtsi32_si128(count));
+  }
   static inline Float ToFloat(Int x) { return _mm256_cvtepi32_ps(x); }
   static inline Int Round(Float y) {
-    // A NaN becomes the second operand. The constant is just below a half, so that only true halves reach 1.
+    // A NaN becomes the second operand. The constant is just below a half, so that only true halves
+    // reach 1.
     y = _mm256_min_ps(_mm256_max_ps(y, _mm256_set1_ps(-128)), _mm256_set1_ps(127));
     const __m256 sign = _mm256_and_ps(y, _mm256_set1_ps(-0.0f));
-    return _mm256_cvttps_epi32(_mm256_add_ps(y, _mm256_or_ps(sign, _mm256_set1_ps(0x1.fffffep-2f))));
+    return _mm256_cvttps_epi32(
+        _mm256_add_ps(y, _mm256_or_ps(sign, _mm256_set1_ps(0x1.fffffep-2f))));
   }
   static inline Float Negative(Float if_so, Float otherwise, Float x) {
     return _mm256_blendv_ps(otherwise, if_so, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ));
@@ -276,14 +319,18 @@ struct Vector {
       return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
     }
     inline void StoreBytes(int8_t* to, Int q) const {
-      const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+      const __m128i words =
+          _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
       _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(words, words));
     }
   };
   struct Some {
     __m256i mask;
     size_t bytes;
-    explicit Some(int count) : mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))), bytes(static_cast<size_t>(count)) {}
+    explicit Some(int count)
+        : mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(count),
+                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))),
+          bytes(static_cast<size_t>(count)) {}
     inline Int LoadBytes(const int8_t* from) const {
       int8_t lanes[8] = {};
       std::memcpy(lanes, from, bytes);
@@ -300,10 +347,14 @@ struct Vector {
   class Signs {
    public:
     inline void Set(Float y, int first_bit) {
-      word_ |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ))) << first_bit;
+      word_ |= static_cast<uint32_t>(
+                   _mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ)))
+               << first_bit;
     }
     inline void SetGreater(Int a, Int b, int first_bit) {
-      word_ |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)))) << first_bit;
+      word_ |=
+          static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b))))
+          << first_bit;
     }
     inline uint32_t Word() const { return word_; }
 
@@ -316,10 +367,12 @@ void Finish(const FinishTask& task) { FinishAny<Vector>(task); }
 
 struct Bytes {
   const __m256i flip, limit;
-  Bytes(uint8_t flipped, int8_t below) : flip(_mm256_set1_epi8(static_cast<char>(flipped))), limit(_mm256_set1_epi8(below)) {}
+  Bytes(uint8_t flipped, int8_t below)
+      : flip(_mm256_set1_epi8(static_cast<char>(flipped))), limit(_mm256_set1_epi8(below)) {}
   inline uint32_t Less(const int8_t* values) const {
     const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
-    return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpgt_epi8(limit, _mm256_xor_si256(bytes, flip))));
+    return static_cast<uint32_t>(
+        _mm256_movemask_epi8(_mm256_cmpgt_epi8(limit, _mm256_xor_si256(bytes, flip))));
   }
 };
 
@@ -335,11 +388,13 @@ struct AffineValues {
   const float *values, *multiplier, *bias;
   template <class Lanes>
   inline __m256 operator()(size_t row, size_t c, const Lanes& lanes) const {
-    return _mm256_add_ps(_mm256_mul_ps(lanes.Load(values + row + c), lanes.Load(multiplier + c)), lanes.Load(bias + c));
+    return _mm256_add_ps(_mm256_mul_ps(lanes.Load(values + row + c), lanes.Load(multiplier + c)),
+                         lanes.Load(bias + c));
   }
 };
 
-// Rows of signs, 32 channels to a word: whole registers, then the last channels of a row by masked lanes.
+// Rows of signs, 32 channels to a word: whole registers, then the last channels of a row by masked
+// lanes.
 template <class Values>
 inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Values& values) {
   const size_t whole = channels / 32 * 32, left = channels - whole;
@@ -356,21 +411,41 @@ inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Values&
     if (left == 0) continue;
     Vector::Signs signs;
     size_t i = 0;
-    for (; i + kHalf <= left; i += kHalf) signs.Set(values(row, whole + i, all), static_cast<int>(i));
-    if (i < left) signs.Set(values(row, whole + i, some), static_cast<int>(i));  // lanes behind the last are 0
+    for (; i + kHalf <= left; i += kHalf)
+      signs.Set(values(row, whole + i, all), static_cast<int>(i));
+    if (i < left)
+      signs.Set(values(row, whole + i, some), static_cast<int>(i));  // lanes behind the last are 0
     *bits++ = signs.Word();
   }
 }
 
-void Quantize(const float* values, size_t rows, size_t channels, uint32_t* bits) { PackRows(rows, channels, bits, PlainValues{values}); }
+void Quantize(const float* values, size_t rows, size_t channels, uint32_t* bits) {
+  PackRows(rows, channels, bits, PlainValues{values});
+}
 
-void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias, uint32_t* bits) {
+void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier,
+                    const float* bias, uint32_t* bits) {
   PackRows(rows, channels, bits, AffineValues{values, multiplier, bias});
 }
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", kRowWords, ArrangeFilters, Count, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kHalf, ImageRow<Vector>, MaxPoolRow<Vector>, kHalf, 2, 2, PixelRow<Vector>};
+const Kernels kAvx2Kernels = {"avx2",
+                              kRowWords,
+                              ArrangeFilters,
+                              Count,
+                              Finish,
+                              Gather,
+                              Quantize,
+                              AffineQuantize,
+                              QuantizeByteRows<Bytes>,
+                              kHalf,
+                              ImageRow<Vector>,
+                              MaxPoolRow<Vector>,
+                              kHalf,
+                              2,
+                              2,
+                              PixelRow<Vector>};
 
 }  // namespace larq_igp
 

@@ -1,21 +1,23 @@
-// AVX-512 with VPOPCNTDQ. 16 channels fill a register; a tile is up to 8 pixels of one block. (Only the channels of a last block
-// of one to four are counted with 16 pixels in a register: see CountPixelLanes.)
+// AVX-512 with VPOPCNTDQ. 16 channels fill a register; a tile is up to 8 pixels of one block. (Only
+// the channels of a last block of one to four are counted with 16 pixels in a register: see
+// CountPixelLanes.)
 //
 //     zmm sums[p]:   | c0 | c1 | c2 | ... | c15 |     one register per pixel p, 32 bits per channel
 //
-// Counting costs three instructions per word if done plainly: xor, popcnt, add. Intel's processors, which have one port
-// for popcnt, are faster with a carry-save adder. It takes the words in pairs, and keeps for every bit position the
-// parity seen so far in `ones`:
+// Counting costs three instructions per word if done plainly: xor, popcnt, add. Intel's processors,
+// which have one port for popcnt, are faster with a carry-save adder. It takes the words in pairs,
+// and keeps for every bit position the parity seen so far in `ones`:
 //
 //     x = patch0 ^ filter0,  y = patch1 ^ filter1          (two new bits per position)
-//     half  = ones ^ patch0 ^ filter0                      vpternlogd: xor of three
-//     next  = half ^ patch1 ^ filter1                      vpternlogd: xor of three, the new parity
-//     carry = half ? ~next : ones                          vpternlogd: what overflowed, worth 2 per bit
+//     half  = ones ^ patch0 ^ filter0             vpternlogd: xor of three
+//     next  = half ^ patch1 ^ filter1             vpternlogd: xor of three, the new parity
+//     carry = half ? ~next : ones                 vpternlogd: what overflowed, worth 2 per bit
 //     twos += popcnt(carry)
 //
-// Five instructions for two words instead of six, and three of them read a patch word from memory as a broadcast
-// operand. In the end sum = 2 * twos + popcnt(ones). AMD's Zen 4 starts two 512-bit instructions per cycle whatever they
-// are, and copies count, of which the adder needs two or three: there the plain form is 3 to 6 % faster.
+// Five instructions for two words instead of six, and three of them read a patch word from memory
+// as a broadcast operand. In the end sum = 2 * twos + popcnt(ones). AMD's Zen 4 starts two 512-bit
+// instructions per cycle whatever they are, and copies count, of which the adder needs two or
+// three: there the plain form is 3 to 6 % faster.
 
 #include "kernels.h"
 
@@ -23,13 +25,18 @@
 
 #include <immintrin.h>
 
-// Everything below is compiled for the instruction set; nothing above may be, or the linker could choose, for all
-// files, a copy of an inline function that not every CPU can run.
+// Everything below is compiled for the instruction set; nothing above may be, or the linker could
+// choose, for all files, a copy of an inline function that not every CPU can run.
 #if defined(__clang__)
 #if __clang_major__ >= 18 && __clang_major__ < 22
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni,evex512"))), apply_to = function)
+#pragma clang attribute push(                                                              \
+    __attribute__((                                                                        \
+        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni,evex512"))), \
+    apply_to = function)
 #else
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni"))), apply_to = function)
+#pragma clang attribute push(                                                                 \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx512vnni"))), \
+    apply_to = function)
 #endif
 #else
 #pragma GCC push_options
@@ -52,7 +59,9 @@ constexpr int kXor3 = 0x96;
 // Truth table of (a ? ~b : c) for inputs (a, b, c): bit 4a + 2b + c.
 constexpr int kCarry = 0x3a;
 
-inline __m512i Broadcast(const uint32_t* word) { return _mm512_set1_epi32(static_cast<int>(*word)); }
+inline __m512i Broadcast(const uint32_t* word) {
+  return _mm512_set1_epi32(static_cast<int>(*word));
+}
 
 struct Plain {
   template <int Pixels>
@@ -66,7 +75,8 @@ struct Plain {
       const __m512i filter0 = _mm512_load_si512(filter);
 #pragma GCC unroll 8
       for (int p = 0; p < Pixels; ++p) {
-        sums[p] = _mm512_add_epi32(sums[p], _mm512_popcnt_epi32(_mm512_xor_si512(filter0, Broadcast(patch + p))));
+        sums[p] = _mm512_add_epi32(
+            sums[p], _mm512_popcnt_epi32(_mm512_xor_si512(filter0, Broadcast(patch + p))));
       }
     }
     int32_t* out = task.sums + first * task.sums_step + (block - task.block_begin) * kBlockChannels;
@@ -84,11 +94,13 @@ struct CarrySave {
     size_t d = 0;
     if (task.depth >= 2) {
       // The first pair, with nothing counted yet: the carry is what both words have.
-      const __m512i filter0 = _mm512_load_si512(filter), filter1 = _mm512_load_si512(filter + kBlockChannels);
+      const __m512i filter0 = _mm512_load_si512(filter),
+                    filter1 = _mm512_load_si512(filter + kBlockChannels);
 #pragma GCC unroll 8
       for (int p = 0; p < Pixels; ++p) {
         const __m512i half = _mm512_xor_si512(filter0, Broadcast(patch + p));
-        ones[p] = _mm512_ternarylogic_epi32(half, filter1, Broadcast(patch + kPanelPixels + p), kXor3);
+        ones[p] =
+            _mm512_ternarylogic_epi32(half, filter1, Broadcast(patch + kPanelPixels + p), kXor3);
         twos[p] = _mm512_popcnt_epi32(_mm512_andnot_si512(ones[p], half));
       }
       d = 2, filter += 2 * kBlockChannels, patch += 2 * kPanelPixels;
@@ -97,11 +109,14 @@ struct CarrySave {
       for (int p = 0; p < Pixels; ++p) ones[p] = twos[p] = _mm512_setzero_si512();
     }
     for (; d + 2 <= task.depth; d += 2, filter += 2 * kBlockChannels, patch += 2 * kPanelPixels) {
-      const __m512i filter0 = _mm512_load_si512(filter), filter1 = _mm512_load_si512(filter + kBlockChannels);
+      const __m512i filter0 = _mm512_load_si512(filter),
+                    filter1 = _mm512_load_si512(filter + kBlockChannels);
 #pragma GCC unroll 8
       for (int p = 0; p < Pixels; ++p) {
-        const __m512i half = _mm512_ternarylogic_epi32(ones[p], filter0, Broadcast(patch + p), kXor3);
-        const __m512i next = _mm512_ternarylogic_epi32(half, filter1, Broadcast(patch + kPanelPixels + p), kXor3);
+        const __m512i half =
+            _mm512_ternarylogic_epi32(ones[p], filter0, Broadcast(patch + p), kXor3);
+        const __m512i next =
+            _mm512_ternarylogic_epi32(half, filter1, Broadcast(patch + kPanelPixels + p), kXor3);
         const __m512i carry = _mm512_ternarylogic_epi32(half, next, ones[p], kCarry);
         twos[p] = _mm512_add_epi32(twos[p], _mm512_popcnt_epi32(carry));
         ones[p] = next;
@@ -116,7 +131,8 @@ struct CarrySave {
       const __m512i filter0 = _mm512_load_si512(filter);
 #pragma GCC unroll 8
       for (int p = 0; p < Pixels; ++p) {
-        sums[p] = _mm512_add_epi32(sums[p], _mm512_popcnt_epi32(_mm512_xor_si512(filter0, Broadcast(patch + p))));
+        sums[p] = _mm512_add_epi32(
+            sums[p], _mm512_popcnt_epi32(_mm512_xor_si512(filter0, Broadcast(patch + p))));
       }
     }
     int32_t* out = task.sums + first * task.sums_step + (block - task.block_begin) * kBlockChannels;
@@ -147,7 +163,8 @@ void CountPixels(const CountTask& task, int block_end, int tile, int first, int 
   }
 }
 
-// A last block of one to four channels: pixels fill the lanes, which that few channels would leave nearly empty. Counted plainly.
+// A last block of one to four channels: pixels fill the lanes, which that few channels would leave
+// nearly empty. Counted plainly.
 constexpr int kFewChannels = 4;
 
 template <int Channels>
@@ -163,12 +180,14 @@ void CountPixelLanes(const CountTask& task) {
     const __m512i row = _mm512_load_si512(patch);
 #pragma GCC unroll 4
     for (int c = 0; c < Channels; ++c) {
-      sums[c] = _mm512_add_epi32(sums[c], _mm512_popcnt_epi32(_mm512_xor_si512(row, Broadcast(filter + c))));
+      sums[c] = _mm512_add_epi32(sums[c],
+                                 _mm512_popcnt_epi32(_mm512_xor_si512(row, Broadcast(filter + c))));
     }
   }
   alignas(64) int32_t lanes[kFewChannels][kPanelPixels];
   for (int c = 0; c < kFewChannels; ++c) _mm512_store_si512(lanes[c], sums[c < Channels ? c : 0]);
-  Transpose(lanes, kPanelPixels, task.sums + (task.block_end - 1 - task.block_begin) * kBlockChannels, task.sums_step);
+  Transpose(lanes, kPanelPixels,
+            task.sums + (task.block_end - 1 - task.block_begin) * kBlockChannels, task.sums_step);
 }
 
 template <class Adder>
@@ -179,7 +198,8 @@ void Count(const CountTask& task) {
     --block_end;
   }
   // 9 to 16 pixels are two tiles. An odd number is cut as 2n + 1 = (n + 1) + n.
-  if (task.pixels <= kTilePixels) return CountPixels<Adder>(task, block_end, task.pixels, 0, task.pixels);
+  if (task.pixels <= kTilePixels)
+    return CountPixels<Adder>(task, block_end, task.pixels, 0, task.pixels);
   const int tile = (task.pixels + 1) / 2;
   if (task.pixels % 2 == 0) return CountPixels<Adder>(task, block_end, tile, 0, task.pixels);
   CountPixels<Adder>(task, block_end, tile, 0, tile);
@@ -187,7 +207,9 @@ void Count(const CountTask& task) {
 }
 
 inline __mmask16 FirstLanes(ptrdiff_t count) {
-  return static_cast<__mmask16>(count >= kBlockChannels ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
+  return static_cast<__mmask16>(count >= kBlockChannels ? 0xffff
+                                : count <= 0            ? 0
+                                                        : (1u << count) - 1);
 }
 
 struct Vector {
@@ -199,7 +221,9 @@ struct Vector {
   static constexpr bool kMultipliesByLane = false;
   static constexpr bool kManyRegisters = true;
   static inline Float Broadcast(float x) { return _mm512_set1_ps(x); }
-  static inline Float Convert(const int32_t* sums) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums)); }
+  static inline Float Convert(const int32_t* sums) {
+    return _mm512_cvtepi32_ps(_mm512_loadu_si512(sums));
+  }
   using Int = __m512i;
   static inline Int LoadInt(const int32_t* from) { return _mm512_loadu_si512(from); }
   static inline Int BroadcastInt(int32_t x) { return _mm512_set1_epi32(x); }
@@ -217,16 +241,21 @@ struct Vector {
     asm("vpdpwssd %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
     return c;
   }
-  static inline Int ShiftRight(Int x, int count) { return _mm512_sra_epi32(x, _mm_cvtsi32_si128(count)); }
+  static inline Int ShiftRight(Int x, int count) {
+    return _mm512_sra_epi32(x, _mm_cvtsi32_si128(count));
+  }
   static inline Float ToFloat(Int x) { return _mm512_cvtepi32_ps(x); }
   static inline Int Round(Float y) {
-    // A NaN becomes the second operand. The constant is just below a half, so that only true halves reach 1.
+    // A NaN becomes the second operand. The constant is just below a half, so that only true halves
+    // reach 1.
     y = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(-128)), _mm512_set1_ps(127));
     const __m512 sign = _mm512_and_ps(y, _mm512_set1_ps(-0.0f));
-    return _mm512_cvttps_epi32(_mm512_add_ps(y, _mm512_or_ps(sign, _mm512_set1_ps(0x1.fffffep-2f))));
+    return _mm512_cvttps_epi32(
+        _mm512_add_ps(y, _mm512_or_ps(sign, _mm512_set1_ps(0x1.fffffep-2f))));
   }
   static inline Float Negative(Float if_so, Float otherwise, Float x) {
-    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), otherwise, if_so);
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), otherwise,
+                                if_so);
   }
   static inline Float Add(Float a, Float b) { return _mm512_add_ps(a, b); }
   static inline Float MultiplyAdd(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
@@ -248,13 +277,18 @@ struct Vector {
     explicit Some(int count) : mask(FirstLanes(count)) {}
     inline Float Load(const float* from) const { return _mm512_maskz_loadu_ps(mask, from); }
     inline void Store(float* to, Float y) const { _mm512_mask_storeu_ps(to, mask, y); }
-    inline Int LoadBytes(const int8_t* from) const { return _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, from)); }
-    inline void StoreBytes(int8_t* to, Int q) const { _mm512_mask_cvtepi32_storeu_epi8(to, mask, q); }
+    inline Int LoadBytes(const int8_t* from) const {
+      return _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, from));
+    }
+    inline void StoreBytes(int8_t* to, Int q) const {
+      _mm512_mask_cvtepi32_storeu_epi8(to, mask, q);
+    }
   };
   class Signs {
    public:
     inline void Set(Float y, int first_bit) {
-      word_ |= static_cast<uint32_t>(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ)) << first_bit;
+      word_ |= static_cast<uint32_t>(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ))
+               << first_bit;
     }
     inline void SetGreater(Int a, Int b, int first_bit) {
       word_ |= static_cast<uint32_t>(_mm512_cmpgt_epi32_mask(a, b)) << first_bit;
@@ -270,7 +304,8 @@ void Finish(const FinishTask& task) { FinishAny<Vector>(task); }
 
 struct Bytes {
   const __m256i flip, limit;
-  Bytes(uint8_t flipped, int8_t below) : flip(_mm256_set1_epi8(static_cast<char>(flipped))), limit(_mm256_set1_epi8(below)) {}
+  Bytes(uint8_t flipped, int8_t below)
+      : flip(_mm256_set1_epi8(static_cast<char>(flipped))), limit(_mm256_set1_epi8(below)) {}
   inline uint32_t Less(const int8_t* values) const {
     const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
     return _mm256_cmpgt_epi8_mask(limit, _mm256_xor_si256(bytes, flip));
@@ -278,15 +313,20 @@ struct Bytes {
 };
 
 // Counts of shifts are loaded as broadcasts, which leaves the ports of the vector units alone.
-constexpr uint32_t kShifts[33] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
-                                  17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
+constexpr uint32_t kShifts[33] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                  11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                  22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
 
 struct Words {
   __m512i words;
   static inline Words Zero() { return {_mm512_setzero_si512()}; }
   inline Words Or(Words other) const { return {_mm512_or_si512(words, other.words)}; }
-  inline Words Left(unsigned count) const { return {_mm512_sllv_epi32(words, Broadcast(kShifts + count))}; }
-  inline Words Right(unsigned count) const { return {_mm512_srlv_epi32(words, Broadcast(kShifts + count))}; }
+  inline Words Left(unsigned count) const {
+    return {_mm512_sllv_epi32(words, Broadcast(kShifts + count))};
+  }
+  inline Words Right(unsigned count) const {
+    return {_mm512_srlv_epi32(words, Broadcast(kShifts + count))};
+  }
   inline void Store(uint32_t* to) const { _mm512_storeu_si512(to, words); }
 };
 
@@ -304,7 +344,8 @@ struct Pieces {
   }
 };
 
-void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, int, uint32_t* patches) {
+void Gather(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count,
+            int, uint32_t* patches) {
   GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
 }
 
@@ -314,8 +355,11 @@ inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Signs& 
     for (size_t c = 0; c < channels; c += 32) {
       const size_t left = channels - c;
       const __mmask16 low = static_cast<__mmask16>(left >= 16 ? 0xffff : (1u << left) - 1);
-      const __mmask16 high = static_cast<__mmask16>(left >= 32 ? 0xffff : left <= 16 ? 0 : (1u << (left - 16)) - 1);
-      *bits++ = static_cast<uint32_t>(signs(r * channels, c, low)) | static_cast<uint32_t>(signs(r * channels, c + 16, high)) << 16;
+      const __mmask16 high = static_cast<__mmask16>(left >= 32   ? 0xffff
+                                                    : left <= 16 ? 0
+                                                                 : (1u << (left - 16)) - 1);
+      *bits++ = static_cast<uint32_t>(signs(r * channels, c, low)) |
+                static_cast<uint32_t>(signs(r * channels, c + 16, high)) << 16;
     }
   }
 }
@@ -323,15 +367,18 @@ inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Signs& 
 struct PlainSigns {
   const float* values;
   __mmask16 operator()(size_t row, size_t c, __mmask16 mask) const {
-    return _mm512_cmp_ps_mask(_mm512_maskz_loadu_ps(mask, values + row + c), _mm512_setzero_ps(), _CMP_LT_OQ);
+    return _mm512_cmp_ps_mask(_mm512_maskz_loadu_ps(mask, values + row + c), _mm512_setzero_ps(),
+                              _CMP_LT_OQ);
   }
 };
 
 struct AffineSigns {
   const float *values, *multiplier, *bias;
   __mmask16 operator()(size_t row, size_t c, __mmask16 mask) const {
-    const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, values + row + c), _mm512_maskz_loadu_ps(mask, multiplier + c));
-    return _mm512_cmp_ps_mask(_mm512_add_ps(scaled, _mm512_maskz_loadu_ps(mask, bias + c)), _mm512_setzero_ps(), _CMP_LT_OQ);
+    const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, values + row + c),
+                                        _mm512_maskz_loadu_ps(mask, multiplier + c));
+    return _mm512_cmp_ps_mask(_mm512_add_ps(scaled, _mm512_maskz_loadu_ps(mask, bias + c)),
+                              _mm512_setzero_ps(), _CMP_LT_OQ);
   }
 };
 
@@ -339,14 +386,45 @@ void Quantize(const float* values, size_t rows, size_t channels, uint32_t* bits)
   PackRows(rows, channels, bits, PlainSigns{values});
 }
 
-void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias, uint32_t* bits) {
+void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier,
+                    const float* bias, uint32_t* bits) {
   PackRows(rows, channels, bits, AffineSigns{values, multiplier, bias});
 }
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512", kPanelPixels, nullptr, Count<CarrySave>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>, kBlockChannels, 2, 3, PixelRow<Vector>};
-const Kernels kAvx512PlainKernels = {"avx512_plain", kPanelPixels, nullptr, Count<Plain>, Finish, Gather, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, kBlockChannels, ImageRow<Vector>, MaxPoolRow<Vector>, kBlockChannels, 2, 3, PixelRow<Vector>};
+const Kernels kAvx512Kernels = {"avx512",
+                                kPanelPixels,
+                                nullptr,
+                                Count<CarrySave>,
+                                Finish,
+                                Gather,
+                                Quantize,
+                                AffineQuantize,
+                                QuantizeByteRows<Bytes>,
+                                kBlockChannels,
+                                ImageRow<Vector>,
+                                MaxPoolRow<Vector>,
+                                kBlockChannels,
+                                2,
+                                3,
+                                PixelRow<Vector>};
+const Kernels kAvx512PlainKernels = {"avx512_plain",
+                                     kPanelPixels,
+                                     nullptr,
+                                     Count<Plain>,
+                                     Finish,
+                                     Gather,
+                                     Quantize,
+                                     AffineQuantize,
+                                     QuantizeByteRows<Bytes>,
+                                     kBlockChannels,
+                                     ImageRow<Vector>,
+                                     MaxPoolRow<Vector>,
+                                     kBlockChannels,
+                                     2,
+                                     3,
+                                     PixelRow<Vector>};
 
 }  // namespace larq_igp
 

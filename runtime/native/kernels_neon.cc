@@ -1,11 +1,11 @@
-// NEON, as every aarch64 CPU has it. CNT counts bits per byte. A block is four registers, a tile 4 pixels: 16 byte
-// counters and 4 filter registers of the 32 there are.
+// NEON, as every aarch64 CPU has it. CNT counts bits per byte. A block is four registers, a tile 4
+// pixels: 16 byte counters and 4 filter registers of the 32 there are.
 //
-//     bytes[p][0]: | c0 c0 c0 c0 | c1 c1 c1 c1 | c2 ... | c3 ... |     counters of 8 bits, four per channel
+//     bytes[p][0]: | c0 c0 c0 c0 | c1 c1 c1 c1 | c2 ... | c3 ... |  8-bit counters, 4 a channel
 //     bytes[p][3]: | c12 ...     | ...                 | c15 ... |
 //
-// Three instructions per 128 bits: EOR, CNT, ADD. A word adds at most 8 to a byte, so after 31 words the bytes are
-// added up to 32-bit sums per channel.
+// Three instructions per 128 bits: EOR, CNT, ADD. A word adds at most 8 to a byte, so after 31
+// words the bytes are added up to 32-bit sums per channel.
 
 #include "kernels.h"
 
@@ -29,8 +29,9 @@ constexpr int kRegisters = kBlockChannels / 4;
 
 // Weights of the sign bits of a word.
 #define FOUR_BITS(first) 1u << (first), 1u << (first + 1), 1u << (first + 2), 1u << (first + 3)
-alignas(16) constexpr uint32_t kBitOfLane[32] = {FOUR_BITS(0),  FOUR_BITS(4),  FOUR_BITS(8),  FOUR_BITS(12),
-                                                 FOUR_BITS(16), FOUR_BITS(20), FOUR_BITS(24), FOUR_BITS(28)};
+alignas(16) constexpr uint32_t kBitOfLane[32] = {FOUR_BITS(0),  FOUR_BITS(4),  FOUR_BITS(8),
+                                                 FOUR_BITS(12), FOUR_BITS(16), FOUR_BITS(20),
+                                                 FOUR_BITS(24), FOUR_BITS(28)};
 #undef FOUR_BITS
 
 struct Vector {
@@ -59,7 +60,8 @@ struct Vector {
     return vbslq_f32(vcltzq_f32(x), if_so, otherwise);
   }
   static inline Float MultiplyAdd(Float a, Float b, Float c) { return vfmaq_f32(c, a, b); }
-  static inline Float MultiplyAddLane(Float a, Float b, int lane, Float c) {  // known when loops are unrolled
+  static inline Float MultiplyAddLane(Float a, Float b, int lane,
+                                      Float c) {  // known when loops are unrolled
     switch (lane) {
       case 0: return vfmaq_laneq_f32(c, a, b, 0);
       case 1: return vfmaq_laneq_f32(c, a, b, 1);
@@ -70,7 +72,8 @@ struct Vector {
   static inline Float Max(Float a, Float b) { return vmaxq_f32(a, b); }
   static inline Float Min(Float a, Float b) { return vminq_f32(a, b); }
   template <int Pixels, int Registers>
-  static inline void SumWindows(const PixelTask& task, int64_t first, int32x4_t (&sums)[Pixels][Registers]);
+  static inline void SumWindows(const PixelTask& task, int64_t first,
+                                int32x4_t (&sums)[Pixels][Registers]);
   // Not fused: a multiplication and an addition, each rounded, as on every other CPU.
   static inline Float Add(Float a, Float b) { return vaddq_f32(a, b); }
   static inline Float Multiply(Float a, Float b) { return vmulq_f32(a, b); }
@@ -84,7 +87,8 @@ struct Vector {
     }
     inline void StoreBytes(int8_t* to, Int q) const {
       const int16x4_t words = vmovn_s32(q);
-      const uint32_t lanes = vget_lane_u32(vreinterpret_u32_s8(vmovn_s16(vcombine_s16(words, words))), 0);
+      const uint32_t lanes =
+          vget_lane_u32(vreinterpret_u32_s8(vmovn_s16(vcombine_s16(words, words))), 0);
       std::memcpy(to, &lanes, sizeof lanes);
     }
   };
@@ -122,7 +126,9 @@ struct Vector {
   };
   class Signs {
    public:
-    inline void Set(Float y, int first_bit) { bits_ = vorrq_u32(bits_, vandq_u32(vcltzq_f32(y), vld1q_u32(kBitOfLane + first_bit))); }
+    inline void Set(Float y, int first_bit) {
+      bits_ = vorrq_u32(bits_, vandq_u32(vcltzq_f32(y), vld1q_u32(kBitOfLane + first_bit)));
+    }
     inline void SetGreater(Int a, Int b, int first_bit) {
       bits_ = vorrq_u32(bits_, vandq_u32(vcgtq_s32(a, b), vld1q_u32(kBitOfLane + first_bit)));
     }
@@ -135,7 +141,8 @@ struct Vector {
 
 // Products of eight values of a window, or fewer, of every pixel: one load for all of them.
 template <int Lane, int Lanes, int Pixels, int Registers>
-inline void SumLanes(const int16x8_t (&values)[Pixels], const int16_t* filter, int32x4_t (&sums)[Pixels][Registers]) {
+inline void SumLanes(const int16x8_t (&values)[Pixels], const int16_t* filter,
+                     int32x4_t (&sums)[Pixels][Registers]) {
   if constexpr (Lane < Lanes) {
     if constexpr (Registers == 2) {
       const int16x8_t weights = vld1q_s16(filter);
@@ -147,28 +154,34 @@ inline void SumLanes(const int16x8_t (&values)[Pixels], const int16_t* filter, i
     } else {
       const int16x4_t weights = vld1_s16(filter);
 #pragma GCC unroll 16
-      for (int p = 0; p < Pixels; ++p) sums[p][0] = vmlal_laneq_s16(sums[p][0], weights, values[p], Lane);
+      for (int p = 0; p < Pixels; ++p)
+        sums[p][0] = vmlal_laneq_s16(sums[p][0], weights, values[p], Lane);
     }
     SumLanes<Lane + 1, Lanes>(values, filter + 4 * Registers, sums);
   }
 }
 
-// A window is read through a pointer for each pixel, which a load moves on; else an addition would stand before each load.
+// A window is read through a pointer for each pixel, which a load moves on; else an addition would
+// stand before each load.
 template <int Lanes, int Pixels, int Registers>
-inline void SumSteps(const int16_t* (&from)[Pixels], const int16_t** filter, int32x4_t (&sums)[Pixels][Registers]) {
+inline void SumSteps(const int16_t* (&from)[Pixels], const int16_t** filter,
+                     int32x4_t (&sums)[Pixels][Registers]) {
   int16x8_t values[Pixels];
 #pragma GCC unroll 16
   for (int p = 0; p < Pixels; ++p) {
     values[p] = vld1q_s16(from[p]);
     from[p] += 8;
-    asm("" : "+r"(from[p]), "+w"(values[p]));  // as it stands: a compiler would go back to additions, and load lane by lane
+    asm(""
+        : "+r"(from[p]), "+w"(values[p]));  // as it stands: a compiler would go back to additions,
+                                            // and load lane by lane
   }
   SumLanes<0, Lanes>(values, *filter, sums);
   *filter += Lanes * 4 * Registers;
 }
 
 template <int Pixels, int Registers>
-inline void Vector::SumWindows(const PixelTask& task, int64_t first, int32x4_t (&sums)[Pixels][Registers]) {
+inline void Vector::SumWindows(const PixelTask& task, int64_t first,
+                               int32x4_t (&sums)[Pixels][Registers]) {
   const int16_t* row = task.image + first * task.pixel_step;
   const int16_t* filter = task.filters;
   for (int64_t y = 0; y < task.rows; ++y, row += task.row_step) {
@@ -209,22 +222,26 @@ inline void CountTile(const CountTask& task, int block, int first) {
     for (size_t d = 0; d < words; ++d, filter += kBlockChannels, patch += kPanelPixels) {
       uint8x16_t filters[kRegisters];
 #pragma GCC unroll 4
-      for (int n = 0; n < kRegisters; ++n) filters[n] = vreinterpretq_u8_u32(vld1q_u32(filter + 4 * n));
+      for (int n = 0; n < kRegisters; ++n)
+        filters[n] = vreinterpretq_u8_u32(vld1q_u32(filter + 4 * n));
       // One load and a broadcast per pixel; a panel's rows have words to spare behind a short tile.
       const uint32x4_t pixels = vld1q_u32(patch);
-      const uint32x4_t broadcast[kTilePixels] = {vdupq_laneq_u32(pixels, 0), vdupq_laneq_u32(pixels, 1),
-                                                 vdupq_laneq_u32(pixels, 2), vdupq_laneq_u32(pixels, 3)};
+      const uint32x4_t broadcast[kTilePixels] = {
+          vdupq_laneq_u32(pixels, 0), vdupq_laneq_u32(pixels, 1), vdupq_laneq_u32(pixels, 2),
+          vdupq_laneq_u32(pixels, 3)};
 #pragma GCC unroll 4
       for (int p = 0; p < Pixels; ++p) {
         const uint8x16_t word = vreinterpretq_u8_u32(broadcast[p]);
 #pragma GCC unroll 4
-        for (int n = 0; n < kRegisters; ++n) bytes[p][n] = vaddq_u8(bytes[p][n], vcntq_u8(veorq_u8(word, filters[n])));
+        for (int n = 0; n < kRegisters; ++n)
+          bytes[p][n] = vaddq_u8(bytes[p][n], vcntq_u8(veorq_u8(word, filters[n])));
       }
     }
 #pragma GCC unroll 4
     for (int p = 0; p < Pixels; ++p) {
 #pragma GCC unroll 4
-      for (int n = 0; n < kRegisters; ++n) sums[p][n] = vpadalq_u16(sums[p][n], vpaddlq_u8(bytes[p][n]));
+      for (int n = 0; n < kRegisters; ++n)
+        sums[p][n] = vpadalq_u16(sums[p][n], vpaddlq_u8(bytes[p][n]));
     }
   }
 
@@ -257,12 +274,17 @@ struct Bytes {
   Bytes(uint8_t flipped, int8_t below) : flip(vdupq_n_u8(flipped)), limit(vdupq_n_s8(below)) {}
   // The weights of the bits of a byte twice; sums of 8 lanes are bytes of the word.
   inline uint32_t Half(const int8_t* values) const {
-    static constexpr uint8_t kWeights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    static constexpr uint8_t kWeights[16] = {1, 2, 4, 8, 16, 32, 64, 128,
+                                             1, 2, 4, 8, 16, 32, 64, 128};
     const uint8x16_t bytes = veorq_u8(vreinterpretq_u8_s8(vld1q_s8(values)), flip);
-    const uint8x16_t bits = vandq_u8(vcltq_s8(vreinterpretq_s8_u8(bytes), limit), vld1q_u8(kWeights));
-    return static_cast<uint32_t>(vaddv_u8(vget_low_u8(bits))) | static_cast<uint32_t>(vaddv_u8(vget_high_u8(bits))) << 8;
+    const uint8x16_t bits =
+        vandq_u8(vcltq_s8(vreinterpretq_s8_u8(bytes), limit), vld1q_u8(kWeights));
+    return static_cast<uint32_t>(vaddv_u8(vget_low_u8(bits))) |
+           static_cast<uint32_t>(vaddv_u8(vget_high_u8(bits))) << 8;
   }
-  inline uint32_t Less(const int8_t* values) const { return Half(values) | Half(values + 16) << 16; }
+  inline uint32_t Less(const int8_t* values) const {
+    return Half(values) | Half(values + 16) << 16;
+  }
 };
 
 struct PlainSigns {
@@ -283,7 +305,8 @@ struct AffineSigns {
 #pragma GCC unroll 8
     for (int i = 0; i < 32; i += 4) {
       const size_t at = c + i;
-      const float32x4_t scaled = vmulq_f32(vld1q_f32(values + row + at), vld1q_f32(multiplier + at));
+      const float32x4_t scaled =
+          vmulq_f32(vld1q_f32(values + row + at), vld1q_f32(multiplier + at));
       signs.Set(vaddq_f32(scaled, vld1q_f32(bias + at)), i);
     }
     return signs.Word();
@@ -302,7 +325,8 @@ inline void PackRows(size_t rows, size_t channels, uint32_t* bits, const Signs& 
     for (; c + 32 <= channels; c += 32) *bits++ = signs(r * channels, c);
     if (c == channels) continue;
     uint32_t word = 0;
-    for (size_t i = c; i < channels; ++i) word |= static_cast<uint32_t>(signs.One(r * channels, i)) << (i - c);
+    for (size_t i = c; i < channels; ++i)
+      word |= static_cast<uint32_t>(signs.One(r * channels, i)) << (i - c);
     *bits++ = word;
   }
 }
@@ -311,13 +335,29 @@ void Quantize(const float* values, size_t rows, size_t channels, uint32_t* bits)
   PackRows(rows, channels, bits, PlainSigns{values});
 }
 
-void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier, const float* bias, uint32_t* bits) {
+void AffineQuantize(const float* values, size_t rows, size_t channels, const float* multiplier,
+                    const float* bias, uint32_t* bits) {
   PackRows(rows, channels, bits, AffineSigns{values, multiplier, bias});
 }
 
 }  // namespace
 
-const Kernels kNeonKernels = {"neon", kPanelPixels, nullptr, Count, Finish, GatherPortable, Quantize, AffineQuantize, QuantizeByteRows<Bytes>, 4, ImageRow<Vector>, MaxPoolRow<Vector>, 4, 1, 2, PixelRow<Vector>};
+const Kernels kNeonKernels = {"neon",
+                              kPanelPixels,
+                              nullptr,
+                              Count,
+                              Finish,
+                              GatherPortable,
+                              Quantize,
+                              AffineQuantize,
+                              QuantizeByteRows<Bytes>,
+                              4,
+                              ImageRow<Vector>,
+                              MaxPoolRow<Vector>,
+                              4,
+                              1,
+                              2,
+                              PixelRow<Vector>};
 
 }  // namespace larq_igp
 

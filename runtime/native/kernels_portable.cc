@@ -29,12 +29,14 @@ struct Words {
   }
   inline Words Left(unsigned count) const {
     Words result;
-    for (int p = 0; p < kPanelPixels; ++p) result.words[p] = static_cast<uint32_t>(uint64_t{words[p]} << count);
+    for (int p = 0; p < kPanelPixels; ++p)
+      result.words[p] = static_cast<uint32_t>(uint64_t{words[p]} << count);
     return result;
   }
   inline Words Right(unsigned count) const {
     Words result;
-    for (int p = 0; p < kPanelPixels; ++p) result.words[p] = static_cast<uint32_t>(uint64_t{words[p]} >> count);
+    for (int p = 0; p < kPanelPixels; ++p)
+      result.words[p] = static_cast<uint32_t>(uint64_t{words[p]} >> count);
     return result;
   }
   inline void Store(uint32_t* to) const { std::memcpy(to, words, kPanelPixels * sizeof(uint32_t)); }
@@ -46,7 +48,9 @@ struct Pieces {
   // In order: what one piece writes too much, the next overwrites.
   inline Words Load(const uint32_t* image) const {
     Words row;
-    for (int i = 0; i < count; ++i) std::memcpy(row.words + pieces[i].lane, image + pieces[i].source, kPanelPixels * sizeof(uint32_t));
+    for (int i = 0; i < count; ++i)
+      std::memcpy(row.words + pieces[i].lane, image + pieces[i].source,
+                  kPanelPixels * sizeof(uint32_t));
     return row;
   }
 };
@@ -78,14 +82,16 @@ void Count(const CountTask& task) {
         const uint32_t word = *patch;
         for (int c = 0; c < kBlockChannels; ++c) sums[c] += PopCount(word ^ filter[c]);
       }
-      std::memcpy(task.sums + p * task.sums_step + (block - task.block_begin) * kBlockChannels, sums, sizeof sums);
+      std::memcpy(task.sums + p * task.sums_step + (block - task.block_begin) * kBlockChannels,
+                  sums, sizeof sums);
     }
   }
 }
 
 }  // namespace
 
-// The order of the float operations is the contract between instruction sets: all of them give the same bits.
+// The order of the float operations is the contract between instruction sets: all of them give the
+// same bits.
 void FinishPortable(const FinishTask& task) {
   for (int p = 0; p < task.pixels; ++p) {
     const int32_t* sums = task.sums + p * task.sums_step;
@@ -100,14 +106,16 @@ void FinishPortable(const FinishTask& task) {
       if (task.mode == ConvMode::kThreshold) {
         negative = twice > int64_t{2} * task.threshold[c];
       } else {
-        float y = static_cast<float>(std::max(std::min(twice, task.clamp_max), task.clamp_min)) * task.multiplier[c];
+        float y = static_cast<float>(std::max(std::min(twice, task.clamp_max), task.clamp_min)) *
+                  task.multiplier[c];
         y = y + task.bias[c];
         if (border) y = y + border[c];
         const ptrdiff_t at = task.offset + p * task.step + c;
         if (task.mode == ConvMode::kInt8) {
           int32_t q = SaturateToInt8(y);
           if (const ByteSum* sum = task.byte_sum) {
-            q = ((q * sum->own + sum->values[at] * sum->other + sum->bias) >> sum->shift) + sum->zero;
+            q = ((q * sum->own + sum->values[at] * sum->other + sum->bias) >> sum->shift) +
+                sum->zero;
             q = std::max(-128, std::min(127, q));
           }
           if (task.bytes) task.bytes[at] = static_cast<int8_t>(q);
@@ -132,7 +140,8 @@ void FinishPortable(const FinishTask& task) {
   }
 }
 
-void GatherPortable(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces, int piece_count, int, uint32_t* patches) {
+void GatherPortable(const PatchPlan& plan, const uint32_t* image, const RowPiece* pieces,
+                    int piece_count, int, uint32_t* patches) {
   GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
 }
 
@@ -148,8 +157,8 @@ void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_
   }
 }
 
-void AffineQuantizePortable(const float* values, size_t rows, size_t channels, const float* multiplier,
-                            const float* bias, uint32_t* bits) {
+void AffineQuantizePortable(const float* values, size_t rows, size_t channels,
+                            const float* multiplier, const float* bias, uint32_t* bits) {
   for (size_t r = 0; r < rows; ++r) {
     for (size_t c = 0; c < channels; c += 32) {
       const size_t count = std::min<size_t>(32, channels - c);
@@ -164,8 +173,8 @@ void AffineQuantizePortable(const float* values, size_t rows, size_t channels, c
   }
 }
 
-void QuantizeBytesPortable(const int8_t* values, size_t rows, size_t channels, uint8_t flip, int8_t limit,
-                           uint32_t* bits) {
+void QuantizeBytesPortable(const int8_t* values, size_t rows, size_t channels, uint8_t flip,
+                           int8_t limit, uint32_t* bits) {
   for (size_t r = 0; r < rows; ++r, values += channels) {
     for (size_t c = 0; c < channels; c += 32) {
       const size_t count = std::min<size_t>(32, channels - c);
@@ -179,6 +188,21 @@ void QuantizeBytesPortable(const int8_t* values, size_t rows, size_t channels, u
   }
 }
 
-const Kernels kPortableKernels = {"portable", kPanelPixels, nullptr, Count, FinishPortable, GatherPortable, QuantizePortable, AffineQuantizePortable, QuantizeBytesPortable, 0, nullptr, nullptr, 0, 0, 0, nullptr};
+const Kernels kPortableKernels = {"portable",
+                                  kPanelPixels,
+                                  nullptr,
+                                  Count,
+                                  FinishPortable,
+                                  GatherPortable,
+                                  QuantizePortable,
+                                  AffineQuantizePortable,
+                                  QuantizeBytesPortable,
+                                  0,
+                                  nullptr,
+                                  nullptr,
+                                  0,
+                                  0,
+                                  0,
+                                  nullptr};
 
 }  // namespace larq_igp

@@ -24,7 +24,8 @@ class MemoryBudget {
  public:
   MemoryBudget() {
     const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page_bytes > 0) most_ = std::min(most_, static_cast<size_t>(pages) / 2 * static_cast<size_t>(page_bytes));
+    if (pages > 0 && page_bytes > 0)
+      most_ = std::min(most_, static_cast<size_t>(pages) / 2 * static_cast<size_t>(page_bytes));
   }
 
   bool Take(size_t bytes) {
@@ -39,7 +40,8 @@ class MemoryBudget {
   std::atomic<size_t> used_{0};
 };
 
-// The budget that buffers of this thread are charged to; none outside of a model, as in tests of one convolution.
+// The budget that buffers of this thread are charged to; none outside of a model, as in tests of
+// one convolution.
 inline thread_local MemoryBudget* memory_budget = nullptr;
 
 class MemoryScope {
@@ -53,8 +55,8 @@ class MemoryScope {
   MemoryBudget* before_;
 };
 
-// A zero-filled array on cache-line boundaries with `kSlack` spare bytes behind its end, so that a vector load or
-// store which starts inside the array may run over its end.
+// A zero-filled array on cache-line boundaries with `kSlack` spare bytes behind its end, so that a
+// vector load or store which starts inside the array may run over its end.
 template <class T>
 class Buffer {
  public:
@@ -66,14 +68,16 @@ class Buffer {
     if (budget_) budget_->Return(charged_);
   }
 
-  // Makes room for `size` elements. Contents are zero after growth, unspecified otherwise. False: out of memory.
+  // Makes room for `size` elements. Contents are zero after growth, unspecified otherwise. False:
+  // out of memory.
   bool Reserve(size_t size) {
     if (size <= size_ && data_) return true;
     size_t bytes = size;
     if (!MultiplySize(&bytes, sizeof(T)) || bytes > kMaxBufferBytes) return false;
     MemoryBudget* budget = memory_budget;
     if (budget && !budget->Take(bytes)) return false;
-    // calloc, for pages that are never touched then cost nothing; it aligns too little, so the start is moved up.
+    // calloc, for pages that are never touched then cost nothing; it aligns too little, so the
+    // start is moved up.
     void* fresh = std::calloc(bytes + kSlack + kAlignment, 1);
     if (!fresh) {
       if (budget) budget->Return(bytes);
@@ -84,7 +88,8 @@ class Buffer {
     budget_ = budget;
     charged_ = bytes;
     allocation_ = fresh;
-    data_ = reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(fresh) + kAlignment - 1) / kAlignment * kAlignment);
+    data_ = reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(fresh) + kAlignment - 1) /
+                                 kAlignment * kAlignment);
     size_ = size;
     return true;
   }

@@ -1,5 +1,5 @@
-// From a node of the model to an Op: every attribute is checked here, and nothing is believed later that is not
-// checked here.
+// From a node of the model to an Op: every attribute is checked here, and nothing is believed later
+// that is not checked here.
 
 #include "ops.h"
 
@@ -13,13 +13,14 @@
 namespace larq_igp {
 namespace {
 
-constexpr int64_t kMaxExtent = 1 << 24;      // of kernels, strides, dilations, channels
-constexpr int64_t kMaxDepth = 1 << 28;       // of one output: sums are doubled in 32 bits
+constexpr int64_t kMaxExtent = 1 << 24;  // of kernels, strides, dilations, channels
+constexpr int64_t kMaxDepth = 1 << 28;   // of one output: sums are doubled in 32 bits
 
 // Reads nodes and keeps the first complaint.
 class NodeReader {
  public:
-  NodeReader(TfLiteContext* context, const TfLiteNode* node, const char* name, int index, std::string* reason)
+  NodeReader(TfLiteContext* context, const TfLiteNode* node, const char* name, int index,
+             std::string* reason)
       : context_(context), node_(node), reason_(reason) {
     prefix_ = std::string(name) + " (node " + std::to_string(index) + "): ";
   }
@@ -32,8 +33,11 @@ class NodeReader {
   bool ExpectCounts(int inputs, int outputs) {
     const int has_inputs = node_->inputs ? node_->inputs->size : 0;
     const int has_outputs = node_->outputs ? node_->outputs->size : 0;
-    if (has_inputs != inputs) return Fail("has " + std::to_string(has_inputs) + " inputs, not " + std::to_string(inputs));
-    if (has_outputs != outputs) return Fail("has " + std::to_string(has_outputs) + " outputs, not " + std::to_string(outputs));
+    if (has_inputs != inputs)
+      return Fail("has " + std::to_string(has_inputs) + " inputs, not " + std::to_string(inputs));
+    if (has_outputs != outputs)
+      return Fail("has " + std::to_string(has_outputs) + " outputs, not " +
+                  std::to_string(outputs));
     return true;
   }
 
@@ -53,17 +57,23 @@ class NodeReader {
   }
 
   // A constant of `type` with `count` elements whose bytes are all there.
-  const TfLiteTensor* Constant(int index, const char* what, int type, int64_t count, size_t element_size) {
+  const TfLiteTensor* Constant(int index, const char* what, int type, int64_t count,
+                               size_t element_size) {
     const TfLiteTensor* tensor = Present(index, what);
     if (!tensor) return nullptr;
-    if (tensor->type != type) return Fail(std::string(what) + " has type " + std::to_string(tensor->type)), nullptr;
-    if (tensor->allocation_type != kTfLiteMmapRo || !tensor->data) return Fail(std::string(what) + " is not a constant"), nullptr;
+    if (tensor->type != type)
+      return Fail(std::string(what) + " has type " + std::to_string(tensor->type)), nullptr;
+    if (tensor->allocation_type != kTfLiteMmapRo || !tensor->data)
+      return Fail(std::string(what) + " is not a constant"), nullptr;
     size_t elements = 1;
     for (int64_t extent : ShapeOf(*tensor)) {
-      if (extent < 0 || !MultiplySize(&elements, static_cast<size_t>(extent))) return Fail(std::string(what) + " is too large"), nullptr;
+      if (extent < 0 || !MultiplySize(&elements, static_cast<size_t>(extent)))
+        return Fail(std::string(what) + " is too large"), nullptr;
     }
     if (count >= 0 && elements != static_cast<size_t>(count)) {
-      return Fail(std::string(what) + " has " + std::to_string(elements) + " elements, not " + std::to_string(count)), nullptr;
+      return Fail(std::string(what) + " has " + std::to_string(elements) + " elements, not " +
+                  std::to_string(count)),
+             nullptr;
     }
     if (!MultiplySize(&elements, element_size) || tensor->bytes < elements) {
       return Fail(std::string(what) + " has fewer bytes than its shape needs"), nullptr;
@@ -73,7 +83,8 @@ class NodeReader {
 
   bool OpenOptions(FlexMap* map) {
     if (node_->custom_initial_data_size < 0 ||
-        !map->Open(node_->custom_initial_data, static_cast<size_t>(node_->custom_initial_data_size))) {
+        !map->Open(node_->custom_initial_data,
+                   static_cast<size_t>(node_->custom_initial_data_size))) {
       return Fail("its options are not a FlexBuffer map");
     }
     return true;
@@ -81,7 +92,9 @@ class NodeReader {
 
   bool Option(const FlexMap& map, const char* key, int64_t low, int64_t high, int64_t* value) {
     if (!map.Get(key, value)) return Fail(std::string("option ") + key + " is missing");
-    if (*value < low || *value > high) return Fail(std::string("option ") + key + " = " + std::to_string(*value) + " is not supported");
+    if (*value < low || *value > high)
+      return Fail(std::string("option ") + key + " = " + std::to_string(*value) +
+                  " is not supported");
     return true;
   }
 
@@ -103,13 +116,16 @@ class NodeReader {
 
 bool IsUsableScale(float scale) { return std::isfinite(scale) && scale > 0; }
 
-bool ReadInt8Parameters(NodeReader* reader, const TfLiteTensor& tensor, const char* what, float* scale, int32_t* zero_point) {
-  if (tensor.quantization.type != kTfLiteAffineQuantization || !IsUsableScale(tensor.params.scale)) {
+bool ReadInt8Parameters(NodeReader* reader, const TfLiteTensor& tensor, const char* what,
+                        float* scale, int32_t* zero_point) {
+  if (tensor.quantization.type != kTfLiteAffineQuantization ||
+      !IsUsableScale(tensor.params.scale)) {
     return reader->Fail(std::string(what) + " is int8 without affine quantisation");
   }
   *scale = tensor.params.scale;
   *zero_point = tensor.params.zero_point;
-  if (*zero_point < -128 || *zero_point > 127) return reader->Fail(std::string(what) + " has a zero point that is no int8");
+  if (*zero_point < -128 || *zero_point > 127)
+    return reader->Fail(std::string(what) + " has a zero point that is no int8");
   return true;
 }
 
@@ -123,10 +139,13 @@ bool ReadQuantize(NodeReader* reader, Op* op) {
   if (!input || !output) return false;
   if (output->type != kTfLiteInt32) return reader->Fail("output is not int32");
   if (input->type != kTfLiteFloat32 && input->type != kTfLiteInt8 && input->type != kTfLiteBool) {
-    return reader->Fail("input type " + std::to_string(input->type) + " is not float32, int8 or bool");
+    return reader->Fail("input type " + std::to_string(input->type) +
+                        " is not float32, int8 or bool");
   }
   float scale;
-  if (input->type == kTfLiteInt8 && !ReadInt8Parameters(reader, *input, "input", &scale, &op->zero_point)) return false;
+  if (input->type == kTfLiteInt8 &&
+      !ReadInt8Parameters(reader, *input, "input", &scale, &op->zero_point))
+    return false;
   return true;
 }
 
@@ -139,10 +158,14 @@ bool ReadDequantize(NodeReader* reader, Op* op) {
   const TfLiteTensor* output = reader->Present(op->output, "output");
   if (!input || !output) return false;
   if (input->type != kTfLiteInt32) return reader->Fail("input is not int32");
-  if (output->type != kTfLiteFloat32 && output->type != kTfLiteInt8 && output->type != kTfLiteBool) {
-    return reader->Fail("output type " + std::to_string(output->type) + " is not float32, int8 or bool");
+  if (output->type != kTfLiteFloat32 && output->type != kTfLiteInt8 &&
+      output->type != kTfLiteBool) {
+    return reader->Fail("output type " + std::to_string(output->type) +
+                        " is not float32, int8 or bool");
   }
-  if (output->type == kTfLiteInt8 && !ReadInt8Parameters(reader, *output, "output", &op->scale, &op->zero_point)) return false;
+  if (output->type == kTfLiteInt8 &&
+      !ReadInt8Parameters(reader, *output, "output", &op->scale, &op->zero_point))
+    return false;
   if (ShapeOf(*output).empty()) return reader->Fail("output has no shape");
   return true;
 }
@@ -160,25 +183,30 @@ bool ReadConvolution(NodeReader* reader, Op* op) {
 
   FlexMap options;
   int64_t activation, pad_values;
-  if (!reader->OpenOptions(&options) || !reader->Option(options, "channels_in", 1, kMaxExtent, &conv.channels_in) ||
+  if (!reader->OpenOptions(&options) ||
+      !reader->Option(options, "channels_in", 1, kMaxExtent, &conv.channels_in) ||
       !reader->Option(options, "stride_height", 1, kMaxExtent, &conv.stride_height) ||
       !reader->Option(options, "stride_width", 1, kMaxExtent, &conv.stride_width) ||
       !reader->Option(options, "dilation_height_factor", 1, kMaxExtent, &conv.dilation_height) ||
       !reader->Option(options, "dilation_width_factor", 1, kMaxExtent, &conv.dilation_width) ||
       !reader->Option(options, "fused_activation_function", 0, 3, &activation) ||
-      !reader->Option(options, "pad_values", 0, 1, &pad_values) || !reader->PaddingOption(options, &conv.padding)) {
+      !reader->Option(options, "pad_values", 0, 1, &pad_values) ||
+      !reader->PaddingOption(options, &conv.padding)) {
     return false;
   }
   conv.pad_one = pad_values == 1;
   conv.activation = static_cast<Activation>(activation);
 
   conv.filter = reader->input(1);
-  const TfLiteTensor* filter = reader->Constant(conv.filter, "filter", kTfLiteInt32, -1, sizeof(int32_t));
+  const TfLiteTensor* filter =
+      reader->Constant(conv.filter, "filter", kTfLiteInt32, -1, sizeof(int32_t));
   if (!filter) return false;
   const std::vector<int64_t> shape = ShapeOf(*filter);
-  if (shape.size() != 4) return reader->Fail("filter has rank " + std::to_string(shape.size()) + ", not 4");
+  if (shape.size() != 4)
+    return reader->Fail("filter has rank " + std::to_string(shape.size()) + ", not 4");
   for (int64_t extent : shape) {
-    if (extent < 1 || extent > kMaxExtent) return reader->Fail("filter dimension " + std::to_string(extent) + " is not supported");
+    if (extent < 1 || extent > kMaxExtent)
+      return reader->Fail("filter dimension " + std::to_string(extent) + " is not supported");
   }
   conv.channels_out = shape[0];
   conv.kernel_height = shape[1];
@@ -187,15 +215,18 @@ bool ReadConvolution(NodeReader* reader, Op* op) {
   // Groups are not written down; they follow from the filter's depth.
   const int64_t input_words = (conv.channels_in + 31) / 32;
   if (shape[3] != input_words) {
-    if (input_words % shape[3] != 0) return reader->Fail("filter depth does not divide channels_in");
+    if (input_words % shape[3] != 0)
+      return reader->Fail("filter depth does not divide channels_in");
     conv.groups = input_words / shape[3];
     if (conv.channels_in % conv.groups != 0 || conv.group_channels() % 32 != 0) {
       return reader->Fail("channels_in per group is not a multiple of 32");
     }
-    if (conv.channels_out % conv.groups != 0) return reader->Fail("channels_out is not a multiple of the groups");
+    if (conv.channels_out % conv.groups != 0)
+      return reader->Fail("channels_out is not a multiple of the groups");
   }
   int64_t depth = conv.kernel_height * conv.kernel_width;  // at most 2^48
-  if (depth > kMaxDepth || depth * conv.group_channels() > kMaxDepth) return reader->Fail("filter is too large");
+  if (depth > kMaxDepth || depth * conv.group_channels() > kMaxDepth)
+    return reader->Fail("filter is too large");
 
   const bool packed = output->type == kTfLiteInt32;
   conv.multiplier = reader->input(2);
@@ -205,18 +236,25 @@ bool ReadConvolution(NodeReader* reader, Op* op) {
     if (conv.multiplier != kTfLiteOptionalTensor || conv.bias != kTfLiteOptionalTensor) {
       return reader->Fail("packed output with post_activation_multiplier or post_activation_bias");
     }
-    if (!reader->Constant(conv.threshold, "output_threshold", kTfLiteInt32, conv.channels_out, sizeof(int32_t))) return false;
+    if (!reader->Constant(conv.threshold, "output_threshold", kTfLiteInt32, conv.channels_out,
+                          sizeof(int32_t)))
+      return false;
   } else {
     if (output->type != kTfLiteFloat32 && output->type != kTfLiteInt8) {
-      return reader->Fail("output type " + std::to_string(output->type) + " is not float32, int8 or int32");
+      return reader->Fail("output type " + std::to_string(output->type) +
+                          " is not float32, int8 or int32");
     }
-    if (conv.threshold != kTfLiteOptionalTensor) return reader->Fail("output_threshold without packed output");
-    if (!reader->Constant(conv.multiplier, "post_activation_multiplier", kTfLiteFloat32, conv.channels_out, sizeof(float)) ||
-        !reader->Constant(conv.bias, "post_activation_bias", kTfLiteFloat32, conv.channels_out, sizeof(float))) {
+    if (conv.threshold != kTfLiteOptionalTensor)
+      return reader->Fail("output_threshold without packed output");
+    if (!reader->Constant(conv.multiplier, "post_activation_multiplier", kTfLiteFloat32,
+                          conv.channels_out, sizeof(float)) ||
+        !reader->Constant(conv.bias, "post_activation_bias", kTfLiteFloat32, conv.channels_out,
+                          sizeof(float))) {
       return false;
     }
     if (output->type == kTfLiteInt8 &&
-        !ReadInt8Parameters(reader, *output, "output", &conv.output_scale, &conv.output_zero_point)) {
+        !ReadInt8Parameters(reader, *output, "output", &conv.output_scale,
+                            &conv.output_zero_point)) {
       return false;
     }
   }
@@ -235,10 +273,12 @@ bool ReadMaxPool(NodeReader* reader, Op* op) {
   if (output->type != kTfLiteInt32) return reader->Fail("output is not int32");
   FlexMap options;
   PoolAttributes& pool = op->pool;
-  return reader->OpenOptions(&options) && reader->Option(options, "stride_height", 1, kMaxExtent, &pool.stride_height) &&
+  return reader->OpenOptions(&options) &&
+         reader->Option(options, "stride_height", 1, kMaxExtent, &pool.stride_height) &&
          reader->Option(options, "stride_width", 1, kMaxExtent, &pool.stride_width) &&
          reader->Option(options, "filter_height", 1, kMaxExtent, &pool.filter_height) &&
-         reader->Option(options, "filter_width", 1, kMaxExtent, &pool.filter_width) && reader->PaddingOption(options, &pool.padding);
+         reader->Option(options, "filter_width", 1, kMaxExtent, &pool.filter_width) &&
+         reader->PaddingOption(options, &pool.padding);
 }
 
 // int8 ADD, in the numbers of XNNPACK: multipliers of 21 bits and one shift.
@@ -246,14 +286,16 @@ bool ReadByteAdd(NodeReader* reader, Op* op) {
   op->kind = OpKind::kAddBytes;
   op->input = reader->input(0);
   op->other = reader->input(1);
-  const TfLiteTensor *a = reader->Tensor(op->input), *b = reader->Tensor(op->other), *y = reader->Tensor(op->output);
+  const TfLiteTensor *a = reader->Tensor(op->input), *b = reader->Tensor(op->other),
+                     *y = reader->Tensor(op->output);
   const std::vector<int64_t> shape = ShapeOf(*a);
   if (shape.empty() || shape != ShapeOf(*b) || shape != ShapeOf(*y)) return false;
   float scales[3];
   int32_t zeros[3];
   const TfLiteTensor* tensors[3] = {a, b, y};
   for (int i = 0; i < 3; ++i) {
-    if (tensors[i]->type != kTfLiteInt8 || tensors[i]->allocation_type == kTfLiteMmapRo) return false;
+    if (tensors[i]->type != kTfLiteInt8 || tensors[i]->allocation_type == kTfLiteMmapRo)
+      return false;
     if (!ReadInt8Parameters(reader, *tensors[i], "operand", &scales[i], &zeros[i])) return false;
   }
   const float own = scales[0] / scales[2], other = scales[1] / scales[2];
@@ -268,24 +310,32 @@ bool ReadByteAdd(NodeReader* reader, Op* op) {
   return true;
 }
 
-// Float ADD and MUL, in the forms that merge into binary operations. Whatever else they may be is left to others.
+// Float ADD and MUL, in the forms that merge into binary operations. Whatever else they may be is
+// left to others.
 bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
   const TfLiteNode* node = reader->node();
   // Both builtin structs begin with the fused activation.
-  if (!node->builtin_data || *static_cast<const int*>(node->builtin_data) != kTfLiteActNone) return false;
-  if (!node->inputs || node->inputs->size != 2 || !node->outputs || node->outputs->size != 1) return false;
+  if (!node->builtin_data || *static_cast<const int*>(node->builtin_data) != kTfLiteActNone)
+    return false;
+  if (!node->inputs || node->inputs->size != 2 || !node->outputs || node->outputs->size != 1)
+    return false;
   op->output = reader->output(0);
-  const TfLiteTensor* operands[2] = {reader->Tensor(reader->input(0)), reader->Tensor(reader->input(1))};
+  const TfLiteTensor* operands[2] = {reader->Tensor(reader->input(0)),
+                                     reader->Tensor(reader->input(1))};
   const TfLiteTensor* output = reader->Tensor(op->output);
   if (!operands[0] || !operands[1] || !output) return false;
   if (!multiply && operands[0]->type == kTfLiteInt8) return ReadByteAdd(reader, op);
-  if (operands[0]->type != kTfLiteFloat32 || operands[1]->type != kTfLiteFloat32 || output->type != kTfLiteFloat32) return false;
+  if (operands[0]->type != kTfLiteFloat32 || operands[1]->type != kTfLiteFloat32 ||
+      output->type != kTfLiteFloat32)
+    return false;
 
-  const bool constant[2] = {operands[0]->allocation_type == kTfLiteMmapRo, operands[1]->allocation_type == kTfLiteMmapRo};
+  const bool constant[2] = {operands[0]->allocation_type == kTfLiteMmapRo,
+                            operands[1]->allocation_type == kTfLiteMmapRo};
   if (constant[0] && constant[1]) return false;
   if (!constant[0] && !constant[1]) {
     const std::vector<int64_t> shape = ShapeOf(*operands[0]);
-    if (multiply || shape.empty() || shape != ShapeOf(*operands[1]) || shape != ShapeOf(*output)) return false;
+    if (multiply || shape.empty() || shape != ShapeOf(*operands[1]) || shape != ShapeOf(*output))
+      return false;
     op->kind = OpKind::kAdd;
     op->input = reader->input(0);
     op->other = reader->input(1);
@@ -304,7 +354,8 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
     elements = constant_shape[i];
   }
   if (constant_shape.size() > shape.size()) return false;
-  if (!reader->Constant(op->other, "operand", kTfLiteFloat32, elements, sizeof(float))) return false;
+  if (!reader->Constant(op->other, "operand", kTfLiteFloat32, elements, sizeof(float)))
+    return false;
   if (elements == 1 && (multiply || shape.back() != 1)) {
     op->kind = multiply ? OpKind::kScale : OpKind::kShift;
     op->other = -1;
@@ -320,7 +371,8 @@ bool ReadFloatOp(NodeReader* reader, bool multiply, Op* op) {
 // One constant per channel of `shape`.
 bool ReadChannelConstant(NodeReader* reader, int index, const std::vector<int64_t>& shape) {
   const std::vector<int64_t> constant = ShapeOf(*reader->Tensor(index));
-  if (constant.empty() || constant.size() > shape.size() || constant.back() != shape.back()) return false;
+  if (constant.empty() || constant.size() > shape.size() || constant.back() != shape.back())
+    return false;
   for (size_t i = 0; i + 1 < constant.size(); ++i) {
     if (constant[i] != 1) return false;
   }
@@ -338,7 +390,8 @@ bool ReadPrelu(NodeReader* reader, Op* op) {
   const TfLiteTensor *input = reader->Tensor(op->input), *output = reader->Tensor(op->output);
   if (!IsFloat(input) || !IsFloat(output) || !IsFloat(reader->Tensor(op->other))) return false;
   const std::vector<int64_t> shape = ShapeOf(*input);
-  if (shape.empty() || shape != ShapeOf(*output) || input->allocation_type == kTfLiteMmapRo) return false;
+  if (shape.empty() || shape != ShapeOf(*output) || input->allocation_type == kTfLiteMmapRo)
+    return false;
   return ReadChannelConstant(reader, op->other, shape);
 }
 
@@ -358,11 +411,15 @@ bool ReadImageConvolution(NodeReader* reader, Op* op) {
   op->input = reader->input(0);
   op->output = reader->output(0);
   const TfLiteTensor* input = reader->Tensor(op->input);
-  if (!IsFloat(input) || !IsFloat(reader->Tensor(op->output)) || input->allocation_type == kTfLiteMmapRo) return false;
+  if (!IsFloat(input) || !IsFloat(reader->Tensor(op->output)) ||
+      input->allocation_type == kTfLiteMmapRo)
+    return false;
 
   const auto& params = *static_cast<const TfLiteConvParams*>(reader->node()->builtin_data);
   ConvAttributes& conv = op->conv;
-  if (!ReadPadding(params.padding, &conv.padding) || params.activation < kTfLiteActNone || params.activation > kTfLiteActRelu6) return false;
+  if (!ReadPadding(params.padding, &conv.padding) || params.activation < kTfLiteActNone ||
+      params.activation > kTfLiteActRelu6)
+    return false;
   if (params.dilation_height_factor != 1 || params.dilation_width_factor != 1) return false;
   if (!IsExtent(params.stride_height) || !IsExtent(params.stride_width)) return false;
   conv.activation = static_cast<Activation>(params.activation);
@@ -371,10 +428,13 @@ bool ReadImageConvolution(NodeReader* reader, Op* op) {
 
   conv.filter = reader->input(1);
   conv.bias = reader->input(2);
-  const TfLiteTensor* filter = reader->Constant(conv.filter, "filter", kTfLiteFloat32, -1, sizeof(float));
+  const TfLiteTensor* filter =
+      reader->Constant(conv.filter, "filter", kTfLiteFloat32, -1, sizeof(float));
   if (!filter) return false;
   const std::vector<int64_t> shape = ShapeOf(*filter), image = ShapeOf(*input);
-  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] || shape[3] > kMaxImageChannels || shape[0] < kMinImageFilters) return false;
+  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] ||
+      shape[3] > kMaxImageChannels || shape[0] < kMinImageFilters)
+    return false;
   for (int64_t extent : shape) {
     if (!IsExtent(extent)) return false;
   }
@@ -382,7 +442,8 @@ bool ReadImageConvolution(NodeReader* reader, Op* op) {
   conv.kernel_height = shape[1];
   conv.kernel_width = shape[2];
   conv.channels_in = shape[3];
-  return conv.taps() <= kMaxExtent && reader->Constant(conv.bias, "bias", kTfLiteFloat32, conv.channels_out, sizeof(float));
+  return conv.taps() <= kMaxExtent &&
+         reader->Constant(conv.bias, "bias", kTfLiteFloat32, conv.channels_out, sizeof(float));
 }
 
 // Bytes of an image as floats.
@@ -392,12 +453,15 @@ bool ReadPixels(NodeReader* reader, Op* op) {
   op->input = reader->input(0);
   op->output = reader->output(0);
   const TfLiteTensor *input = reader->Tensor(op->input), *output = reader->Tensor(op->output);
-  if (!input || !IsFloat(output) || input->allocation_type == kTfLiteMmapRo || ShapeOf(*input) != ShapeOf(*output)) return false;
+  if (!input || !IsFloat(output) || input->allocation_type == kTfLiteMmapRo ||
+      ShapeOf(*input) != ShapeOf(*output))
+    return false;
   if (input->type != kTfLiteUInt8 && input->type != kTfLiteInt8) return false;
   op->scale = input->params.scale;
   op->zero_point = input->params.zero_point;
   const bool zero_is_byte = op->zero_point >= -128 && op->zero_point <= 255;
-  return input->quantization.type == kTfLiteAffineQuantization && IsUsableScale(op->scale) && zero_is_byte;
+  return input->quantization.type == kTfLiteAffineQuantization && IsUsableScale(op->scale) &&
+         zero_is_byte;
 }
 
 bool ReadFloatMaxPool(NodeReader* reader, Op* op) {
@@ -406,15 +470,17 @@ bool ReadFloatMaxPool(NodeReader* reader, Op* op) {
   op->input = reader->input(0);
   op->output = reader->output(0);
   const TfLiteTensor* input = reader->Tensor(op->input);
-  if (!IsFloat(input) || !IsFloat(reader->Tensor(op->output)) || ShapeOf(*input).size() != 4) return false;
+  if (!IsFloat(input) || !IsFloat(reader->Tensor(op->output)) || ShapeOf(*input).size() != 4)
+    return false;
   const auto& params = *static_cast<const TfLitePoolParams*>(reader->node()->builtin_data);
   PoolAttributes& pool = op->pool;
   pool.stride_height = params.stride_height;
   pool.stride_width = params.stride_width;
   pool.filter_height = params.filter_height;
   pool.filter_width = params.filter_width;
-  return ReadPadding(params.padding, &pool.padding) && params.activation == kTfLiteActNone && IsExtent(pool.stride_height) &&
-         IsExtent(pool.stride_width) && IsExtent(pool.filter_height) && IsExtent(pool.filter_width);
+  return ReadPadding(params.padding, &pool.padding) && params.activation == kTfLiteActNone &&
+         IsExtent(pool.stride_height) && IsExtent(pool.stride_width) &&
+         IsExtent(pool.filter_height) && IsExtent(pool.filter_width);
 }
 
 bool ReadBuiltin(NodeReader* reader, int code, const FloatOps& wanted, Op* op) {
@@ -433,15 +499,19 @@ bool ReadBuiltin(NodeReader* reader, int code, const FloatOps& wanted, Op* op) {
 
 std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor) {
   std::vector<int64_t> shape;
-  if (tensor.dims && tensor.dims->size > 0) shape.assign(tensor.dims->data, tensor.dims->data + tensor.dims->size);
+  if (tensor.dims && tensor.dims->size > 0)
+    shape.assign(tensor.dims->data, tensor.dims->data + tensor.dims->size);
   return shape;
 }
 
-bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op* op, std::string* reason) {
+bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op* op,
+              std::string* reason) {
   reason->clear();
   TfLiteNode* node = nullptr;
   TfLiteRegistration* registration = nullptr;
-  if (context->GetNodeAndRegistration(context, node_index, &node, &registration) != kTfLiteOk || !node || !registration) return false;
+  if (context->GetNodeAndRegistration(context, node_index, &node, &registration) != kTfLiteOk ||
+      !node || !registration)
+    return false;
 
   bool claimed = false;
   if (const char* name = registration->custom_name) {
@@ -494,10 +564,13 @@ const char* KindName(OpKind kind) {
   return "?";
 }
 
-std::string PoolAttributes::Resolve(int64_t height, int64_t width, WindowAxis* rows, WindowAxis* columns) const {
+std::string PoolAttributes::Resolve(int64_t height, int64_t width, WindowAxis* rows,
+                                    WindowAxis* columns) const {
   *rows = {height, filter_height, stride_height, 1};
   *columns = {width, filter_width, stride_width, 1};
-  return rows->Resolve(padding) && columns->Resolve(padding) ? "" : "the input is smaller than the window";
+  return rows->Resolve(padding) && columns->Resolve(padding)
+             ? ""
+             : "the input is smaller than the window";
 }
 
 }  // namespace larq_igp

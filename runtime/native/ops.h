@@ -16,15 +16,16 @@ enum class OpKind {
   kDequantize,
   kConvolution,
   kMaxPool,
-  kAdd,             // two tensors of one shape
-  kScale,           // a tensor times one constant
-  kShift,           // a tensor plus one constant; only before an image convolution
-  kChannelScale,    // a tensor times a constant per channel
-  kChannelShift,    // a tensor plus a constant per channel
-  kChannelSlope,    // PRELU: negative values times a constant per channel
-  kAddBytes,        // two int8 tensors of one shape
-  kAffineQuantize,  // only from fusion: kChannelScale or none, kChannelShift, kQuantize
-  kImageConvolution,  // float, over an image of few channels; with a kFloatMaxPool that was fused into it
+  kAdd,               // two tensors of one shape
+  kScale,             // a tensor times one constant
+  kShift,             // a tensor plus one constant; only before an image convolution
+  kChannelScale,      // a tensor times a constant per channel
+  kChannelShift,      // a tensor plus a constant per channel
+  kChannelSlope,      // PRELU: negative values times a constant per channel
+  kAddBytes,          // two int8 tensors of one shape
+  kAffineQuantize,    // only from fusion: kChannelScale or none, kChannelShift, kQuantize
+  kImageConvolution,  // float, over an image of few channels; with a kFloatMaxPool that was fused
+                      // into it
   kFloatMaxPool,
   kPixels,  // DEQUANTIZE of bytes to float
 };
@@ -73,17 +74,20 @@ struct PixelInput {
 struct Op {
   OpKind kind = OpKind::kQuantize;
   int input = -1;
-  int other = -1;     // second operand of kAdd, kAddBytes; constant of kScale, kChannel...; multiplier of kAffineQuantize
-  int shift = -1;     // constant of kChannelShift, kAffineQuantize
+  int other = -1;  // second operand of kAdd, kAddBytes; constant of kScale, kChannel...; multiplier
+                   // of kAffineQuantize
+  int shift = -1;  // constant of kChannelShift, kAffineQuantize
   int output = -1;
   int input_type = 0, output_type = 0;
-  float scale = 1.0f;      // kScale, kShift; quantisation of an int8 output of kDequantize, of the input of kPixels
-  int32_t zero_point = 0;  // of the int8 input of kQuantize, int8 output of kDequantize, input of kPixels
-  ByteSum sum = {};        // kAddBytes: own is for `input`
+  float scale = 1.0f;  // kScale, kShift; quantisation of an int8 output of kDequantize, of the
+                       // input of kPixels
+  int32_t zero_point =
+      0;             // of the int8 input of kQuantize, int8 output of kDequantize, input of kPixels
+  ByteSum sum = {};  // kAddBytes: own is for `input`
   ConvAttributes conv;
   PoolAttributes pool;
-  bool pools = false;   // kImageConvolution
-  PixelInput pixels;    // likewise
+  bool pools = false;  // kImageConvolution
+  PixelInput pixels;   // likewise
 };
 
 // What the engine takes over beside LCE's operators.
@@ -93,9 +97,10 @@ struct FloatOps {
   bool pixels;      // also what makes floats of bytes before it
 };
 
-// Reads one node. False: the engine does not run it, and `reason` says why; it is empty if the node is simply not of
-// a kind that concerns us.
-bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op* op, std::string* reason);
+// Reads one node. False: the engine does not run it, and `reason` says why; it is empty if the node
+// is simply not of a kind that concerns us.
+bool ReadNode(TfLiteContext* context, int node_index, const FloatOps& wanted, Op* op,
+              std::string* reason);
 
 // The shape of a tensor, empty if it has none.
 std::vector<int64_t> ShapeOf(const TfLiteTensor& tensor);

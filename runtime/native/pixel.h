@@ -1,13 +1,13 @@
-// A convolution over the pixels of an image in whole numbers, for vector units that multiply pairs of 16 bits. Beside what
-// finish.h asks for, `Vector` has
+// A convolution over the pixels of an image in whole numbers, for vector units that multiply pairs
+// of 16 bits. Beside what finish.h asks for, `Vector` has
 //
-//       static Int BroadcastPair(const int16_t*);              two values, in all lanes
-//       static Int MultiplyPairs(Int a, Int b, Int c);         a0 * b0 + a1 * b1 + c in every lane
-//       static constexpr int kPixelTile[];                     pixels that one, two, three registers of sums allow
+//     static Int BroadcastPair(const int16_t*);           two values, in all lanes
+//     static Int MultiplyPairs(Int a, Int b, Int c);      a0 * b0 + a1 * b1 + c in every lane
+//     static constexpr int kPixelTile[];                  pixels for 1, 2, 3 registers of sums
 //
 // or, if it kMultipliesByLane, with filters [rows][steps][registers of lanes],
 //
-//       static void SumWindows(const PixelTask&, int64_t first, Int (&sums)[Pixels][Registers]);
+//     static void SumWindows(const PixelTask&, int64_t first, Int (&sums)[Pixels][Registers]);
 #pragma once
 
 #include "kernels.h"
@@ -38,12 +38,14 @@ inline void PixelTile(const PixelTask& task, int64_t first) {
       for (int64_t s = 0; s < task.steps; ++s, values += 2, filter += 2 * Registers * kLanes) {
         Int weights[Registers];
 #pragma GCC unroll 4
-        for (int r = 0; r < Registers; ++r) weights[r] = Vector::LoadInt(reinterpret_cast<const int32_t*>(filter + 2 * r * kLanes));
+        for (int r = 0; r < Registers; ++r)
+          weights[r] = Vector::LoadInt(reinterpret_cast<const int32_t*>(filter + 2 * r * kLanes));
 #pragma GCC unroll 16
         for (int p = 0; p < Pixels; ++p) {
           const Int pair = Vector::BroadcastPair(values + p * step);
 #pragma GCC unroll 4
-          for (int r = 0; r < Registers; ++r) sums[p][r] = Vector::MultiplyPairs(pair, weights[r], sums[p][r]);
+          for (int r = 0; r < Registers; ++r)
+            sums[p][r] = Vector::MultiplyPairs(pair, weights[r], sums[p][r]);
         }
       }
     }
@@ -54,7 +56,8 @@ inline void PixelTile(const PixelTask& task, int64_t first) {
   for (int r = 0; r < Registers; ++r) scale[r] = all.Load(task.scale + r * kLanes);
   StoreTile<Vector, Pixels, Registers>(task, first, [&](int p, int r) {
     const float* bias = task.bias[first + p] + task.channel;
-    return Vector::Add(Vector::Multiply(Vector::ToFloat(sums[p][r]), scale[r]), all.Load(bias + r * kLanes));
+    return Vector::Add(Vector::Multiply(Vector::ToFloat(sums[p][r]), scale[r]),
+                       all.Load(bias + r * kLanes));
   });
 }
 
@@ -62,8 +65,9 @@ template <class Vector>
 void PixelRow(const PixelTask& task) {
   constexpr int kMost = Vector::kPixelTile[3] > 0 ? 3 : 2;
   ByRegisters<Vector, kMost>(task, [&](auto registers) {
-    ForTiles<Vector::kPixelTile[registers]>(
-        task, [&](int64_t first, auto pixels) { PixelTile<Vector, pixels, registers>(task, first); });
+    ForTiles<Vector::kPixelTile[registers]>(task, [&](int64_t first, auto pixels) {
+      PixelTile<Vector, pixels, registers>(task, first);
+    });
   });
 }
 

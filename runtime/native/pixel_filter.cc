@@ -15,59 +15,72 @@ constexpr int64_t kSpareValues = 32;
 
 }  // namespace
 
-bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& input, const float* filter, const float* bias,
-                        const Kernels& kernels) {
+bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& input,
+                        const float* filter, const float* bias, const Kernels& kernels) {
   kernels_ = &kernels;
   attributes_ = attributes;
   input_ = input;
   const int64_t lanes = kernels.pixel_lanes, pair = kernels.pixel_pair;
-  const int64_t depth = attributes.depth(), channels = attributes.channels_out, taps = attributes.taps();
+  const int64_t depth = attributes.depth(), channels = attributes.channels_out,
+                taps = attributes.taps();
   const int64_t row_values = attributes.kernel_width * attributes.channels_in;
   const int64_t steps = CeilDivide(row_values, pair);
   padded_channels_ = CeilDivide(channels, lanes) * lanes;
 
-  const int64_t registers = padded_channels_ / lanes, groups = CeilDivide(registers, kernels.pixel_registers);
+  const int64_t registers = padded_channels_ / lanes,
+                groups = CeilDivide(registers, kernels.pixel_registers);
   size_t filters = 0;
   groups_.clear();
   for (int64_t g = 0; g < groups; ++g) {
-    const int64_t begin = registers * g / groups * lanes, end = registers * (g + 1) / groups * lanes;
+    const int64_t begin = registers * g / groups * lanes,
+                  end = registers * (g + 1) / groups * lanes;
     groups_.push_back({begin, std::min(end, channels) - begin, filters});
     filters += static_cast<size_t>((end - begin) * attributes.kernel_height * steps * pair);
   }
-  if (!filters_.Reserve(filters) || !scales_.Reserve(static_cast<size_t>(padded_channels_))) return false;
+  if (!filters_.Reserve(filters) || !scales_.Reserve(static_cast<size_t>(padded_channels_)))
+    return false;
   std::fill(filters_.data(), filters_.data() + filters, int16_t{0});
   constant_.assign(static_cast<size_t>(channels * taps), 0);
   bias_.assign(bias, bias + channels);
 
-  // A byte at which the rounding of weights changes nothing: one that stands for 0, as flat areas have it, so that their
-  // signs are those of the bias; else the middle.
+  // A byte at which the rounding of weights changes nothing: one that stands for 0, as flat areas
+  // have it, so that their signs are those of the bias; else the middle.
   std::vector<double> where;
-  for (const double offset : input.offset) where.push_back(offset == 0 ? 0 : kMiddle[input.is_signed]);
+  for (const double offset : input.offset)
+    where.push_back(offset == 0 ? 0 : kMiddle[input.is_signed]);
 
   for (const Group& group : groups_) {
     const int64_t width = CeilDivide(group.channels, lanes) * lanes;
     for (int64_t i = 0; i < group.channels; ++i) {
       const int64_t o = group.channel + i;
       const float* weights = filter + o * depth;
-      const auto exact = [&](int64_t d) { return weights[d] * input.factor[static_cast<size_t>(d % attributes.channels_in)]; };
+      const auto exact = [&](int64_t d) {
+        return weights[d] * input.factor[static_cast<size_t>(d % attributes.channels_in)];
+      };
       double most = 0, sum = 0;
       for (int64_t d = 0; d < depth; ++d) {
         most = std::max(most, std::fabs(exact(d)));
         sum += std::fabs(exact(d));
       }
       // No sum may leave 32 bits; only filters of more than 257 taps can come near.
-      const double scale = std::max(most / kMostWeight, sum * kMostByte / (kMostSum - kMostByte * static_cast<double>(depth)));
+      const double scale =
+          std::max(most / kMostWeight,
+                   sum * kMostByte / (kMostSum - kMostByte * static_cast<double>(depth)));
       const auto stored = static_cast<float>(scale);
       scales_[static_cast<size_t>(o)] = stored;
       for (int64_t d = 0; d < depth; ++d) {
-        const int64_t c = d % attributes.channels_in, tap = d / attributes.channels_in, y = d / row_values, x = d % row_values;
+        const int64_t c = d % attributes.channels_in, tap = d / attributes.channels_in,
+                      y = d / row_values, x = d % row_values;
         // Bounded, as a scale that is no normal number is a rough one.
         const double rounded =
-            stored > 0 ? std::max(-kMostWeight, std::min(kMostWeight, std::nearbyint(exact(d) / stored))) : 0;
+            stored > 0
+                ? std::max(-kMostWeight, std::min(kMostWeight, std::nearbyint(exact(d) / stored)))
+                : 0;
         const int64_t at = ((y * steps + x / pair) * width + i) * pair + x % pair;
         filters_[group.filters + static_cast<size_t>(at)] = static_cast<int16_t>(rounded);
-        constant_[static_cast<size_t>(o * taps + tap)] += weights[d] * input.offset[static_cast<size_t>(c)] +
-                                                         (exact(d) - rounded * stored) * where[static_cast<size_t>(c)];
+        constant_[static_cast<size_t>(o * taps + tap)] +=
+            weights[d] * input.offset[static_cast<size_t>(c)] +
+            (exact(d) - rounded * stored) * where[static_cast<size_t>(c)];
       }
     }
   }
@@ -75,7 +88,8 @@ bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& inpu
 }
 
 // The different ways in which windows reach out of an axis, and which of them each has.
-std::vector<PixelFilter::Reach> PixelFilter::Reaches(const WindowAxis& axis, std::vector<int>* kind_of) {
+std::vector<PixelFilter::Reach> PixelFilter::Reaches(const WindowAxis& axis,
+                                                     std::vector<int>* kind_of) {
   std::vector<Reach> kinds;
   kind_of->clear();
   for (int64_t i = 0; i < axis.output; ++i) {
@@ -91,10 +105,12 @@ std::vector<PixelFilter::Reach> PixelFilter::Reaches(const WindowAxis& axis, std
 std::string PixelFilter::Resize(int64_t batch, const WindowAxis& rows, const WindowAxis& columns) {
   rows_ = rows;
   columns_ = columns;
-  const int64_t channels_in = attributes_.channels_in, channels = attributes_.channels_out, taps = attributes_.taps();
+  const int64_t channels_in = attributes_.channels_in, channels = attributes_.channels_out,
+                taps = attributes_.taps();
   row_step_ = columns.padded() * channels_in;
   size_t values = static_cast<size_t>(row_step_);
-  if (!MultiplySize(&values, static_cast<size_t>(rows.padded()))) return "the padded input is too large";
+  if (!MultiplySize(&values, static_cast<size_t>(rows.padded())))
+    return "the padded input is too large";
   image_step_ = static_cast<int64_t>(values);
   if (!MultiplySize(&values, static_cast<size_t>(batch))) return "the padded input is too large";
   values += kSpareValues;
@@ -102,13 +118,16 @@ std::string PixelFilter::Resize(int64_t batch, const WindowAxis& rows, const Win
   std::fill(images_.data(), images_.data() + values, int16_t{0});
 
   std::vector<int> column_kind;
-  const std::vector<Reach> down = Reaches(rows, &row_kind_), across = Reaches(columns, &column_kind);
+  const std::vector<Reach> down = Reaches(rows, &row_kind_),
+                           across = Reaches(columns, &column_kind);
   size_t brackets = down.size() * across.size();
-  if (!MultiplySize(&brackets, static_cast<size_t>(padded_channels_)) || !brackets_.Reserve(brackets)) {
+  if (!MultiplySize(&brackets, static_cast<size_t>(padded_channels_)) ||
+      !brackets_.Reserve(brackets)) {
     return "out of memory for the border";
   }
   size_t row_biases = down.size();
-  if (!MultiplySize(&row_biases, static_cast<size_t>(columns.output))) return "the padded input is too large";
+  if (!MultiplySize(&row_biases, static_cast<size_t>(columns.output)))
+    return "the padded input is too large";
   pixel_bias_.clear();
   float* bracket = brackets_.data();
   for (const Reach& y_reach : down) {
@@ -131,7 +150,8 @@ std::string PixelFilter::Resize(int64_t batch, const WindowAxis& rows, const Win
 }
 
 void PixelFilter::CopyRows(const void* image, int64_t number, int64_t begin, int64_t end) {
-  const int64_t row_values = columns_.input * attributes_.channels_in, left = columns_.before * attributes_.channels_in;
+  const int64_t row_values = columns_.input * attributes_.channels_in,
+                left = columns_.before * attributes_.channels_in;
   const int64_t count = std::min(row_values, row_step_ - left);
   const auto widen = [&](const auto* bytes) {
     for (int64_t y = begin; y < end && y + rows_.before < rows_.padded(); ++y) {
@@ -144,7 +164,8 @@ void PixelFilter::CopyRows(const void* image, int64_t number, int64_t begin, int
   widen(static_cast<const uint8_t*>(image));
 }
 
-void PixelFilter::RunRow(int64_t number, int64_t row, float low, float high, bool whole, float* out, int64_t step) const {
+void PixelFilter::RunRow(int64_t number, int64_t row, float low, float high, bool whole, float* out,
+                         int64_t step) const {
   PixelTask task;
   task.image = images_.data() + number * image_step_ + row * rows_.stride * row_step_;
   task.row_step = row_step_;
@@ -160,7 +181,9 @@ void PixelFilter::RunRow(int64_t number, int64_t row, float low, float high, boo
     task.filters = filters_.data() + group.filters;
     task.channel = group.channel;
     task.scale = scales_.data() + group.channel;
-    task.channels = whole ? CeilDivide(group.channels, kernels_->pixel_lanes) * kernels_->pixel_lanes : group.channels;
+    task.channels = whole
+                        ? CeilDivide(group.channels, kernels_->pixel_lanes) * kernels_->pixel_lanes
+                        : group.channels;
     task.out = out + group.channel;
     kernels_->pixel_row(task);
   }

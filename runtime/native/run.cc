@@ -22,7 +22,8 @@ template <class Body>
 void ForRanges(Team* team, size_t count, double nanoseconds, const Body& body) {
   const int width = team->Width(static_cast<double>(count) * nanoseconds);
   const size_t pieces = width == 1 ? 1 : std::min<size_t>(count, 4 * static_cast<size_t>(width));
-  team->For(pieces, width, [&](size_t piece, int) { body(count * piece / pieces, count * (piece + 1) / pieces); });
+  team->For(pieces, width,
+            [&](size_t piece, int) { body(count * piece / pieces, count * (piece + 1) / pieces); });
 }
 
 // Values of bits, four at a time from a table.
@@ -41,7 +42,8 @@ class Dequantizer {
         const size_t count = std::min<size_t>(left, 32);
         left -= count;
         size_t i = 0;
-        for (; i + 4 <= count; i += 4, word >>= 4, values += 4) std::memcpy(values, table_[word & 15], 4 * sizeof(T));
+        for (; i + 4 <= count; i += 4, word >>= 4, values += 4)
+          std::memcpy(values, table_[word & 15], 4 * sizeof(T));
         for (; i < count; ++i, word >>= 1) *values++ = table_[word & 1][0];
       }
     }
@@ -52,13 +54,16 @@ class Dequantizer {
 };
 
 // The maximum of +-1 is -1 only where all are -1: the AND over the window.
-void MaxPoolRow(const uint32_t* image, const WindowAxis& rows, const WindowAxis& columns, size_t words, int64_t y, uint32_t* out) {
+void MaxPoolRow(const uint32_t* image, const WindowAxis& rows, const WindowAxis& columns,
+                size_t words, int64_t y, uint32_t* out) {
   const int64_t top = y * rows.stride - rows.before;
   for (int64_t x = 0; x < columns.output; ++x, out += words) {
     const int64_t left = x * columns.stride - columns.before;
     std::fill(out, out + words, 0xffffffffu);
-    for (int64_t iy = std::max<int64_t>(0, top); iy < std::min(rows.input, top + rows.kernel); ++iy) {
-      for (int64_t ix = std::max<int64_t>(0, left); ix < std::min(columns.input, left + columns.kernel); ++ix) {
+    for (int64_t iy = std::max<int64_t>(0, top); iy < std::min(rows.input, top + rows.kernel);
+         ++iy) {
+      for (int64_t ix = std::max<int64_t>(0, left);
+           ix < std::min(columns.input, left + columns.kernel); ++ix) {
         const uint32_t* pixel = image + (iy * columns.input + ix) * words;
         for (size_t w = 0; w < words; ++w) out[w] &= pixel[w];
       }
@@ -103,7 +108,8 @@ std::string Graph::Run(TfLiteContext* context, Team* team, bool profile) {
     }
     const auto start = std::chrono::steady_clock::now();
     RunStep(&step, team);
-    const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    const double milliseconds =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
   }
   return "";
@@ -127,10 +133,12 @@ void Graph::RunStep(Step* step, Team* team) {
       if (op.input_type == kTfLiteFloat32) {
         const float* values = Data<float>(op.input);
         ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
-          kernels_->quantize(values + begin * channels, end - begin, channels, bits + begin * words);
+          kernels_->quantize(values + begin * channels, end - begin, channels,
+                             bits + begin * words);
         });
       } else {
-        // A bool is negative if it is 0, the least of unsigned bytes: flipped, the least of signed ones.
+        // A bool is negative if it is 0, the least of unsigned bytes: flipped, the least of signed
+        // ones.
         const bool is_bool = op.input_type != kTfLiteInt8;
         const uint8_t flip = is_bool ? 0x80 : 0;
         const auto limit = static_cast<int8_t>(is_bool ? -127 : op.zero_point);
@@ -148,7 +156,8 @@ void Graph::RunStep(Step* step, Team* team) {
       const float* multiplier = op.other >= 0 ? Data<float>(op.other) : ones_.data();
       uint32_t* bits = Data<uint32_t>(op.output);
       ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
-        kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier, bias, bits + begin * words);
+        kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier,
+                                  bias, bits + begin * words);
       });
       return;
     }
@@ -158,14 +167,17 @@ void Graph::RunStep(Step* step, Team* team) {
       const auto write = [&](const auto& dequantizer, auto* values) {
         const double out_row = kNanosecondsPerValue * static_cast<double>(out_channels);
         ForRanges(team, rows, out_row, [&](size_t begin, size_t end) {
-          dequantizer.Rows(bits + begin * channels, end - begin, out_channels, values + begin * out_channels);
+          dequantizer.Rows(bits + begin * channels, end - begin, out_channels,
+                           values + begin * out_channels);
         });
       };
       if (op.output_type == kTfLiteFloat32) {
         write(Dequantizer<float>(1.0f, -1.0f), Data<float>(op.output));
       } else if (op.output_type == kTfLiteInt8) {
         const double one = std::min(std::round(1.0 / op.scale), 1024.0);
-        const auto clip = [](double q) { return static_cast<int8_t>(std::max(-128.0, std::min(127.0, q))); };
+        const auto clip = [](double q) {
+          return static_cast<int8_t>(std::max(-128.0, std::min(127.0, q)));
+        };
         const Dequantizer<int8_t> bytes(clip(op.zero_point + one), clip(op.zero_point - one));
         write(bytes, Data<int8_t>(op.output));
       } else {
@@ -178,11 +190,14 @@ void Graph::RunStep(Step* step, Team* team) {
       op.pool.Resolve(shape[1], shape[2], &y_axis, &x_axis);
       const uint32_t* in = Data<uint32_t>(op.input);
       uint32_t* out = Data<uint32_t>(op.output);
-      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output * op.pool.filter_height * op.pool.filter_width);
+      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output *
+                                              op.pool.filter_height * op.pool.filter_width);
       const int width = team->Width(read * static_cast<double>(channels) * kNanosecondsPerWord);
       team->For(static_cast<size_t>(shape[0] * y_axis.output), width, [&](size_t task, int) {
-        const int64_t image = static_cast<int64_t>(task) / y_axis.output, y = static_cast<int64_t>(task) % y_axis.output;
-        MaxPoolRow(in + image * y_axis.input * x_axis.input * channels, y_axis, x_axis, channels, y, out + task * x_axis.output * channels);
+        const int64_t image = static_cast<int64_t>(task) / y_axis.output,
+                      y = static_cast<int64_t>(task) % y_axis.output;
+        MaxPoolRow(in + image * y_axis.input * x_axis.input * channels, y_axis, x_axis, channels, y,
+                   out + task * x_axis.output * channels);
       });
       return;
     }
@@ -192,12 +207,17 @@ void Graph::RunStep(Step* step, Team* team) {
       const float* in = Data<float>(op.input);
       float* out = Data<float>(op.output);
       const int64_t step = static_cast<int64_t>(channels), row_step = x_axis.input * step;
-      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output * op.pool.filter_height * op.pool.filter_width);
+      const double read = static_cast<double>(shape[0] * y_axis.output * x_axis.output *
+                                              op.pool.filter_height * op.pool.filter_width);
       const int width = team->Width(read * static_cast<double>(channels) * kNanosecondsPerValue);
       team->For(static_cast<size_t>(shape[0] * y_axis.output), width, [&](size_t task, int) {
-        const int64_t image = static_cast<int64_t>(task) / y_axis.output, top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride - y_axis.before;
-        const int64_t begin = std::max<int64_t>(0, top), end = std::min(y_axis.input, top + y_axis.kernel);
-        kernels_->max_pool_row({in + image * y_axis.input * row_step, y_axis.input, row_step, begin, end, &x_axis, step, step,
+        const int64_t image = static_cast<int64_t>(task) / y_axis.output,
+                      top = static_cast<int64_t>(task) % y_axis.output * y_axis.stride -
+                            y_axis.before;
+        const int64_t begin = std::max<int64_t>(0, top),
+                      end = std::min(y_axis.input, top + y_axis.kernel);
+        kernels_->max_pool_row({in + image * y_axis.input * row_step, y_axis.input, row_step, begin,
+                                end, &x_axis, step, step,
                                 out + static_cast<int64_t>(task) * x_axis.output * step});
       });
       return;
@@ -208,10 +228,12 @@ void Graph::RunStep(Step* step, Team* team) {
       const auto run = [&](const auto* bytes) {
         float* out = Data<float>(op.output);
         ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
-          for (size_t i = begin; i < end; ++i) out[i] = static_cast<float>(bytes[i] - op.zero_point) * op.scale;
+          for (size_t i = begin; i < end; ++i)
+            out[i] = static_cast<float>(bytes[i] - op.zero_point) * op.scale;
         });
       };
-      return op.input_type == kTfLiteInt8 ? run(Data<int8_t>(op.input)) : run(Data<uint8_t>(op.input));
+      return op.input_type == kTfLiteInt8 ? run(Data<int8_t>(op.input))
+                                          : run(Data<uint8_t>(op.input));
     }
     case OpKind::kAdd: {
       const float *a = Data<float>(op.input), *b = Data<float>(op.other);
@@ -258,7 +280,9 @@ void Graph::RunStep(Step* step, Team* team) {
       int8_t* out = Data<int8_t>(op.output);
       ForRanges(team, count, kNanosecondsPerValue, [&](size_t begin, size_t end) {
         for (size_t i = begin; i < end; ++i) {
-          const int32_t q = ((a[i] * op.sum.own + b[i] * op.sum.other + op.sum.bias) >> op.sum.shift) + op.sum.zero;
+          const int32_t q =
+              ((a[i] * op.sum.own + b[i] * op.sum.other + op.sum.bias) >> op.sum.shift) +
+              op.sum.zero;
           out[i] = static_cast<int8_t>(std::max(-128, std::min(127, q)));
         }
       });
@@ -270,12 +294,15 @@ void Graph::RunStep(Step* step, Team* team) {
         std::vector<Addend>& addends = step->addends[m];
         addends.clear();
         for (const Member::AddendTensor& addend : member.addends) {
-          addends.push_back({addend.tensor < 0 ? nullptr : Data<float>(addend.tensor), addend.scale, addend.kind});
+          addends.push_back({addend.tensor < 0 ? nullptr : Data<float>(addend.tensor), addend.scale,
+                             addend.kind});
         }
         ConvOutput& output = step->outputs[m];
         output = ConvOutput();
-        if (member.values >= 0 && op.output_type == kTfLiteInt8) output.bytes = Data<int8_t>(member.values);
-        if (member.values >= 0 && op.output_type == kTfLiteFloat32) output.values = Data<float>(member.values);
+        if (member.values >= 0 && op.output_type == kTfLiteInt8)
+          output.bytes = Data<int8_t>(member.values);
+        if (member.values >= 0 && op.output_type == kTfLiteFloat32)
+          output.values = Data<float>(member.values);
         if (member.bits >= 0) output.bits = Data<uint32_t>(member.bits);
         output.addends = addends.data();
         output.addend_count = output.stored_after = static_cast<int>(addends.size());
@@ -306,7 +333,9 @@ std::string Graph::Profile() const {
           fused += addend.tensor >= 0 ? (addend.scale == 1.0f ? "+add" : "+add*mul") : "+mul";
         } else {
           const bool slope = addend.kind == Addend::kChannelSlope;
-          fused += slope ? "+prelu" : addend.kind == Addend::kChannelScale ? "+mul per channel" : "+add per channel";
+          fused += slope                                  ? "+prelu"
+                   : addend.kind == Addend::kChannelScale ? "+mul per channel"
+                                                          : "+add per channel";
         }
       }
       if (member.byte_addend >= 0) fused += "+add";
@@ -314,7 +343,8 @@ std::string Graph::Profile() const {
       fused += "]";
     }
     const auto& shape = tensors_.at(step.op.input).shape;
-    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels_->name, step.milliseconds, KindName(step.op.kind), ShapeText(shape).c_str());
+    std::snprintf(line, sizeof line, "larq-igp-runtime %s %8.4f ms  %s %s", kernels_->name,
+                  step.milliseconds, KindName(step.op.kind), ShapeText(shape).c_str());
     text += line + fused + "\n";
   }
   return text;

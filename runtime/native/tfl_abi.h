@@ -1,8 +1,9 @@
 // The part of TensorFlow Lite's C structs that an external delegate touches, declared by hand.
 //
-// The structs are append-only: members are added at the end, never moved. So these declarations serve every
-// runtime from TF 2.14 to LiteRT 2.3 without a header of theirs. The assertions below pin the offsets (64-bit).
-// Structs that *we* hand over end in a zeroed tail, so that a newer runtime reads zeros behind our last member.
+// The structs are append-only: members are added at the end, never moved. So these declarations
+// serve every runtime from TF 2.14 to LiteRT 2.3 without a header of theirs. The assertions below
+// pin the offsets (64-bit). Structs that *we* hand over end in a zeroed tail, so that a newer
+// runtime reads zeros behind our last member.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +13,20 @@ extern "C" {
 
 enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1, kTfLiteDelegateError = 2 };
 enum TfLiteAllocationType { kTfLiteMemNone = 0, kTfLiteMmapRo = 1, kTfLiteArenaRw = 2 };
-enum TfLiteType { kTfLiteFloat32 = 1, kTfLiteInt32 = 2, kTfLiteUInt8 = 3, kTfLiteBool = 6, kTfLiteInt8 = 9 };
+enum TfLiteType {
+  kTfLiteFloat32 = 1,
+  kTfLiteInt32 = 2,
+  kTfLiteUInt8 = 3,
+  kTfLiteBool = 6,
+  kTfLiteInt8 = 9
+};
 enum TfLiteQuantizationType { kTfLiteNoQuantization = 0, kTfLiteAffineQuantization = 1 };
-enum TfLiteFusedActivation { kTfLiteActNone = 0, kTfLiteActRelu = 1, kTfLiteActReluN1To1 = 2, kTfLiteActRelu6 = 3 };
+enum TfLiteFusedActivation {
+  kTfLiteActNone = 0,
+  kTfLiteActRelu = 1,
+  kTfLiteActReluN1To1 = 2,
+  kTfLiteActRelu6 = 3
+};
 enum TfLiteBuiltin {
   kTfLiteBuiltinAdd = 0,
   kTfLiteBuiltinConv2d = 3,
@@ -112,12 +124,15 @@ struct TfLiteContext {
   TfLiteStatus (*GetExecutionPlan)(TfLiteContext*, TfLiteIntArray** execution_plan);
   TfLiteTensor* tensors;
   void* impl_;
-  TfLiteStatus (*ResizeTensor)(TfLiteContext*, TfLiteTensor*, TfLiteIntArray* new_size);  // takes over new_size
+  TfLiteStatus (*ResizeTensor)(TfLiteContext*, TfLiteTensor*,
+                               TfLiteIntArray* new_size);  // takes over new_size
   void (*ReportError)(TfLiteContext*, const char* format, ...);
   TfLiteStatus (*AddTensors)(TfLiteContext*, int count, int* first_new_index);
-  TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext*, int index, TfLiteNode**, TfLiteRegistration**);
+  TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext*, int index, TfLiteNode**,
+                                         TfLiteRegistration**);
   TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext*, TfLiteRegistration by_value,
-                                                        const TfLiteIntArray* nodes, TfLiteDelegate*);
+                                                        const TfLiteIntArray* nodes,
+                                                        TfLiteDelegate*);
   int recommended_num_threads;
   // more members follow; none is touched
 };

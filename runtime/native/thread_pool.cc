@@ -17,7 +17,8 @@ namespace larq_igp {
 namespace {
 
 constexpr int kMaxThreads = 64;
-// Between two steps of a network a worker waits some microseconds: it spins that long before it sleeps.
+// Between two steps of a network a worker waits some microseconds: it spins that long before it
+// sleeps.
 constexpr int kWorkerSpins = 4000;
 // The caller waits for the end of tasks that others have begun, rarely longer than for one task.
 constexpr int kCallerSpins = 2000;
@@ -65,7 +66,8 @@ inline void SetFloatModes(uint64_t modes) {
 
 std::atomic<uint32_t> forks{1};
 
-// Counts forks: a child has none of its parent's workers, and may hold what another thread had taken.
+// Counts forks: a child has none of its parent's workers, and may hold what another thread had
+// taken.
 uint32_t Forks() {
   static const bool counted = pthread_atfork(nullptr, nullptr, [] { ++forks; }) == 0;
   return counted ? forks.load(std::memory_order_relaxed) : 0;
@@ -80,14 +82,16 @@ int ProcessorCount() {
 }  // namespace
 
 struct ThreadPool::State {
-  // The gate: a loop's width, who is inside, and whether it is closed. In one word, so that a worker
-  // enters the loop that it has read of, or none.
+  // The gate: a loop's width, who is inside, and whether it is closed. In one word, so that a
+  // worker enters the loop that it has read of, or none.
   static constexpr uint32_t kClosed = 1u << 31, kWaiting = 1u << 30, kInside = 0xffff;
   static constexpr int kWidthShift = 16;
-  static constexpr int WidthOf(uint32_t gate) { return static_cast<int>(gate >> kWidthShift & 0x3fff); }
+  static constexpr int WidthOf(uint32_t gate) {
+    return static_cast<int>(gate >> kWidthShift & 0x3fff);
+  }
 
-  // Every thread has a share of its own, the same in every loop, so that what it wrote in one loop is
-  // in its own cache in the next; when that is done it helps the others.
+  // Every thread has a share of its own, the same in every loop, so that what it wrote in one loop
+  // is in its own cache in the next; when that is done it helps the others.
   struct alignas(64) Share {
     std::atomic<size_t> next{0};
     size_t end = 0;
@@ -159,7 +163,8 @@ struct ThreadPool::State {
       now = gate.load(std::memory_order_acquire);
     }
     if (!(now & kInside)) return;
-    // A worker that has lost its processor in the midst of a task: spinning would only keep it away.
+    // A worker that has lost its processor in the midst of a task: spinning would only keep it
+    // away.
     pthread_mutex_lock(&mutex);
     now = gate.fetch_or(kWaiting, std::memory_order_acq_rel);
     while (now & kInside) {
@@ -292,10 +297,11 @@ void ThreadPool::Team::Run(size_t tasks, int width, TaskFunction function, const
   state->CloseAndWait();
   const int64_t end = Now();
 
-  // What the others have done would have taken as long again as each of the caller's own tasks did; but
-  // the caller may have lost its processor, so no single loop may count for much.
+  // What the others have done would have taken as long again as each of the caller's own tasks did;
+  // but the caller may have lost its processor, so no single loop may count for much.
   const double others = static_cast<double>(tasks - own);
-  const double won = own ? static_cast<double>(worked - start) * others / static_cast<double>(own) : 0;
+  const double won =
+      own ? static_cast<double>(worked - start) * others / static_cast<double>(own) : 0;
   state->balance += std::min(won, kCredit) - static_cast<double>((start - begin) + (end - worked));
   state->balance = std::min(state->balance, kCredit);
   if (state->balance < -kTolerated) {

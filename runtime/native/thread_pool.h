@@ -1,8 +1,9 @@
 // Threads that help with a loop if they come in time. Nobody waits for one that does not.
 //
-// A loop has a gate. The caller opens it, invites workers and starts on the tasks itself. Workers enter while the gate
-// is open; when no task is left the caller closes it and waits only for those inside. On a busy machine a worker may
-// arrive when all is done: it finds the gate closed, and the loop has cost what it costs one thread.
+// A loop has a gate. The caller opens it, invites workers and starts on the tasks itself. Workers
+// enter while the gate is open; when no task is left the caller closes it and waits only for those
+// inside. On a busy machine a worker may arrive when all is done: it finds the gate closed, and the
+// loop has cost what it costs one thread.
 #pragma once
 
 #include <atomic>
@@ -27,8 +28,9 @@ class ThreadPool {
   // How many of so many threads would be used.
   int Limit(int threads) const;
 
-  // The right to share out loops. One team at a time holds it: another one, or one whose workers the
-  // system refused, works alone. In a forked child, where no worker lives, the first team makes new ones.
+  // The right to share out loops. One team at a time holds it: another one, or one whose workers
+  // the system refused, works alone. In a forked child, where no worker lives, the first team makes
+  // new ones.
   class Team {
    public:
     // `threads` in all, the caller's own included.
@@ -42,8 +44,8 @@ class ThreadPool {
     // For how many threads a loop should be cut that takes one thread so long, by a rough estimate.
     int Width(double nanoseconds) const;
 
-    // Calls body(task, worker) for every task in [0, tasks), worker in [0, width). Returns when all are
-    // done. `width` comes from Width().
+    // Calls body(task, worker) for every task in [0, tasks), worker in [0, width). Returns when all
+    // are done. `width` comes from Width().
     template <class Body>
     void For(size_t tasks, int width, const Body& body) {
       if (width == 1 || tasks <= 1) {
@@ -71,7 +73,8 @@ class ThreadPool {
 
   const int processors_;
   bool eager_ = false;
-  std::atomic<uint32_t> holder_{0};  // 0: free; else the count of forks, from 1, in which it was taken
+  std::atomic<uint32_t> holder_{
+      0};  // 0: free; else the count of forks, from 1, in which it was taken
   State* state_ = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// What the convolutions of image.h and pixel.h share: the tiles of a row, and how results leave them. `Task` is an
-// ImageTask or a PixelTask.
+// What the convolutions of image.h and pixel.h share: the tiles of a row, and how results leave
+// them. `Task` is an ImageTask or a PixelTask.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 
 namespace larq_igp {
 
-// Calls `body` with the number of registers that the task's channels fill, `Most` at most, as a constant.
+// Calls `body` with the number of registers that the task's channels fill, `Most` at most, as a
+// constant.
 template <class Vector, int Most, class Task, class Body>
 inline void ByRegisters(const Task& task, const Body& body) {
   const int64_t registers = (task.channels + Vector::kLanes - 1) / Vector::kLanes;
@@ -20,8 +21,9 @@ inline void ByRegisters(const Task& task, const Body& body) {
   }
 }
 
-// Calls `tile(first pixel, number of pixels)` for whole tiles of a row. A last tile that would be too long begins earlier
-// and computes some pixels again. A row that is shorter than a tile is computed pixel by pixel.
+// Calls `tile(first pixel, number of pixels)` for whole tiles of a row. A last tile that would be
+// too long begins earlier and computes some pixels again. A row that is shorter than a tile is
+// computed pixel by pixel.
 template <int Pixels, class Task, class Tile>
 inline void ForTiles(const Task& task, const Tile& tile) {
   constexpr std::integral_constant<int, Pixels> kWhole;
@@ -41,7 +43,8 @@ inline void StoreTile(const Task& task, int64_t first, const Value& value) {
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
   const Float low = Vector::Broadcast(task.low), high = Vector::Broadcast(task.high);
-  const int left = static_cast<int>(task.channels - (Registers - 1) * kLanes);  // in the last register
+  const int left =
+      static_cast<int>(task.channels - (Registers - 1) * kLanes);  // in the last register
   const typename Vector::Some some(left);
   float* out = task.out + first * task.out_step;
 #pragma GCC unroll 16

@@ -69,7 +69,9 @@ class Case:
         rng = np.random.default_rng([conv.seed, conv.channels_in, conv.channels_out, *conv.size])
         signs = np.array([-1, 1], np.int32)
         self.x = rng.choice(signs, (conv.batch, *conv.size, conv.channels_in))
-        self.weights = rng.choice(signs, (conv.channels_out, *conv.kernel, conv.channels_in // conv.groups))
+        self.weights = rng.choice(
+            signs, (conv.channels_out, *conv.kernel, conv.channels_in // conv.groups)
+        )
         if conv.exact:
             self.multiplier = np.float32(2.0 ** rng.integers(-3, 3, conv.channels_out))
             self.multiplier *= rng.choice(signs, conv.channels_out)
@@ -78,7 +80,9 @@ class Case:
             self.multiplier = rng.normal(0, 0.1, conv.channels_out).astype(np.float32)
             self.bias = rng.normal(0, 1, conv.channels_out).astype(np.float32)
         spread = int(np.sqrt(conv.depth)) + 1
-        self.threshold = (conv.depth // 2 + rng.integers(-spread, spread, conv.channels_out)).astype(np.int32)
+        self.threshold = (
+            conv.depth // 2 + rng.integers(-spread, spread, conv.channels_out)
+        ).astype(np.int32)
         special = np.array([INT32_MIN, INT32_MAX, -1, 0, conv.depth], np.int32)
         places = rng.random(conv.channels_out) < 0.25
         self.threshold[places] = rng.choice(special, int(places.sum()))
@@ -100,7 +104,8 @@ class Case:
     def file(self, float_input: bool = False) -> bytes:
         """The model: packed words in (or floats, through LceQuantize), the conv's own output out.
 
-        With `float_input` a packed output passes LceDequantize, so that both ends are float or int8.
+        With `float_input` a packed output passes LceDequantize, so that both ends are float or
+        int8.
         """
         c, graph = self.conv, Graph()
         words = (*self.x.shape[:3], -(-c.channels_in // 32))
@@ -132,7 +137,7 @@ class Case:
         return graph.node("LceBconv2d", operands, y, c.options)
 
     def check(self, got: np.ndarray) -> None:
-        """Asserts that the model's output is right; packed outputs word for word, spare bits included."""
+        """Asserts that the output is right; packed outputs word for word, spare bits included."""
         c = self.conv
         if c.output == "packed":
             signs = oracle.threshold_signs(self.values, self.threshold, c.depth)
@@ -143,9 +148,12 @@ class Case:
         assert got.shape == real.shape, str(c)
         if c.output == "int8":
             real = np.clip(real / OUT_SCALE + OUT_ZERO, -128, 127)
-            assert np.abs(got - real).max() <= 0.5 + 1e-3, str(c)  # round to nearest, ties either way
+            assert np.abs(got - real).max() <= 0.5 + 1e-3, str(
+                c
+            )  # round to nearest, ties either way
         elif c.exact:
             np.testing.assert_array_equal(got, real, str(c))
-        else:  # one rounding each for the folded bias, the product, the sum and the border correction
+        # one rounding each for the folded bias, the product, the sum and the border correction
+        else:
             scale = np.abs(self.multiplier * c.depth).max() + np.abs(self.bias).max()
             np.testing.assert_allclose(got, real, rtol=0, atol=4 * scale * 2.0**-23, err_msg=str(c))

@@ -15,7 +15,9 @@ import pytest
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # larq is Keras 2
 os.environ.setdefault("LARQ_IGP_RUNTIME_EAGER", "1")  # else threads would leave small models alone
-if os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST") == "tensorflow":  # hide the packages that come first
+if (
+    os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST") == "tensorflow"
+):  # hide the packages that come first
     sys.modules.update({"ai_edge_litert": None, "tflite_runtime": None})
 RUNTIME = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(RUNTIME / "fuzz"))
@@ -73,7 +75,9 @@ def c_api() -> Path:
     """TensorFlow Lite's C API: `tools/tflite_c.sh` says what is where."""
     need_tool("npm")
     cache = Path(
-        os.environ.get("LARQ_IGP_RUNTIME_TFLITE_C", Path.home() / ".cache/larq-igp-runtime/tflite_c")
+        os.environ.get(
+            "LARQ_IGP_RUNTIME_TFLITE_C", Path.home() / ".cache/larq-igp-runtime/tflite_c"
+        )
     )
     command = [RUNTIME / "tools/tflite_c.sh", cache]
     with alone_in(cache):
@@ -86,7 +90,7 @@ def c_api() -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory) -> dict[str, Path]:
-    """The two manylinux wheels, as `make wheels` builds them; LARQ_IGP_RUNTIME_WHEELS names ready ones.
+    """The two manylinux wheels of `make wheels`; LARQ_IGP_RUNTIME_WHEELS names ready ones.
 
     The processes of pytest-xdist share one build: the first makes it, others wait.
     """
@@ -97,7 +101,14 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheels"
     with alone_in(folder):
         if len(wheels_in(folder)) < 2:
-            command = ["make", "-C", str(RUNTIME), "wheels", f"DIST={folder}", f"PYTHON={sys.executable}"]
+            command = [
+                "make",
+                "-C",
+                str(RUNTIME),
+                "wheels",
+                f"DIST={folder}",
+                f"PYTHON={sys.executable}",
+            ]
             result = subprocess.run(command, capture_output=True, text=True)
             assert result.returncode == 0, result.stdout + result.stderr
     return wheels_in(folder)
@@ -114,4 +125,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 def wheels_in(folder: Path) -> dict[str, Path]:
     """The manylinux wheels of a folder by architecture."""
-    return {wheel.stem.split("manylinux2014_")[1]: wheel for wheel in folder.glob("*manylinux2014_*.whl")}
+    return {
+        wheel.stem.split("manylinux2014_")[1]: wheel
+        for wheel in folder.glob("*manylinux2014_*.whl")
+    }

@@ -1,14 +1,20 @@
 """The four LCE operators in NumPy: slow, short, and in integers wherever the operators are.
 
-Activations and weights are arrays of ±1 (int32) here, not bits; `pack` and `unpack` go between the two.
-A bit is 1 for −1.0; channel c of a pixel is bit c % 32, lowest first, of word c // 32; spare bits are 0.
+Activations and weights are arrays of ±1 (int32) here, not bits; `pack` and `unpack` go between the
+two. A bit is 1 for −1.0; channel c of a pixel is bit c % 32, lowest first, of word c // 32; spare
+bits are 0.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-ACTIVATIONS = {0: (None, None), 1: (0, None), 2: (-1, 1), 3: (0, 6)}  # NONE, RELU, RELU_N1_TO_1, RELU6
+ACTIVATIONS = {
+    0: (None, None),
+    1: (0, None),
+    2: (-1, 1),
+    3: (0, 6),
+}  # NONE, RELU, RELU_N1_TO_1, RELU6
 
 
 def pack(signs: np.ndarray) -> np.ndarray:
@@ -27,12 +33,14 @@ def unpack(words: np.ndarray, channels: int) -> np.ndarray:
 
 
 def quantize(x: np.ndarray, zero_point: int = 0) -> np.ndarray:
-    """LceQuantize: float (x < 0), int8 (x < zero point) or bool (false) becomes −1; −0.0 and NaN +1."""
+    """LceQuantize: float < 0, int8 < zero point or bool false becomes −1; −0.0 and NaN +1."""
     negative = ~x if x.dtype == bool else x < zero_point
     return np.where(negative, -1, 1).astype(np.int32)
 
 
-def dequantize(signs: np.ndarray, dtype: str, scale: float = 1.0, zero_point: int = 0) -> np.ndarray:
+def dequantize(
+    signs: np.ndarray, dtype: str, scale: float = 1.0, zero_point: int = 0
+) -> np.ndarray:
     """LceDequantize."""
     if dtype == "bool":
         return signs > 0
@@ -61,7 +69,9 @@ def windows(x: np.ndarray, kernel, strides, dilations, same: bool, fill: int) ->
     """The taps of every output position: (kh, kw, N, OH, OW, C), `fill` outside the image."""
     n, height, width, channels = x.shape
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    rows, columns = (Geometry.of(*axis, same) for axis in zip((height, width), reach, strides, strict=True))
+    rows, columns = (
+        Geometry.of(*axis, same) for axis in zip((height, width), reach, strides, strict=True)
+    )
     result = np.full((*kernel, n, rows.out, columns.out, channels), fill, x.dtype)
     for a in range(kernel[0]):
         for b in range(kernel[1]):
@@ -77,7 +87,7 @@ def windows(x: np.ndarray, kernel, strides, dilations, same: bool, fill: int) ->
 def convolve(
     x, weights, *, strides=(1, 1), dilations=(1, 1), same=True, pad_values=1, groups=1
 ) -> np.ndarray:
-    """The convolution of ±1 with ±1: x (N, H, W, C), weights (O, kh, kw, C / groups), as integers."""
+    """Convolve ±1 with ±1: x (N, H, W, C), weights (O, kh, kw, C / groups), as integers."""
     taps = windows(x, weights.shape[1:3], strides, dilations, same, pad_values)
     per_group = weights.shape[3]
     outputs = []
@@ -85,7 +95,9 @@ def convolve(
         mine = taps[..., g * per_group : (g + 1) * per_group]
         columns = mine.transpose(2, 3, 4, 0, 1, 5).reshape(*mine.shape[2:5], -1)
         # float32 sums of integers below 2^24 are exact, and use BLAS
-        outputs.append(columns.astype(np.float32) @ filters.reshape(len(filters), -1).T.astype(np.float32))
+        outputs.append(
+            columns.astype(np.float32) @ filters.reshape(len(filters), -1).T.astype(np.float32)
+        )
     return np.concatenate(outputs, axis=-1).astype(np.int32)
 
 
@@ -101,7 +113,9 @@ def threshold_signs(conv: np.ndarray, threshold: np.ndarray, depth: int) -> np.n
 
     Zero padding can leave half a popcount; doubling both sides keeps that exact.
     """
-    return np.where(depth - conv.astype(np.int64) > 2 * threshold.astype(np.int64), -1, 1).astype(np.int32)
+    return np.where(depth - conv.astype(np.int64) > 2 * threshold.astype(np.int64), -1, 1).astype(
+        np.int32
+    )
 
 
 def max_pool(x: np.ndarray, kernel, strides, same: bool) -> np.ndarray:

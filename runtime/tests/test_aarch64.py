@@ -34,7 +34,9 @@ def emulator(wheels, tmp_path_factory) -> Emulator:
     for tool in ("apt-get", "dpkg-deb", "cc"):
         need_tool(tool)
     os.environ.setdefault("PYTHON", sys.executable)
-    return Emulator(instructions.DEFAULT_ROOT, wheels["aarch64"], tmp_path_factory.mktemp("emulator"))
+    return Emulator(
+        instructions.DEFAULT_ROOT, wheels["aarch64"], tmp_path_factory.mktemp("emulator")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +55,19 @@ def networks(tmp_path_factory):
 def save(folder, name: str, file: bytes, x: np.ndarray) -> None:
     """One case for the other machine: the model, its input and what this machine computes."""
     results = Interpreter(file).predict(x)
-    outputs = {f"y{i}": y for i, y in enumerate(results if isinstance(results, list) else [results])}
+    outputs = {
+        f"y{i}": y for i, y in enumerate(results if isinstance(results, list) else [results])
+    }
     np.savez(folder / f"{name}.npz", model=np.frombuffer(file, np.uint8), x=x, **outputs)
 
 
 @pytest.mark.parametrize("isa", ["neon", "portable"])
 def test_small_models(emulator, tmp_path, isa):
-    convs = [*draw(150, seed=200), Conv((14, 14), 41, 41, exact=False), Conv((7, 7), 130, 512, exact=False)]
+    convs = [
+        *draw(150, seed=200),
+        Conv((14, 14), 41, 41, exact=False),
+        Conv((7, 7), 130, 512, exact=False),
+    ]
     for i, conv in enumerate(convs):
         case = Case(conv)
         save(tmp_path, f"conv{i:03}-{conv}", case.file(), oracle.pack(case.x))
@@ -91,7 +99,7 @@ def test_small_models(emulator, tmp_path, isa):
 
 
 def test_first_convolutions(emulator, tmp_path):
-    """Of floats and of bytes, pooled or not: the bits of x86. A single filter is left to the interpreter."""
+    """Floats and bytes, pooled or not: the bits of x86. One filter is left to the interpreter."""
     cases = {name: case for name, case in CASES.items() if case["filters"] > 1}
     for name, case in cases.items():
         for kind in (Image, Pixels):
@@ -115,7 +123,9 @@ def test_a_whole_network(emulator, networks, tmp_path):
     save(tmp_path, "bireal", networks("bireal_resnet18_224").read_bytes(), x)
     report = json.loads(emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path).stdout)
     assert report["cases"] == 1 and report["wrong"] == []
-    assert report["largest"] <= 1e-5, report  # its float layers sum in another order on the other machine
+    assert report["largest"] <= 1e-5, (
+        report
+    )  # its float layers sum in another order on the other machine
 
 
 def test_cpp_example(emulator, c_api, tmp_path):
@@ -123,7 +133,9 @@ def test_cpp_example(emulator, c_api, tmp_path):
     write_photos(tmp_path)
     expected = named_by_python(tmp_path, ["rgb.png"])["rgb.png"]
     classify = build_for_arm(c_api / "2.9.0", tmp_path)
-    result = emulator.execute(classify, tmp_path / "net.tflite", emulator.engine, tmp_path / "photo.ppm")
+    result = emulator.execute(
+        classify, tmp_path / "net.tflite", emulator.engine, tmp_path / "photo.ppm"
+    )
     assert result.stdout.splitlines() == expected
 
 

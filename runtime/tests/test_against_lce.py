@@ -1,4 +1,4 @@
-"""The engine against Larq Compute Engine's own interpreter: hand-written files and converted networks."""
+"""The engine against LCE's own interpreter: hand-written files and converted networks."""
 
 import itertools
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.convert
 
 
 def lce_predict(lce, file: bytes, x: np.ndarray, **options) -> np.ndarray:
-    """LCE's interpreter; it runs a batch one by one, so a file of one batch size is run on slices."""
+    """LCE's interpreter; it runs a batch one by one, so other batch sizes are cut into slices."""
     return lce.testing.Interpreter(file, **options).predict(x)
 
 
@@ -50,8 +50,13 @@ def test_combinations(converter, isa, part):
 
 
 def test_groups(converter, isa):
-    for groups, output, same in itertools.product([2, 4], ["float32", "int8", "packed"], [True, False]):
-        compare(converter, Conv((5, 5), 32 * groups, 8 * groups, same=same, groups=groups, output=output))
+    for groups, output, same in itertools.product(
+        [2, 4], ["float32", "int8", "packed"], [True, False]
+    ):
+        compare(
+            converter,
+            Conv((5, 5), 32 * groups, 8 * groups, same=same, groups=groups, output=output),
+        )
 
 
 def test_default_kernel_bit_for_bit(converter, isa):
@@ -113,15 +118,17 @@ def keras_nets():
 
 
 def with_realistic_statistics(model, seed: int = 0):
-    """Sets BatchNorm to what its inputs have on noise, with scales and shifts spread around 1 and 0.
+    """Sets BatchNorm to its inputs' statistics on noise; scales and shifts around 1 and 0.
 
-    A network with fresh statistics saturates: then equal outputs say little. One pass in training mode with
-    momentum 0 leaves each layer with the statistics of that pass.
+    A network with fresh statistics saturates: then equal outputs say little. One pass in training
+    mode with momentum 0 leaves each layer with the statistics of that pass.
     """
     import tensorflow as tf
 
     rng = np.random.default_rng(seed)
-    norms = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    norms = [
+        layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)
+    ]
     for layer in norms:
         width = layer.moving_mean.shape[0]
         layer.momentum = 0.0

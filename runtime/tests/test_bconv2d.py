@@ -74,7 +74,9 @@ def test_every_number_of_output_channels(isa, output):
 @pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (8, 1)])
 def test_maps_smaller_than_the_kernel(isa, pad_values, kernel, dilation):
     for size in itertools.product(range(1, 6), range(1, 6)):
-        conv = Conv(size, 40, 17, (kernel, kernel), dilations=(dilation, dilation), pad_values=pad_values)
+        conv = Conv(
+            size, 40, 17, (kernel, kernel), dilations=(dilation, dilation), pad_values=pad_values
+        )
         check(conv)
 
 
@@ -83,7 +85,14 @@ def test_maps_smaller_than_the_kernel(isa, pad_values, kernel, dilation):
 @pytest.mark.parametrize("output", ["float32", "int8", "packed"])
 def test_groups(isa, groups, words, output):
     for per_group, same, pad in itertools.product([1, 5, 8, 16, 17, 32], [True, False], [0, 1]):
-        conv = Conv((4, 5), 32 * words * groups, per_group * groups, same=same, pad_values=pad, groups=groups)
+        conv = Conv(
+            (4, 5),
+            32 * words * groups,
+            per_group * groups,
+            same=same,
+            pad_values=pad,
+            groups=groups,
+        )
         check(conv.with_(output=output, strides=(1, 2)))
 
 
@@ -100,7 +109,7 @@ def test_depth_beyond_16_bits(isa):
 
 
 def test_channels_of_the_networks(isa):
-    """Widths and maps of the published networks, one of each, without exactness of the multipliers."""
+    """Widths and maps of the published networks, one of each, with inexact multipliers."""
     for channels, size in [(41, 14), (53, 14), (64, 14), (82, 7), (128, 7), (328, 7), (512, 3)]:
         check(Conv((size, size), channels, channels, exact=False, pad_values=0))
         check(Conv((size, size), channels, 2 * channels, strides=(2, 2), exact=False))

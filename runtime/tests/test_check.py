@@ -55,8 +55,12 @@ def transposed_network() -> Graph:
     rng = np.random.default_rng(0)
     x, side, channels = g.input((1, 4, 3, 2)), (4, 3), 2
     for filters, window, stride, padding in ((5, 3, 2, 0), (3, 2, 3, 1)):
-        side = tuple(each * stride if padding == 0 else (each - 1) * stride + window for each in side)
-        weights = g.constant(rng.normal(size=(filters, window, window, channels)).astype(np.float32))
+        side = tuple(
+            each * stride if padding == 0 else (each - 1) * stride + window for each in side
+        )
+        weights = g.constant(
+            rng.normal(size=(filters, window, window, channels)).astype(np.float32)
+        )
         shape = (1, *side, filters)
         inputs = [g.constant(np.int32(shape)), weights, x, g.constant(np.ones(filters, np.float32))]
         options = dict(padding=padding, stride_w=stride, stride_h=stride)
@@ -120,7 +124,10 @@ def inputs(number, place, value):
 
 DAMAGES = {
     "an input that is absent": (inputs(0, 0, -1), r"CONV_2D \(operator 0\): its input 0 is absent"),
-    "an input out of range": (inputs(4, 1, 99), r"ADD \(operator 4\): its input 99 is not a tensor"),
+    "an input out of range": (
+        inputs(4, 1, 99),
+        r"ADD \(operator 4\): its input 99 is not a tensor",
+    ),
     "an input below all": (inputs(4, 1, -7), "its input -7 is not a tensor"),
     "too many inputs": (operator(1, inputs=[0, 0]), r"MAX_POOL_2D \(operator 1\): it has 2 inputs"),
     "an output out of range": (operator(1, outputs=[1000]), "its output 1000 is not a tensor"),
@@ -148,7 +155,10 @@ DAMAGES = {
     "an empty window": (options(1, filter_h=0), "window is 0"),
     "unknown activation": (operator(0, activation=9), "the activation 9"),
     "axis out of range": (options(7, axis=4), "axis 4 of 2"),
-    "an unknown operator": (operator(1, code="NO_OP"), r"NO_OP \(operator 1\): this operator is not known"),
+    "an unknown operator": (
+        operator(1, code="NO_OP"),
+        r"NO_OP \(operator 1\): this operator is not known",
+    ),
     "a reshape to too much": (tensor(13, data=np.int32([1, 300])), "cannot become"),
     "a reshape below 0": (tensor(13, data=np.int32([1, -3])), "is not supported"),
     "LCE channels": (options(3, channels_in=99), "channels_in = 99 does not fit 1 words"),
@@ -159,7 +169,10 @@ DAMAGES = {
     "LCE without options": (operator(3, options=b""), "not a FlexBuffer map"),
     "an input that is a constant": (lambda g: g.inputs.append(1), "input 1 is a constant"),
     "an input twice": (lambda g: g.inputs.append(0), "an input is listed twice"),
-    "a result that nobody reads": (lambda g: g.add(3, 3), "operator 8: nothing reads what it writes"),
+    "a result that nobody reads": (
+        lambda g: g.add(3, 3),
+        "operator 8: nothing reads what it writes",
+    ),
     "an output that is not there": (lambda g: g.outputs.append(-1), "output -1 is not a tensor"),
     "an output never written": (
         lambda g: g.outputs.append(g.tensor((1, 2))),
@@ -202,7 +215,10 @@ TRANSPOSED_DAMAGES = {
 
 OTHERS = [
     *(pytest.param(int8_network, *each, id=name) for name, each in INT8_DAMAGES.items()),
-    *(pytest.param(transposed_network, *each, id=name) for name, each in TRANSPOSED_DAMAGES.items()),
+    *(
+        pytest.param(transposed_network, *each, id=name)
+        for name, each in TRANSPOSED_DAMAGES.items()
+    ),
 ]
 
 
@@ -225,7 +241,9 @@ def test_unknown_operators_on_request():
         check(content)
     check(content, unknown=True)
     with pytest.raises(ModelError, match="Mystery"):
-        Interpreter(content, unknown_operators=True)  # the stock interpreter does not know it either
+        Interpreter(
+            content, unknown_operators=True
+        )  # the stock interpreter does not know it either
 
 
 def test_limits():
@@ -323,7 +341,9 @@ def test_findings_are_found(tmp_path, monkeypatch):
     import files
 
     (tmp_path / "net.tflite").write_bytes(small_network().file())
-    monkeypatch.setattr(files, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": _dies_at_three}))
+    monkeypatch.setattr(
+        files, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": _dies_at_three})
+    )
     results = files.supervise(tmp_path / "net.tflite", 5, 0, False)
     assert results == {"ran": 3, "signal 11": 1, "exception": 1}
 

@@ -1,4 +1,4 @@
-"""The C++ example names photos as `python -m larq_igp_runtime` does, in every format and geometry."""
+"""The C++ example names photos as `python -m larq_igp_runtime` does, in all formats."""
 
 import ctypes
 import hashlib
@@ -24,8 +24,10 @@ SHAPE = (24, 20, 3)
 CROP, LETTERBOX, STRETCH = {"crop": 0.875}, {"letterbox": True}, {}
 
 
-def write_model(folder: Path, *, channels: int = 3, pixels: bool = False, logits: bool = True, **geometry):
-    """A classifier that hears every grey level, by the sign of each pixel less a number; and its card."""
+def write_model(
+    folder: Path, *, channels: int = 3, pixels: bool = False, logits: bool = True, **geometry
+):
+    """A classifier that sees every grey level, by the sign of a pixel less a number; its card."""
     shape = (1, *SHAPE[:2], channels)
     mean, deviation = np.full(channels, 121.5, np.float32), np.float32([70, 60, 80][:channels])
     graph = Graph()
@@ -39,7 +41,9 @@ def write_model(folder: Path, *, channels: int = 3, pixels: bool = False, logits
     case.multiplier /= 4
     words = graph.node("LceQuantize", [x], graph.tensor((*shape[:3], 1), "int32"))
     to = graph.constant(np.int32([1, len(NAMES)]))
-    scores = graph.node("RESHAPE", [case.append_to(graph, words), to], graph.tensor((1, len(NAMES))))
+    scores = graph.node(
+        "RESHAPE", [case.append_to(graph, words), to], graph.tensor((1, len(NAMES)))
+    )
     content = graph.file([scores])
     (folder / "net.tflite").write_bytes(content)
     card = {
@@ -63,7 +67,10 @@ def write_photos(folder: Path) -> list[str]:
     """A photo in every form that the example reads."""
     colours = np.random.default_rng(3).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     photo = Image.fromarray(colours).resize((90, 61), Image.Resampling.BICUBIC)
-    grey, alpha = photo.convert("L"), Image.fromarray(np.arange(61 * 90, dtype=np.uint8).reshape(61, 90))
+    grey, alpha = (
+        photo.convert("L"),
+        Image.fromarray(np.arange(61 * 90, dtype=np.uint8).reshape(61, 90)),
+    )
     clear, dim, wide = photo.copy(), grey.copy(), np.asarray(grey).astype(np.uint16) * 257 + 100
     clear.putalpha(alpha)
     dim.putalpha(alpha)
@@ -111,12 +118,23 @@ def classify(request, c_api, tmp_path_factory) -> Path:
 
 
 def named_by_python(folder: Path, photos: list[str]) -> dict[str, list[str]]:
-    command = [sys.executable, "-m", "larq_igp_runtime", "net.tflite", *photos, "--top", "5", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "larq_igp_runtime",
+        "net.tflite",
+        *photos,
+        "--top",
+        "5",
+        "--json",
+    ]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     rows = map(json.loads, result.stdout.splitlines())
     return {
-        row["photo"]: [f"{each['name']} {100 * each['probability']:.1f} %" for each in row["classes"]]
+        row["photo"]: [
+            f"{each['name']} {100 * each['probability']:.1f} %" for each in row["classes"]
+        ]
         for row in rows
     }
 
@@ -131,10 +149,14 @@ def check_photos(classify: list, folder: Path, engine: Path) -> None:
         result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         assert result.stdout.splitlines() == expected[ours.get(photo, photo)], photo
-    assert len({tuple(each) for each in expected.values()}) > 10  # the classifier hears what changes
+    assert (
+        len({tuple(each) for each in expected.values()}) > 10
+    )  # the classifier hears what changes
 
 
-@pytest.mark.parametrize("geometry", [CROP, LETTERBOX, STRETCH], ids=["crop", "letterbox", "stretch"])
+@pytest.mark.parametrize(
+    "geometry", [CROP, LETTERBOX, STRETCH], ids=["crop", "letterbox", "stretch"]
+)
 @pytest.mark.parametrize("channels, pixels", [(3, False), (1, True)])
 def test_photos(classify, tmp_path, geometry, channels, pixels):
     write_model(tmp_path, channels=channels, pixels=pixels, **geometry)
@@ -166,25 +188,45 @@ def test_what_cannot_be_named_is_one_sentence(classify, c_api, tmp_path):
     for arguments, isa, sentence in [
         ([model, engine], "", "usage: classify"),
         ([tmp_path / "absent", engine, photo], "", "the model cannot be read"),
-        ([model, tmp_path / "absent", photo], "", f"{tmp_path / 'absent'}: cannot open shared object file"),
+        (
+            [model, tmp_path / "absent", photo],
+            "",
+            f"{tmp_path / 'absent'}: cannot open shared object file",
+        ),
         ([model, library, photo], "", "the library is not an external"),
         ([model, engine, photo], "sse9", "the engine cannot be used"),
         ([model, engine, tmp_path / "absent"], "", "absent cannot be read, or it is empty"),
-        ([model, engine, text], "", "text.png is not an image, or it is damaged: it is in no format"),
-        ([model, engine, torn], "", "torn.jpg is not an image, or it is damaged: Premature end of JPEG"),
+        (
+            [model, engine, text],
+            "",
+            "text.png is not an image, or it is damaged: it is in no format",
+        ),
+        (
+            [model, engine, torn],
+            "",
+            "torn.jpg is not an image, or it is damaged: Premature end of JPEG",
+        ),
         (
             [model, engine, tmp_path / "torn.png"],
             "",
             "torn.png is not an image, or it is damaged: it is torn",
         ),
-        ([model, engine, cmyk], "", "cmyk.jpg is not an image, or it is damaged: Unsupported color"),
+        (
+            [model, engine, cmyk],
+            "",
+            "cmyk.jpg is not an image, or it is damaged: Unsupported color",
+        ),
         ([alone, engine, photo], "", "alone.json cannot be read: copy the card"),
         (
             [other / "net.tflite", engine, photo],
             "",
             "the model takes float (1, 24, 20, 3), but its card says float (32, 32, 3)",
         ),
-        ([few / "net.tflite", engine, photo], "", "the model has 9 outputs, but its card lists 2 classes"),
+        (
+            [few / "net.tflite", engine, photo],
+            "",
+            "the model has 9 outputs, but its card lists 2 classes",
+        ),
     ]:
         result = subprocess.run(
             [classify, *arguments],
@@ -205,9 +247,8 @@ def build_for_arm(c_library: Path, folder: Path) -> Path:
     libraries = c_library / "linux_arm64"
     # Flags for which the wheel has made zig compile its C++ library already.
     command = f"{sys.executable} -m ziglang c++ -target aarch64-linux-gnu.2.17 -O3 -s -std=c++17"
-    command += (
-        f" classify.cc card.cc photo.cc resize.cc -I{folder}/include -I{c_library}/include -L{libraries}"
-    )
+    command += " classify.cc card.cc photo.cc resize.cc"
+    command += f" -I{folder}/include -I{c_library}/include -L{libraries}"
     command += f" -Wl,-rpath,{libraries} -ltensorflowlite_c -ldl -o {folder}/classify"
     result = subprocess.run(command.split(), cwd=SOURCES, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

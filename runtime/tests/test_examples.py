@@ -1,4 +1,4 @@
-"""The examples do what they say: Python's and JNI's are built and run as they stand; Kotlin's not."""
+"""Examples: those in Python and with JNI are built and run as they stand; Kotlin's is not."""
 
 import ctypes
 import os
@@ -34,7 +34,9 @@ def case(tmp_path) -> Case:
 def best_five(case: Case) -> list[str]:
     """What the example prints."""
     scores = oracle.real_output(case.values, case.multiplier, case.bias).ravel()
-    return [f"class {i}: {scores[i]:.4f}" for i in np.argsort(-np.float32(scores), kind="stable")[:5]]
+    return [
+        f"class {i}: {scores[i]:.4f}" for i in np.argsort(-np.float32(scores), kind="stable")[:5]
+    ]
 
 
 def test_python(case, tmp_path):
@@ -42,7 +44,12 @@ def test_python(case, tmp_path):
         return
     need_module("ai_edge_litert")
     result = subprocess.run(
-        [sys.executable, EXAMPLES / "python_litert.py", tmp_path / "model.tflite", tmp_path / "x.npy"],
+        [
+            sys.executable,
+            EXAMPLES / "python_litert.py",
+            tmp_path / "model.tflite",
+            tmp_path / "x.npy",
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -59,11 +66,15 @@ def compiler() -> str:
 
 
 def test_declarations_are_tensorflows(c_api, tmp_path):
-    """The offsets that the engine asserts of its own declarations, asserted of TensorFlow's header."""
-    assertions = re.findall(r"^static_assert\(.*$", (RUNTIME / "native/tfl_abi.h").read_text(), re.MULTILINE)
+    """The offsets that the engine asserts of its declarations, asserted of TensorFlow's."""
+    assertions = re.findall(
+        r"^static_assert\(.*$", (RUNTIME / "native/tfl_abi.h").read_text(), re.MULTILINE
+    )
     assert len(assertions) > 20
     source = tmp_path / "offsets.cc"
-    source.write_text("\n".join(["#include <cstddef>", '#include "tensorflow/lite/c/common.h"', *assertions]))
+    source.write_text(
+        "\n".join(["#include <cstddef>", '#include "tensorflow/lite/c/common.h"', *assertions])
+    )
     command = [
         compiler(),
         "-std=c++17",
@@ -77,13 +88,20 @@ def test_declarations_are_tensorflows(c_api, tmp_path):
 
 
 def test_jni(tmp_path):
-    """Against the four names of jni.h that it uses; called under the names that Kotlin looks for."""
+    """With the four names of jni.h that it uses; called under the names that Kotlin looks for."""
     (tmp_path / "jni.h").write_text(
-        "#pragma once\n#include <cstdint>\nstruct JNIEnv;\ntypedef void* jobject;\ntypedef int64_t jlong;\n"
+        "#pragma once\n#include <cstdint>\nstruct JNIEnv;\n"
+        "typedef void* jobject;\ntypedef int64_t jlong;\n"
         '#define JNIEXPORT __attribute__((visibility("default")))\n#define JNICALL\n'
     )
     library, flags = tmp_path / "libjni.so", ["-std=c++17", *WARNINGS.split(), "-shared", "-fPIC"]
-    command = [compiler(), *flags, f"-I{tmp_path}", EXAMPLES / "android/engine_jni.cc", delegate_path()]
+    command = [
+        compiler(),
+        *flags,
+        f"-I{tmp_path}",
+        EXAMPLES / "android/engine_jni.cc",
+        delegate_path(),
+    ]
     result = subprocess.run([*command, "-o", library], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
@@ -104,5 +122,7 @@ def test_the_pages_name_files_that_exist():
     for page in (RUNTIME / "README.md", *(RUNTIME / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-        for path in re.findall(r"`((?:examples|tools|tests|fuzz|docs)/[\w./-]+\.\w+)`", page.read_text()):
+        for path in re.findall(
+            r"`((?:examples|tools|tests|fuzz|docs)/[\w./-]+\.\w+)`", page.read_text()
+        ):
             assert (RUNTIME / path).exists(), f"{page.name} names {path}"

@@ -1,4 +1,4 @@
-"""What becomes of sums, in every instruction set: the bits of the portable code, for random tasks."""
+"""What becomes of sums, in every instruction set: the bits of the portable code."""
 
 import subprocess
 

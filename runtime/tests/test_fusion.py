@@ -1,7 +1,7 @@
 """Operators run together give the same bits as run one by one, in every graph that can be drawn.
 
-Three answers are compared bit for bit: fused, unfused (the stock interpreter then does the additions and
-multiplications) and NumPy in float32.
+Three answers are compared bit for bit: fused, unfused (the stock interpreter then does the
+additions and multiplications) and NumPy in float32.
 """
 
 import itertools
@@ -36,7 +36,9 @@ class Drawing:
 
     def conv(self, x: int, seed: int = 0, **attributes) -> int:
         n, height, width, channels = self.shape
-        conv = Conv((height, width), channels, channels, batch=n, seed=seed, exact=self.exact, **attributes)
+        conv = Conv(
+            (height, width), channels, channels, batch=n, seed=seed, exact=self.exact, **attributes
+        )
         case = Case(conv)
         case.x = self.packed[x]
         y = case.append_to(self.graph, x)
@@ -79,11 +81,15 @@ class Drawing:
         file = self.graph.file(outputs)
         fused, plain = (Interpreter(file, fuse=fuse).predict(self.x) for fuse in (True, False))
         threads = Interpreter(file, 2).predict(self.x)
-        expected = [self.floats[y] if y in self.floats else oracle.pack(self.packed[y]) for y in outputs]
+        expected = [
+            self.floats[y] if y in self.floats else oracle.pack(self.packed[y]) for y in outputs
+        ]
         if len(outputs) == 1:
             fused, plain, threads = [fused], [plain], [threads]
         for f, p, t, e in zip(fused, plain, threads, expected, strict=True):
-            np.testing.assert_array_equal(f.view(np.int32), p.view(np.int32), "fused is not unfused")
+            np.testing.assert_array_equal(
+                f.view(np.int32), p.view(np.int32), "fused is not unfused"
+            )
             np.testing.assert_array_equal(f.view(np.int32), t.view(np.int32), "two threads differ")
             if self.exact:
                 np.testing.assert_array_equal(f, e, "not the oracle's")
@@ -91,7 +97,11 @@ class Drawing:
     @staticmethod
     def _activated(values: np.ndarray, activation: int) -> np.ndarray:
         low, high = oracle.ACTIVATIONS[activation]
-        return values if low is None and high is None else np.clip(values, low, high).astype(np.float32)
+        return (
+            values
+            if low is None and high is None
+            else np.clip(values, low, high).astype(np.float32)
+        )
 
 
 SHAPES = [(1, 5, 6, 33), (1, 7, 7, 64), (2, 4, 3, 41), (1, 3, 3, 130), (1, 1, 1, 16)]
@@ -141,7 +151,7 @@ def test_scaled_sums(isa, factor, exact):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("scalar", [False, True])
 def test_batchnorm_before_sign(isa, shape, scalar):
-    """DenseNet: MUL and ADD that feed only LceQuantize; zero, negative and infinite factors included."""
+    """DenseNet: MUL and ADD that feed only LceQuantize; also by zero, negative and infinity."""
     d = Drawing(shape)
     factor = d.rng.normal(size=shape[3]).astype(np.float32)
     factor[:3] = [0.0, -0.0, -1.5]
@@ -247,7 +257,7 @@ def partitions(content: bytes) -> int:
 
 
 class Bytes:
-    """A chain of int8 residual blocks in NumPy: the numbers that XNNPACK's sum and ours agree on."""
+    """A chain of int8 residual blocks in NumPy: where XNNPACK's sum and ours agree."""
 
     def __init__(self, shape, scales, zeros, seed=0, **attributes):
         rng = np.random.default_rng(seed)
@@ -256,7 +266,9 @@ class Bytes:
         q, x = self.x, self.graph.input(shape, "int8", scale=scales[0], zero_point=zeros[0])
         words = (*shape[:3], -(-shape[3] // 32))
         for block, (scale, zero) in enumerate(zip(scales[1:], zeros[1:], strict=True)):
-            conv = Conv(shape[1:3], shape[3], shape[3], batch=n, seed=block, output="int8", **attributes)
+            conv = Conv(
+                shape[1:3], shape[3], shape[3], batch=n, seed=block, output="int8", **attributes
+            )
             case = Case(conv)
             case.x = oracle.quantize(q, zeros[block])
             bits = self.graph.node("LceQuantize", [x], self.graph.tensor(words, "int32"))
@@ -345,7 +357,9 @@ def test_random_graphs(isa, seed):
                 y = d.quantize(pick())
         if y in d.floats:
             activations.append(y)
-    produced = [y for y in (*d.floats, *d.packed) if y != d.input and d.graph.tensors[y].data is None]
+    produced = [
+        y for y in (*d.floats, *d.packed) if y != d.input and d.graph.tensors[y].data is None
+    ]
     outputs = {produced[-1], *(int(y) for y in rng.choice(produced, 2))} if produced else set()
     outputs |= set(produced) - {x for op in d.graph.operators for x in op.inputs}  # all are read
     if outputs:

@@ -41,7 +41,8 @@ def test_damaged_models(fuzzer, isa):
     models, ran, readable = map(
         int,
         re.match(
-            r"(\d+) models with \d+ damages, (\d+) ran; \d+ damaged .* (\d+) readable", result.stdout
+            r"(\d+) models with \d+ damages, (\d+) ran; \d+ damaged .* (\d+) readable",
+            result.stdout,
         ).groups(),
     )
     assert models == CASES

@@ -12,7 +12,8 @@ sys.path.insert(0, str(RUNTIME / "tools"))
 import host_venv
 
 SETUP = RUNTIME / "setup.cfg"
-# What a host can get wrong: claiming and resizing, types and shapes, results. Not every kernel again.
+# What a host can get wrong: claiming and resizing, types and shapes, results. Not every kernel
+# again.
 TESTS = [
     "test_interpreter.py",
     "test_pack_and_pool.py",
@@ -22,11 +23,23 @@ TESTS = [
 
 
 def run_tests(python, **environment) -> None:
-    """Runs the tests above in another environment, on the best kernels: it must find many and pass all."""
+    """Run the tests above in another environment: it must find many and pass all."""
     *others, best = isas_of_this_machine()
     # -k compares parts of names: "not avx512" would leave out "avx512_plain" too.
     chosen = " and ".join(f"not {isa}" for isa in others if isa not in best)
-    command = [python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", "-k", chosen]
+    command = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        "-k",
+        chosen,
+    ]
     result = subprocess.run(
         [*command, *(str(RUNTIME / "tests" / test) for test in TESTS)],
         capture_output=True,
@@ -48,15 +61,19 @@ def versions() -> list[str]:
 
 
 def test_the_bound_is_behind_the_newest():
-    """A newer one fails here: run the tests below with it, then move the bound in `setup.cfg` up."""
-    (bound,) = re.findall(r"ai-edge-litert>=1\.0\.1,<(\d+)\.(\d+)$", SETUP.read_text(), re.MULTILINE)
+    """A newer one fails here: run the tests below with it, then raise the bound in `setup.cfg`."""
+    (bound,) = re.findall(
+        r"ai-edge-litert>=1\.0\.1,<(\d+)\.(\d+)$", SETUP.read_text(), re.MULTILINE
+    )
     newest = tuple(map(int, versions()[0].split(".")[:2]))
     assert newest < tuple(map(int, bound)) == (newest[0], newest[1] + 1)
 
 
 @pytest.mark.parametrize("which", ["oldest", "newest"])
 def test_ai_edge_litert(wheels, tmp_path, which):
-    offered = [version for version in versions() if tuple(map(int, version.split("."))) >= (1, 0, 1)]
+    offered = [
+        version for version in versions() if tuple(map(int, version.split("."))) >= (1, 0, 1)
+    ]
     version = offered[0] if which == "newest" else offered[-1]
     run_tests(host_venv.make(tmp_path, f"ai-edge-litert=={version}", wheels["x86_64"]))
 

@@ -1,4 +1,4 @@
-"""The convolution that a network begins with: the bits of XNNPACK, with and without the pooling behind it."""
+"""The convolution that a network begins with, with and without pooling: XNNPACK's bits."""
 
 import re
 
@@ -18,9 +18,10 @@ def extent(size: int, window: int, stride: int, padding: int) -> int:
 
 
 class Image:
-    """A model: a float convolution over an image, perhaps pooled, then signs and a binary convolution.
+    """A model: a float convolution over an image, perhaps pooled, then a binary convolution.
 
-    The last one makes the file one of LCE's; the engine leaves float convolutions of other files alone.
+    The last one makes the file one of LCE's; the engine leaves float convolutions of other files
+    alone.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class Image:
             *(extent(s, k, t, padding) for s, k, t in zip(size, kernel, stride, strict=True)),
             filters,
         ]
-        options = dict(padding=padding, stride_h=stride[0], stride_w=stride[1], dilation_h=1, dilation_w=1)
+        options = dict(
+            padding=padding, stride_h=stride[0], stride_w=stride[1], dilation_h=1, dilation_w=1
+        )
         inputs = [image, g.constant(self.weights), g.constant(self.bias)]
         y = g.node("CONV_2D", inputs, g.tensor(shape), options, activation)
         self.outputs = [y] if taps else []
@@ -97,19 +100,37 @@ class Image:
 
 
 CASES = {
-    "imagenet": dict(size=(37, 53), channels=3, filters=64, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)),
-    "igp": dict(size=(40, 40), channels=3, filters=41, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)),
+    "imagenet": dict(
+        size=(37, 53), channels=3, filters=64, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)
+    ),
+    "igp": dict(
+        size=(40, 40), channels=3, filters=41, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)
+    ),
     "cifar": dict(size=(32, 32), channels=3, filters=35, kernel=(3, 3), stride=(1, 1)),
     "grey": dict(size=(28, 28), channels=1, filters=16, kernel=(3, 3), stride=(1, 1)),
     "few filters": dict(size=(9, 31), channels=2, filters=5, kernel=(5, 3), stride=(1, 2)),
     "one filter": dict(size=(12, 13), channels=3, filters=1, kernel=(5, 5), stride=(1, 1)),
     "many filters": dict(size=(16, 17), channels=4, filters=130, kernel=(3, 3), stride=(3, 1)),
-    "one pixel": dict(size=(1, 1), channels=3, filters=17, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)),
+    "one pixel": dict(
+        size=(1, 1), channels=3, filters=17, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME)
+    ),
     "valid": dict(
-        size=(20, 25), channels=3, filters=48, kernel=(4, 6), stride=(2, 2), padding=VALID, pool=(2, 2, VALID)
+        size=(20, 25),
+        channels=3,
+        filters=48,
+        kernel=(4, 6),
+        stride=(2, 2),
+        padding=VALID,
+        pool=(2, 2, VALID),
     ),
     "batch": dict(
-        size=(23, 19), channels=3, filters=33, kernel=(3, 3), stride=(2, 2), pool=(3, 1, SAME), batch=3
+        size=(23, 19),
+        channels=3,
+        filters=33,
+        kernel=(3, 3),
+        stride=(2, 2),
+        pool=(3, 1, SAME),
+        batch=3,
     ),
     "pool wider than its step": dict(
         size=(30, 30), channels=3, filters=20, kernel=(3, 3), stride=(1, 1), pool=(5, 2, SAME)
@@ -118,7 +139,13 @@ CASES = {
         size=(30, 30), channels=3, filters=20, kernel=(3, 3), stride=(1, 1), pool=(2, 3, VALID)
     ),
     "read twice": dict(
-        size=(30, 30), channels=3, filters=20, kernel=(3, 3), stride=(1, 1), pool=(3, 2, SAME), taps=True
+        size=(30, 30),
+        channels=3,
+        filters=20,
+        kernel=(3, 3),
+        stride=(1, 1),
+        pool=(3, 2, SAME),
+        taps=True,
     ),
 }
 
@@ -142,7 +169,7 @@ def test_same_bits_as_the_interpreter(isa, name, activation):
 @pytest.mark.parametrize("filters", range(17, 33))
 @pytest.mark.parametrize("width", [7, 16, 61, 112])
 def test_any_last_channels(isa, filters, width):
-    """Channels left over after whole registers, in rows shorter and longer than a register of pixels."""
+    """Channels that fill no whole register, in rows shorter and longer than one of pixels."""
     image = Image(size=(3, width), channels=3, filters=filters, kernel=(3, 3), stride=(1, 1))
     assert_same_bits(image.run(), image.run(fuse=False))
 
@@ -151,7 +178,13 @@ def test_any_last_channels(isa, filters, width):
 def test_last_channels_pooled_and_shared_out(isa, filters):
     """The same behind three registers and more, pooled, in a batch, by two threads."""
     image = Image(
-        size=(21, 75), channels=3, filters=filters, kernel=(7, 7), stride=(2, 2), pool=(3, 2, SAME), batch=2
+        size=(21, 75),
+        channels=3,
+        filters=filters,
+        kernel=(7, 7),
+        stride=(2, 2),
+        pool=(3, 2, SAME),
+        batch=2,
     )
     assert_same_bits(image.run(num_threads=2), image.run(fuse=False))
 

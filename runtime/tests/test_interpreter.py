@@ -1,4 +1,4 @@
-"""The Python interface, and one clear sentence for everything that can be wrong with a file or an input."""
+"""The Python interface, and one clear sentence for what is wrong with a file or an input."""
 
 import json
 import os
@@ -51,7 +51,9 @@ def test_details(path):
 def test_quantised_details():
     graph = Graph()
     x = graph.input((1, 40), "int8", scale=0.5, zero_point=-7)
-    interpreter = Interpreter(graph.file([graph.node("LceQuantize", [x], graph.tensor((1, 2), "int32"))]))
+    interpreter = Interpreter(
+        graph.file([graph.node("LceQuantize", [x], graph.tensor((1, 2), "int32"))])
+    )
     assert (interpreter.inputs[0].scale, interpreter.inputs[0].zero_point) == (0.5, -7)
 
 
@@ -68,13 +70,18 @@ def test_arrays_of_any_layout(case, path):
     interpreter, x = Interpreter(path), floats(case)
     wide = np.zeros((*x.shape[:3], 2 * x.shape[3]), np.float32)
     wide[..., ::2] = x
-    for same in (wide[..., ::2], np.asfortranarray(x), x[:, ::-1][:, ::-1], x.view(np.ma.MaskedArray)):
+    for same in (
+        wide[..., ::2],
+        np.asfortranarray(x),
+        x[:, ::-1][:, ::-1],
+        x.view(np.ma.MaskedArray),
+    ):
         case.check(interpreter.predict(same))
     case.check(interpreter.predict([x]))
 
 
 def test_predict_asks_for_no_details(case, path, monkeypatch):
-    """What the interpreter says of its tensors takes longer than a small model: it is asked once."""
+    """Asking the interpreter for its tensors takes longer than a small model: once is enough."""
     interpreter, x = Interpreter(path), floats(case)
     assert interpreter.predict(np.repeat(x, 2, axis=0)).shape[0] == 2
     interpreter.predict(x)
@@ -102,7 +109,10 @@ def test_several_inputs_and_outputs():
     q = graph.node("LceQuantize", [b], graph.tensor((1, 2), "int32"))
     interpreter = Interpreter(graph.file([p, q]))
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 3, 40)).astype(np.float32), rng.normal(size=(2, 50)).astype(np.float32)
+    x, y = (
+        rng.normal(size=(2, 3, 40)).astype(np.float32),
+        rng.normal(size=(2, 50)).astype(np.float32),
+    )
     for got, value in zip(interpreter.predict([x, y]), (x, y), strict=True):
         np.testing.assert_array_equal(got, oracle.pack(oracle.quantize(value)))
     with pytest.raises(ModelError, match="2 inputs, but 1"):
@@ -129,7 +139,9 @@ def test_wrong_inputs(case, path, change, message):
     case.check(interpreter.predict(floats(case)))  # and it still works
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 6, 65), (0, 5, 6, 40), (1, -1, 6, 40), (5, 6, 40), (1, 5, 6, 400)])
+@pytest.mark.parametrize(
+    "shape", [(1, 5, 6, 65), (0, 5, 6, 40), (1, -1, 6, 40), (5, 6, 40), (1, 5, 6, 400)]
+)
 def test_wrong_sizes(case, path, shape):
     interpreter = Interpreter(path)
     with pytest.raises(ModelError):
@@ -165,7 +177,9 @@ def test_two_interpreters_on_one_delegate():
 
     def interpreter(threads):
         new = host.interpreter(
-            model_content=case.file(float_input=True), experimental_delegates=[delegate], num_threads=threads
+            model_content=case.file(float_input=True),
+            experimental_delegates=[delegate],
+            num_threads=threads,
         )
         new.allocate_tensors()
         new.set_tensor(new.get_input_details()[0]["index"], floats(case))
@@ -207,7 +221,9 @@ def test_broken_options_name_the_operator(name):
     case = Case(Conv(channels_in=40))
     graph = Graph()
     y = case.append_to(graph, graph.input((1, 5, 6, 2), "int32"))
-    options = {k: v for k, v in {**graph.operators[0].options, **(changes or {})}.items() if v is not None}
+    options = {
+        k: v for k, v in {**graph.operators[0].options, **(changes or {})}.items() if v is not None
+    }
     graph.operators[0].options = blob if blob is not None else options
     with pytest.raises(ModelError, match="LceBconv2d"):
         Interpreter(graph.file([y]))
@@ -217,7 +233,11 @@ def test_unsupported_types_name_the_operator():
     for dtype in ("float16", "int64", "uint8"):
         graph = Graph()
         file = graph.file(
-            [graph.node("LceQuantize", [graph.input((1, 40), dtype)], graph.tensor((1, 2), "int32"))]
+            [
+                graph.node(
+                    "LceQuantize", [graph.input((1, 40), dtype)], graph.tensor((1, 2), "int32")
+                )
+            ]
         )
         with pytest.raises(ModelError, match="LceQuantize"):
             Interpreter(file)
@@ -252,7 +272,9 @@ def test_command(case, path, tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert "median" in result.stdout and "[1, 5, 6, 40]" in result.stdout
     np.save(tmp_path / "x.npy", floats(case))
-    result = command(path, "--json", "--runs", 3, "--input", tmp_path / "x.npy", "--output", tmp_path / "y")
+    result = command(
+        path, "--json", "--runs", 3, "--input", tmp_path / "x.npy", "--output", tmp_path / "y"
+    )
     report = json.loads(result.stdout)
     assert report["runs"] == 3 and 0 < report["min_ms"] <= report["median_ms"] <= report["p90_ms"]
     assert report["bytes"] == path.stat().st_size

@@ -31,7 +31,9 @@ def dilated(convolutions: int) -> bytes:
 @pytest.mark.parametrize("convolutions, is_refused", [(1, False), (3, True)])
 def test_a_model_takes_no_more_than_its_budget(convolutions, is_refused):
     command = [sys.executable, "-c", LIMITED]
-    finished = subprocess.run(command, input=dilated(convolutions), capture_output=True, timeout=120)
+    finished = subprocess.run(
+        command, input=dilated(convolutions), capture_output=True, timeout=120
+    )
     *said, gibibytes = finished.stdout.decode().splitlines()
     assert bool(said) == is_refused, finished.stderr.decode()
     assert all("out of memory for the padded input" in line for line in said)

@@ -48,13 +48,16 @@ def test_corner_of_all_ones(pad_values):
 
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize(
-    ("strides", "dilations"), [((1, 1), (1, 1)), ((2, 1), (1, 1)), ((2, 3), (2, 1)), ((1, 1), (3, 2))]
+    ("strides", "dilations"),
+    [((1, 1), (1, 1)), ((2, 1), (1, 1)), ((2, 3), (2, 1)), ((1, 1), (3, 2))],
 )
 def test_convolution_against_a_loop(same, strides, dilations):
     rng = np.random.default_rng(1)
     x = rng.choice([-1, 1], (2, 7, 8, 4)).astype(np.int32)
     w = rng.choice([-1, 1], (6, 3, 2, 2)).astype(np.int32)
-    y = oracle.convolve(x, w, strides=strides, dilations=dilations, same=same, pad_values=0, groups=2)
+    y = oracle.convolve(
+        x, w, strides=strides, dilations=dilations, same=same, pad_values=0, groups=2
+    )
     pads = []
     for size, k, s, d in zip((7, 8), (3, 2), strides, dilations, strict=True):
         reach = (k - 1) * d + 1
@@ -65,7 +68,10 @@ def test_convolution_against_a_loop(same, strides, dilations):
     for n, i, j, o in np.ndindex(y.shape):
         total = 0
         for a, b, c in np.ndindex(3, 2, 2):
-            row, column = i * strides[0] - top + a * dilations[0], j * strides[1] - left + b * dilations[1]
+            row, column = (
+                i * strides[0] - top + a * dilations[0],
+                j * strides[1] - left + b * dilations[1],
+            )
             if 0 <= row < 7 and 0 <= column < 8:
                 total += x[n, row, column, c + 2 * (o // 3)] * w[o, a, b, c]
         assert y[n, i, j, o] == total
@@ -74,7 +80,12 @@ def test_convolution_against_a_loop(same, strides, dilations):
 def test_thresholds_are_strict_and_reach_the_ends():
     conv = np.int32([[4, 0, -4]])  # popcounts 0, 2, 4 of depth 4
     column = conv.reshape(3, 1)
-    for threshold, signs in [(1, [1, -1, -1]), (2, [1, 1, -1]), (INT32_MIN, [-1] * 3), (2**31 - 1, [1] * 3)]:
+    for threshold, signs in [
+        (1, [1, -1, -1]),
+        (2, [1, 1, -1]),
+        (INT32_MIN, [-1] * 3),
+        (2**31 - 1, [1] * 3),
+    ]:
         got = oracle.threshold_signs(column, np.int32([threshold]), depth=4)
         np.testing.assert_array_equal(got[:, 0], signs)
 
@@ -85,4 +96,6 @@ def test_max_pool_clips_its_window():
     np.testing.assert_array_equal(
         oracle.max_pool(x, (2, 2), (2, 2), same=True)[0, :, :, 0], [[-1, -1], [-1, 1]]
     )
-    np.testing.assert_array_equal(oracle.max_pool(x, (2, 2), (2, 2), same=False)[0, :, :, 0], [[-1]])
+    np.testing.assert_array_equal(
+        oracle.max_pool(x, (2, 2), (2, 2), same=False)[0, :, :, 0], [[-1]]
+    )

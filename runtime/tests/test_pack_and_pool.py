@@ -16,14 +16,22 @@ def quantize_file(shape, dtype, **quantisation) -> bytes:
     graph = Graph()
     words = (*shape[:-1], -(-shape[-1] // 32))
     return graph.file(
-        [graph.node("LceQuantize", [graph.input(shape, dtype, **quantisation)], graph.tensor(words, "int32"))]
+        [
+            graph.node(
+                "LceQuantize",
+                [graph.input(shape, dtype, **quantisation)],
+                graph.tensor(words, "int32"),
+            )
+        ]
     )
 
 
 def dequantize_file(shape, dtype, **quantisation) -> bytes:
     graph = Graph()
     words = graph.input((*shape[:-1], -(-shape[-1] // 32)), "int32")
-    return graph.file([graph.node("LceDequantize", [words], graph.tensor(shape, dtype, **quantisation))])
+    return graph.file(
+        [graph.node("LceDequantize", [words], graph.tensor(shape, dtype, **quantisation))]
+    )
 
 
 def test_quantize_float(isa):
@@ -75,8 +83,12 @@ def test_quantize_bool(isa):
 )
 def test_dequantize(isa, dtype, quantisation):
     for channels in CHANNELS:
-        signs = np.random.default_rng(channels).choice(np.array([-1, 1], np.int32), (1, 2, 3, channels))
-        got = Interpreter(dequantize_file(signs.shape, dtype, **quantisation)).predict(oracle.pack(signs))
+        signs = np.random.default_rng(channels).choice(
+            np.array([-1, 1], np.int32), (1, 2, 3, channels)
+        )
+        got = Interpreter(dequantize_file(signs.shape, dtype, **quantisation)).predict(
+            oracle.pack(signs)
+        )
         np.testing.assert_array_equal(got, oracle.dequantize(signs, dtype, **quantisation))
 
 
@@ -88,7 +100,9 @@ def test_max_pool(isa, same):
         [(1, 1), (2, 2), (3, 3), (3, 2)],
         [(1, 1), (2, 2), (1, 3)],
     )
-    for size, kernel, stride, channels in itertools.product(sizes, kernels, strides, [1, 32, 41, 128]):
+    for size, kernel, stride, channels in itertools.product(
+        sizes, kernels, strides, [1, 32, 41, 128]
+    ):
         if not same and (kernel[0] > size[0] or kernel[1] > size[1]):
             continue
         x = rng.choice(np.array([-1, 1], np.int32), (2, *size, channels), p=[0.8, 0.2])
@@ -103,4 +117,6 @@ def test_max_pool(isa, same):
         }
         words = graph.input(oracle.pack(x).shape, "int32")
         graph.node("LceBMaxPool2d", [words], graph.tensor(expected.shape, "int32"), options)
-        np.testing.assert_array_equal(Interpreter(graph.file([words + 1])).predict(oracle.pack(x)), expected)
+        np.testing.assert_array_equal(
+            Interpreter(graph.file([words + 1])).predict(oracle.pack(x)), expected
+        )

@@ -50,7 +50,9 @@ def check_library(library: Path) -> None:
     assert needed and all(LIBRARIES.fullmatch(name) for name in needed), needed
     readelf = [need_tool("readelf"), "--wide"]
     shown = {
-        what: subprocess.run([*readelf, what, library], check=True, capture_output=True, text=True).stdout
+        what: subprocess.run(
+            [*readelf, what, library], check=True, capture_output=True, text=True
+        ).stdout
         for what in ("-d", "-l")
     }
     assert re.search(r"BIND_NOW|FLAGS_1\).*NOW", shown["-d"])
@@ -94,8 +96,20 @@ def build(source: Path, out: Path, **environment) -> subprocess.CompletedProcess
     # A recent setuptools here saves an isolated build its download.
     recent = tuple(map(int, metadata.version("setuptools").split(".")[:2])) >= (70, 1)
     isolation = ["--no-build-isolation"] if recent else []
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", *isolation, "-w", str(out), str(source)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        *isolation,
+        "-w",
+        str(out),
+        str(source),
+    ]
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}
+    )
 
 
 def test_wheel_of_this_machine(source, tmp_path):
@@ -103,7 +117,8 @@ def test_wheel_of_this_machine(source, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     (wheel,) = tmp_path.glob("*.whl")
     assert re.fullmatch(
-        rf"larq_igp_runtime-{re.escape(__version__)}-py3-none-linux_{platform.machine()}\.whl", wheel.name
+        rf"larq_igp_runtime-{re.escape(__version__)}-py3-none-linux_{platform.machine()}\.whl",
+        wheel.name,
     )
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"larq_igp_runtime/liblarq_igp_runtime.so", "larq_igp_runtime/py.typed"} <= names
@@ -113,7 +128,10 @@ def test_wheel_of_this_machine(source, tmp_path):
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"CXX": "/nowhere/c++"}, "error: the C++ compiler named by CXX, '/nowhere/c++', was not found."),
+        (
+            {"CXX": "/nowhere/c++"},
+            "error: the C++ compiler named by CXX, '/nowhere/c++', was not found.",
+        ),
         (
             {"CXX": "", "PATH": "/nowhere"},
             "error: larq-igp-runtime needs a C++17 compiler and none was found",
@@ -137,7 +155,10 @@ def test_manylinux_wheels(wheels, arch, tmp_path):
     check_library(tmp_path / "larq_igp_runtime/liblarq_igp_runtime.so")
     need_module("auditwheel")
     shown = subprocess.run(
-        [sys.executable, "-m", "auditwheel", "show", wheel], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "auditwheel", "show", wheel],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     assert re.search(rf'"manylinux_2_17_{arch}"', " ".join(shown.split())), shown
 
@@ -147,10 +168,17 @@ def test_bill_of_materials(wheels, tmp_path, arch):
     need_module("cyclonedx")
     wheel = tmp_path / wheels[arch].name
     wheel.write_bytes(wheels[arch].read_bytes())
-    subprocess.run([sys.executable, RUNTIME / "tools/sbom.py", wheel], check=True, stdout=subprocess.PIPE)
+    subprocess.run(
+        [sys.executable, RUNTIME / "tools/sbom.py", wheel], check=True, stdout=subprocess.PIPE
+    )
     bill = json.loads(Path(f"{wheel}.cdx.json").read_text())
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     whole = bill["metadata"]["component"]
     assert (whole["name"], whole["version"]) == ("larq-igp-runtime", __version__)
     assert whole["hashes"][0]["content"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
-    assert {part["name"] for part in bill["components"]} == {"numpy", "pillow", "ai-edge-litert", "libc++"}
+    assert {part["name"] for part in bill["components"]} == {
+        "numpy",
+        "pillow",
+        "ai-edge-litert",
+        "libc++",
+    }

@@ -24,7 +24,9 @@ NORMALISATIONS = {
 class Pixels(Image):
     """As `Image`, but bytes come in, and are made floats and normalised by the model."""
 
-    def __init__(self, *, normalisation="mean and deviation", dtype="uint8", zero_point=0, scale=1.0, **case):
+    def __init__(
+        self, *, normalisation="mean and deviation", dtype="uint8", zero_point=0, scale=1.0, **case
+    ):
         super().__init__(**case)
         rng = np.random.default_rng(1)
         limits = np.iinfo(dtype)
@@ -38,7 +40,9 @@ class Pixels(Image):
             values = {"ADD": MEAN, "MUL": SCALE}[kind]
             constant = values[:channels] if of == "channel" else np.float32([values[0] / 100])
             x = (g.add if kind == "ADD" else g.mul)(x, g.constant(constant))
-            self.normalised = self.normalised + constant if kind == "ADD" else self.normalised * constant
+            self.normalised = (
+                self.normalised + constant if kind == "ADD" else self.normalised * constant
+            )
         self.first = x
         # The rest of the graph, its tensors moved behind.
         moved = {old.inputs[0]: x}
@@ -64,7 +68,10 @@ def convolution(image: Image) -> np.ndarray:
     """In double precision, as `Image.expected`, but of an image that is not float32."""
     x, weights = image.x, image.weights.astype(np.float64)
     kernel = weights.shape[1:3]
-    out = [extent(s, k, t, image.padding) for s, k, t in zip(x.shape[1:3], kernel, image.stride, strict=True)]
+    out = [
+        extent(s, k, t, image.padding)
+        for s, k, t in zip(x.shape[1:3], kernel, image.stride, strict=True)
+    ]
     sizes = zip(out, image.stride, kernel, x.shape[1:3], strict=True)
     total = [max((o - 1) * t + k - s, 0) for o, t, k, s in sizes]
     pads = [(t // 2, t - t // 2) if image.padding == SAME else (0, 0) for t in total]
@@ -97,11 +104,16 @@ def test_right_to_the_border(isa, name):
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 @pytest.mark.parametrize(
-    ("dtype", "zero_point", "scale"), [("uint8", 0, 1.0), ("uint8", 128, 0.0078), ("int8", -3, 0.02)]
+    ("dtype", "zero_point", "scale"),
+    [("uint8", 0, 1.0), ("uint8", 128, 0.0078), ("int8", -3, 0.02)],
 )
 def test_bytes_and_normalisations(isa, normalisation, dtype, zero_point, scale):
     image = Pixels(
-        normalisation=normalisation, dtype=dtype, zero_point=zero_point, scale=scale, **UNPOOLED["imagenet"]
+        normalisation=normalisation,
+        dtype=dtype,
+        zero_point=zero_point,
+        scale=scale,
+        **UNPOOLED["imagenet"],
     )
     assert_close(image.run()[0], image.expected())
 
@@ -135,7 +147,9 @@ def test_pooled(isa, name):
         max((o - 1) * step + window - s, 0) if padding == SAME else 0
         for o, s in zip(out, y.shape[1:3], strict=True)
     ]
-    padded = np.pad(y, [(0, 0), *[(t // 2, t - t // 2) for t in total], (0, 0)], constant_values=-np.inf)
+    padded = np.pad(
+        y, [(0, 0), *[(t // 2, t - t // 2) for t in total], (0, 0)], constant_values=-np.inf
+    )
     expected = np.empty((len(y), *out, y.shape[-1]), np.float32)
     for i in range(out[0]):
         for j in range(out[1]):
@@ -169,7 +183,9 @@ def test_an_option_keeps_floats(isa):
 
 def test_large_filters_stay_within_32_bits(isa):
     """400 taps of one sign at 255: the weights are rounded more coarsely."""
-    image = Pixels(size=(24, 24), channels=4, filters=9, kernel=(10, 10), stride=(1, 1), normalisation="none")
+    image = Pixels(
+        size=(24, 24), channels=4, filters=9, kernel=(10, 10), stride=(1, 1), normalisation="none"
+    )
     image.x[:] = 255
     image.normalised[:] = 255
     weights = image.graph.tensors[[t.shape for t in image.graph.tensors].index(image.weights.shape)]

@@ -1,4 +1,4 @@
-"""The check of files refuses no right one: the whole registry, larq-zoo, MobileNets float and int8."""
+"""The check refuses no right file: the whole registry, larq-zoo, MobileNets float and int8."""
 
 import networks
 import pytest
@@ -41,7 +41,9 @@ def test_the_whole_registry_passes():
 
 @pytest.mark.convert
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "name"), [(f, name) for f, names in ZOO.items() for name in names])
+@pytest.mark.parametrize(
+    ("family", "name"), [(f, name) for f, names in ZOO.items() for name in names]
+)
 def test_larq_zoo_passes(family, name):
     need_module("tensorflow", "larq_zoo", "larq_compute_engine")
     import tensorflow as tf
@@ -64,7 +66,9 @@ def test_no_model_of_larq_zoo_is_left_out():
 @pytest.mark.convert
 @pytest.mark.slow
 @pytest.mark.parametrize("int8", [False, True], ids=["float", "int8"])
-@pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"])
+@pytest.mark.parametrize(
+    "name", ["MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"]
+)
 def test_mobilenets_pass(name, int8):
     need_module("tensorflow")
     check(networks.keras(name, int8=int8, side=64)())

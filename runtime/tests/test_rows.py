@@ -1,4 +1,4 @@
-"""Rows of a convolution over an image, of floats and of bytes: the bits of a plain loop, for random tasks."""
+"""Rows of a convolution over an image, of floats and of bytes: the bits of a plain loop."""
 
 import subprocess
 

@@ -52,7 +52,11 @@ def checks(request, tmp_path_factory):
 @pytest.mark.parametrize("check", CHECKS)
 def test_pool(checks, check):
     result = subprocess.run(
-        [checks, check], capture_output=True, text=True, timeout=120, env={**os.environ, **SANITIZER}
+        [checks, check],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **SANITIZER},
     )
     assert result.returncode == 0, result.stderr[-3000:]
 
@@ -105,7 +109,14 @@ def test_predict_in_a_forked_child(tmp_path, threads):
     case = Case(Conv(size=(20, 20), channels_in=64, channels_out=64))
     (tmp_path / "model.tflite").write_bytes(case.file(float_input=True))
     np.save(tmp_path / "x.npy", case.x.astype(np.float32))
-    command = [sys.executable, "-c", FORKING, tmp_path / "model.tflite", str(threads), tmp_path / "x.npy"]
+    command = [
+        sys.executable,
+        "-c",
+        FORKING,
+        tmp_path / "model.tflite",
+        str(threads),
+        tmp_path / "x.npy",
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr[-2000:]
 

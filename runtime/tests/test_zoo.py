@@ -1,4 +1,4 @@
-"""Whole networks of larq-zoo: against LCE's interpreter, and the same bits however the engine runs."""
+"""Networks of larq-zoo: against LCE's interpreter, and the same bits however it runs."""
 
 import os
 
@@ -46,8 +46,8 @@ def images() -> np.ndarray:
 def test_same_as_lce(network, images):
     """Binary layers are exact, but the two interpreters' float layers sum in different orders.
 
-    A value that this moves across zero flips a sign, so outputs differ by more than rounding: the bound is
-    on the error of the whole output, against its spread.
+    A value that this moves across zero flips a sign, so outputs differ by more than rounding: the
+    bound is on the error of the whole output, against its spread.
     """
     import larq_compute_engine
 
@@ -67,7 +67,8 @@ def test_same_bits_however_it_runs(network, images, monkeypatch):
         monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", isa)
         for options in ({}, {"fuse": False}, {"num_threads": 2}):
             got = Interpreter(network, **options).predict(images[:1])
-            # The stock interpreter's threads may split its float layers: not our bits, so compared closely.
+            # The stock interpreter's threads may split its float layers: not our bits, so compared
+            # closely.
             if options.get("num_threads") and os.cpu_count() > 1:
                 np.testing.assert_allclose(got, expected, rtol=0, atol=0.02 * expected.std())
             else:

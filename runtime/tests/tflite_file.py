@@ -19,7 +19,8 @@ TENSOR_TYPES = {
     "int16": 7,
     "int8": 9,
 }
-# name -> (operator code, options' type in the union, fields of the options table: (number, adder, value))
+# name -> (operator code, options' type in the union, fields of the options table: (number, adder,
+# value))
 BUILTINS = {
     "ADD": (0, 11),
     "MUL": (18, 21),
@@ -91,7 +92,11 @@ class Operator:
 
     def custom_options(self) -> bytes:
         """The node's option blob."""
-        return self.options if isinstance(self.options, bytes) else bytes(flexbuffers.Dumps(self.options))
+        return (
+            self.options
+            if isinstance(self.options, bytes)
+            else bytes(flexbuffers.Dumps(self.options))
+        )
 
 
 @dataclass
@@ -192,7 +197,9 @@ def _operator(b, op: Operator, code: int) -> int:
         if union := BUILTINS[op.code][1]:
             values = {**(op.options or {}), "activation": op.activation}
             names = OPTIONS.get(op.code, (("activation", "Int8"),))
-            options = _table(b, *((i, (kind, values[name])) for i, (name, kind) in enumerate(names)))
+            options = _table(
+                b, *((i, (kind, values[name])) for i, (name, kind) in enumerate(names))
+            )
             fields += [(3, ("Uint8", union)), (4, options)]
     elif blob := op.custom_options():
         fields.append((5, _vector(b, np.frombuffer(blob, np.uint8))))

@@ -42,7 +42,9 @@ class Emulator:
 
     def execute(self, *command, qemu: tuple = (), **environment) -> subprocess.CompletedProcess:
         """Runs a program; a failure raises with what it printed."""
-        variables = [item for name, value in environment.items() for item in ("-E", f"{name}={value}")]
+        variables = [
+            item for name, value in environment.items() for item in ("-E", f"{name}={value}")
+        ]
         emulated = ["qemu-aarch64", "-cpu", self.cpu, "-L", self.root, *qemu, *variables, *command]
         result = subprocess.run(list(map(str, emulated)), capture_output=True, text=True)
         if result.returncode:
@@ -50,13 +52,14 @@ class Emulator:
         return result
 
     def instructions(self, model: Path, **environment) -> dict[str, int]:
-        """Of an inference, all and the engine's own: the instructions of three minus those of one, halved."""
+        """Instructions of an inference, all and the engine's: of three minus of one, halved."""
         one, three = (self._count(model, runs, **environment) for runs in (1, 3))
         return {which: (three[which] - one[which]) // 2 for which in ("all", "engine")}
 
     def _count(self, model: Path, runs: int, **environment) -> dict[str, int]:
         plugin = counter_plugin(self.folder)
-        # A fixed hash seed, and no second thread that waits for work: Python then does the same in every run.
+        # A fixed hash seed, and no second thread that waits for work: Python then does the same in
+        # every run.
         result = self.run(
             TOOLS / "aarch64_replay.py",
             "--count",
@@ -67,7 +70,9 @@ class Emulator:
             OPENBLAS_NUM_THREADS="1",
             **environment,
         )
-        pages = {int(page, 16): int(n) for page, n in re.findall(r"page (\w+) (\d+)", result.stderr)}
+        pages = {
+            int(page, 16): int(n) for page, n in re.findall(r"page (\w+) (\d+)", result.stderr)
+        }
         engine = set()
         for begin, end in re.findall(r"^(\w+)-(\w+)$", result.stdout, re.MULTILINE):
             engine.update(page % 2**20 for page in range(int(begin, 16) >> 12, int(end, 16) >> 12))

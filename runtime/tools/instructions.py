@@ -2,8 +2,8 @@
 
     python tools/instructions.py [--write] [--wheel WHEEL] [--root DIRECTORY]
 
-Needs qemu-user, a C compiler, larq-igp, larq-zoo and larq-compute-engine (to make the files), and the
-aarch64 wheel from `make wheels`.
+Needs qemu-user, a C compiler, larq-igp, larq-zoo and larq-compute-engine (to make the files), and
+the aarch64 wheel from `make wheels`.
 """
 
 import argparse
@@ -64,7 +64,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write the committed budget")
     parser.add_argument("--wheel", type=Path, default=None, help="default: the one in dist/")
-    parser.add_argument("--root", type=Path, default=DEFAULT_ROOT, help="aarch64 system, made if need be")
+    parser.add_argument(
+        "--root", type=Path, default=DEFAULT_ROOT, help="aarch64 system, made if need be"
+    )
     args = parser.parse_args()
     sys.path.insert(0, str(RUNTIME / "tools"))
     from emulator import LITERT, Emulator

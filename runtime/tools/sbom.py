@@ -37,10 +37,16 @@ def bill(wheel: Path) -> Bom:
         name=name,
         version=version,
         purl=PackageURL("pypi", name=name.lower(), version=version),
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(wheel.read_bytes()).hexdigest())],
+        hashes=[
+            HashType(
+                alg=HashAlgorithm.SHA_256, content=hashlib.sha256(wheel.read_bytes()).hexdigest()
+            )
+        ],
     )
     parts = [
-        required(Requirement(text)) for text in said.get_all("Requires-Dist", []) if "extra ==" not in text
+        required(Requirement(text))
+        for text in said.get_all("Requires-Dist", [])
+        if "extra ==" not in text
     ]
     if any(LIBRARY.search(each) for each in names) and "manylinux" in wheel.name:
         zig = metadata.version("ziglang")

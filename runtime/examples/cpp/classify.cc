@@ -98,8 +98,7 @@ int Run(int argc, char** argv) {
   std::vector<float> normalised;
   for (size_t i = 0; i < levels.size(); ++i) {
     const size_t channel = i % card.channels;
-    if (card.takes_pixels)
-      pixels.push_back(static_cast<uint8_t>(levels[i] + 0.5f));
+    if (card.takes_pixels) pixels.push_back(static_cast<uint8_t>(levels[i] + 0.5f));
     else
       normalised.push_back((levels[i] - card.mean[channel % card.mean.size()]) /
                            card.deviation[channel % card.deviation.size()]);

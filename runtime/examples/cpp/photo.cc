@@ -68,8 +68,7 @@ Image WithChannels(const Image& image, int channels) {
   Image result{image.height, image.width, channels, {}};
   for (size_t i = 0; i < image.pixels.size(); i += image.channels) {
     const uint8_t* p = &image.pixels[i];
-    if (channels == 3)
-      result.pixels.insert(result.pixels.end(), 3, *p);
+    if (channels == 3) result.pixels.insert(result.pixels.end(), 3, *p);
     else
       result.pixels.push_back(
           static_cast<uint8_t>((19595 * p[0] + 38470 * p[1] + 7471 * p[2] + 32768) >> 16));
@@ -191,10 +190,8 @@ bool DecodePng(PngInput& input, Image& image, int& orientation, std::vector<uint
   png_set_read_fn(png, &input, GivePng);
   png_read_info(png, info);
   // 16 bits become 8 as Pillow and larq-igp do it: of grey rounded, of colour the upper ones.
-  if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY)
-    png_set_scale_16(png);
-  else
-    png_set_strip_16(png);
+  if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY) png_set_scale_16(png);
+  else png_set_strip_16(png);
   png_set_expand(png);  // palettes, fewer than 8 bits
   png_set_strip_alpha(png);
   png_set_interlace_handling(png);

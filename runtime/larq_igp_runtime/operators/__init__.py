@@ -1,8 +1,8 @@
 """What every known operator must look like: the one table that `check` goes by.
 
-A row names an operator's code, how many inputs and outputs it has, which options table it carries, and
-a function that checks types, shapes and options against what the kernels index. Declared output shapes
-must be those that the operator computes.
+A row names an operator's code, how many inputs and outputs it has, which options table it carries,
+and a function that checks types, shapes and options against what the kernels index. Declared output
+shapes must be those that the operator computes.
 """
 
 from larq_igp_runtime.operators import elements, lce, shapes, windows
@@ -29,7 +29,14 @@ TABLE = (
     Known("DEPTH_TO_SPACE", 5, 94, _ONE, 1, shapes.check_depth_to_space, needs_options=True),
     Known("DEQUANTIZE", 6, 38, _ONE, 1, elements.check_dequantize),
     Known(
-        "FULLY_CONNECTED", 9, 8, (2, 3), 1, windows.check_fully_connected, optional=(2,), needs_options=True
+        "FULLY_CONNECTED",
+        9,
+        8,
+        (2, 3),
+        1,
+        windows.check_fully_connected,
+        optional=(2,),
+        needs_options=True,
     ),
     Known("LOGISTIC", 14, 0, _ONE, 1, elements.unary_of(*_REAL)),
     Known("MAX_POOL_2D", 17, 5, _ONE, 1, windows.check_pool_2d, needs_options=True),

@@ -50,7 +50,9 @@ def option(node: "Node", name: str, low: int, high: int) -> int:
     return within(node, f"option {name}", node.options[name], low, high)
 
 
-def lce_output_sides(node: "Node", sides: Sequence[int], window: Sequence[int], dilated: bool) -> list[int]:
+def lce_output_sides(
+    node: "Node", sides: Sequence[int], window: Sequence[int], dilated: bool
+) -> list[int]:
     padding = option(node, "padding", 0, 1)
     result = []
     for side, extent, axis in zip(sides, window, ("height", "width"), strict=True):
@@ -70,7 +72,9 @@ def check_lce_bconv2d(node: "Node") -> None:
     option(node, "fused_activation_function", 0, 3)
     option(node, "pad_values", 0, 1)
 
-    node.need(weights.type == "int32" and weights.data is not None, "filter is not a constant int32")
+    node.need(
+        weights.type == "int32" and weights.data is not None, "filter is not a constant int32"
+    )
     filters, *window, depth = shape_of_rank(node, weights, 4, 4)
     if depth != words:
         groups = words // depth
@@ -81,8 +85,12 @@ def check_lce_bconv2d(node: "Node") -> None:
 
     def constant(tensor: "Tensor | None", what: str, kind: str) -> None:
         node.need(tensor is not None, f"{what} is absent")
-        node.need(tensor.type == kind and tensor.data is not None, f"{what} is not a constant {kind}")
-        node.need(tensor.count == filters, f"{what} has {tensor.count} values for {filters} filters")
+        node.need(
+            tensor.type == kind and tensor.data is not None, f"{what} is not a constant {kind}"
+        )
+        node.need(
+            tensor.count == filters, f"{what} has {tensor.count} values for {filters} filters"
+        )
 
     packed = y.type == "int32"
     if packed:

@@ -68,7 +68,9 @@ def within(node: "Node", name: str, value: int, low: int, high: int) -> int:
 
 
 def shape_of_rank(node: "Node", tensor: "Tensor", low: int, high: int) -> tuple[int, ...]:
-    node.need(low <= len(tensor.shape) <= high, f"tensor {tensor.number} has the shape {tensor.shape}")
+    node.need(
+        low <= len(tensor.shape) <= high, f"tensor {tensor.number} has the shape {tensor.shape}"
+    )
     return tensor.shape
 
 
@@ -103,7 +105,9 @@ def output_sides(node: "Node", sides: Sequence[int], window: Sequence[int]) -> l
         within(node, "stride", stride, 1, MAX_EXTENT)
         within(node, "dilation", dilation, 1, MAX_EXTENT)
         within(node, "window", extent, 1, MAX_EXTENT)
-        result.append(output_side(node, side, (extent - 1) * dilation + 1, stride, options.padding == 0))
+        result.append(
+            output_side(node, side, (extent - 1) * dilation + 1, stride, options.padding == 0)
+        )
     return result
 
 
@@ -133,7 +137,9 @@ def require_weights(node: "Node", channels: int, dimension: int) -> None:
             node.need(2.0**-40 < ratio < 2.0**20, f"scales have the ratio {ratio}")
     if bias:
         node.need(bias.type == bias_type, f"the bias has the type {bias.type}")
-        node.need(bias.count == channels, f"the bias has {bias.count} values for {channels} channels")
+        node.need(
+            bias.count == channels, f"the bias has {bias.count} values for {channels} channels"
+        )
         node.need(bias_type == "float32" or bias.data is not None, "the bias is not a constant")
 
 

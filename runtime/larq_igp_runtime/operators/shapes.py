@@ -193,7 +193,9 @@ def reduce_of(*types: str) -> Callable[["Node"], None]:
         axes = [axis_of(node, one, len(x.shape)) for one in known_numbers(node, axis, "axes")]
         node.need(0 < len(set(axes)) == len(axes), f"axes are {axes}")
         keep = bool(node.options and node.options.keep_dims)
-        shape = [1 if i in axes else side for i, side in enumerate(x.shape) if keep or i not in axes]
+        shape = [
+            1 if i in axes else side for i, side in enumerate(x.shape) if keep or i not in axes
+        ]
         require_output(node, shape)
         node.operations += x.count
 
@@ -225,7 +227,9 @@ def check_pad(node: "Node") -> None:
     numbers = known_numbers(node, pads, "the padding")
     shape = []
     for side, before, after in zip(x.shape, numbers[::2], numbers[1::2], strict=True):
-        node.need(0 <= before <= MAX_EXTENT and 0 <= after <= MAX_EXTENT, f"padding {before}, {after}")
+        node.need(
+            0 <= before <= MAX_EXTENT and 0 <= after <= MAX_EXTENT, f"padding {before}, {after}"
+        )
         shape.append(before + side + after)
     require_output(node, shape)
 

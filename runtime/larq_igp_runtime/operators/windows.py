@@ -24,8 +24,12 @@ def check_conv_2d(node: "Node") -> None:
     filters, *window, depth = shape_of_rank(node, weights, 4, 4)
     require_activation(node)
     groups = channels // depth
-    node.need(channels % depth == 0 and filters % groups == 0, "the filter does not fit the channels")
-    node.need(groups == 1 or weights.type == "float32" or x.type == "int8", "groups are not supported")
+    node.need(
+        channels % depth == 0 and filters % groups == 0, "the filter does not fit the channels"
+    )
+    node.need(
+        groups == 1 or weights.type == "float32" or x.type == "int8", "groups are not supported"
+    )
     node.need(node.options.bias_type in (0, 2), "the bias type is not supported")
     require_weights(node, filters, 0)
     require_output(node, [batch, *output_sides(node, sides, window), filters])
@@ -58,7 +62,9 @@ def check_transpose_conv(node: "Node") -> None:
         node.need(bias.shape == (filters,), f"the bias has the shape {bias.shape}")
     shape = known_numbers(node, sides_given, "the output's shape")
     node.need(sides_given.type == "int32" and len(shape) == 4, f"the output's shape is {shape}")
-    node.need(min(shape) >= 1 and [shape[0], shape[3]] == [batch, filters], f"its output is {shape}")
+    node.need(
+        min(shape) >= 1 and [shape[0], shape[3]] == [batch, filters], f"its output is {shape}"
+    )
     node.need(output_sides(node, shape[1:3], window) == sides, f"sides {sides} do not make {shape}")
     require_output(node, shape)
     node.operations *= math.prod(window) * depth

@@ -1,6 +1,8 @@
-// finish ISA CASES: the finishing of sums, and the packing of bytes, give the bits of the portable code.
+// finish ISA CASES: the finishing of sums, and the packing of bytes, give the bits of the portable
+// code.
 //
-// Random tasks of all modes: padding, activations, addends of all kinds, sums of int8, odd channels.
+// Random tasks of all modes: padding, activations, addends of all kinds, sums of int8, odd
+// channels.
 
 #include <cmath>
 #include <cstdio>
@@ -37,7 +39,8 @@ std::vector<int32_t> Integers(int count, int low, int high) {
 std::vector<Addend> DrawAddends(const float* tensor, const float* channels) {
   const auto channel = [&](Addend::Kind kind) { return Addend{channels + Draw(0, 60), 1, kind}; };
   const Addend sum = {tensor, 1}, join = {tensor, 0.5f}, factor = {nullptr, 0.25f};
-  const auto scale = Addend::kChannelScale, shift = Addend::kChannelShift, slope = Addend::kChannelSlope;
+  const auto scale = Addend::kChannelScale, shift = Addend::kChannelShift,
+             slope = Addend::kChannelSlope;
   switch (Draw(0, 8)) {
     case 0: return {};
     case 1: return {sum};
@@ -49,7 +52,8 @@ std::vector<Addend> DrawAddends(const float* tensor, const float* channels) {
     case 7: return {sum, factor, join};
   }
   std::vector<Addend> any;
-  for (int i = Draw(1, 4); i > 0; --i) any.push_back(channel(static_cast<Addend::Kind>(Draw(1, 3))));
+  for (int i = Draw(1, 4); i > 0; --i)
+    any.push_back(channel(static_cast<Addend::Kind>(Draw(1, 3))));
   return any;
 }
 
@@ -122,7 +126,8 @@ bool FinishIsSame(const Kernels& kernels) {
   }
   bool same = bits[0] == bits[1] && quantised[0] == quantised[1];
   for (int p = 0; p < task.pixels; ++p) {
-    for (ptrdiff_t c = 0; c < task.channels; ++c) {  // behind the last row a whole register may be stored
+    for (ptrdiff_t c = 0; c < task.channels;
+         ++c) {  // behind the last row a whole register may be stored
       const size_t at = static_cast<size_t>(task.offset + p * task.step + c);
       same = same && Same(values[0][at], values[1][at]);
     }
@@ -133,7 +138,8 @@ bool FinishIsSame(const Kernels& kernels) {
 bool BytesAreSame(const Kernels& kernels) {
   const size_t rows = static_cast<size_t>(Draw(1, 5)), channels = static_cast<size_t>(Draw(1, 100));
   std::vector<int8_t> values(rows * channels);
-  for (int8_t& value : values) value = static_cast<int8_t>(Draw(0, 1) ? Draw(-128, 127) : Draw(0, 1));
+  for (int8_t& value : values)
+    value = static_cast<int8_t>(Draw(0, 1) ? Draw(-128, 127) : Draw(0, 1));
   std::vector<uint32_t> expected(rows * 4), got(rows * 4);
   const auto flip = static_cast<uint8_t>(Draw(0, 1) ? 0x80 : 0);
   const auto limit = static_cast<int8_t>(Draw(-128, 127));

@@ -1,4 +1,5 @@
-// image ISA CASES: rows of a convolution over an image, of floats and of bytes, give the bits of a plain loop.
+// image ISA CASES: rows of a convolution over an image, of floats and of bytes, give the bits of a
+// plain loop.
 
 #include <cmath>
 #include <cstdio>
@@ -32,14 +33,16 @@ void DrawActivation(float* low, float* high) {
 
 // Every result, and nothing behind: between pixels and behind the row there stands 77.
 template <class Expected>
-bool Check(const char* what, const std::vector<float>& out, int64_t pixels, int64_t channels, int64_t step, const Expected& expected) {
+bool Check(const char* what, const std::vector<float>& out, int64_t pixels, int64_t channels,
+           int64_t step, const Expected& expected) {
   for (int64_t p = 0; p < pixels; ++p) {
     for (int64_t c = 0; c < step; ++c) {
       const float wanted = c < channels ? expected(p, c) : 77.0f;
       const float found = out[static_cast<size_t>(p * step + c)];
       if (Same(found, wanted)) continue;
-      std::fprintf(stderr, "%s: pixel %d channel %d of %d: %.9g, not %.9g\n", what, static_cast<int>(p), static_cast<int>(c),
-                   static_cast<int>(channels), found, wanted);
+      std::fprintf(stderr, "%s: pixel %d channel %d of %d: %.9g, not %.9g\n", what,
+                   static_cast<int>(p), static_cast<int>(c), static_cast<int>(channels), found,
+                   wanted);
       return false;
     }
   }
@@ -52,11 +55,13 @@ bool FloatsAreRight(const Kernels& kernels) {
   task.depth = static_cast<size_t>(Draw(1, 40));
   task.pixels = Draw(1, 40);
   task.pixel_lanes = Draw(0, 2) == 0;
-  task.channels = task.pixel_lanes ? Draw(1, MostPixelLaneChannels(static_cast<int>(lanes))) : Draw(1, static_cast<int>(3 * lanes));
+  task.channels = task.pixel_lanes ? Draw(1, MostPixelLaneChannels(static_cast<int>(lanes)))
+                                   : Draw(1, static_cast<int>(3 * lanes));
   task.out_step = task.channels + Draw(0, 5);
   DrawActivation(&task.low, &task.high);
   const int64_t width = task.pixel_lanes ? task.channels : RoundUp(task.channels, lanes);
-  std::vector<float> image(400), filters(task.depth * static_cast<size_t>(width) + 64), bias(static_cast<size_t>(width) + 64);
+  std::vector<float> image(400), filters(task.depth * static_cast<size_t>(width) + 64),
+      bias(static_cast<size_t>(width) + 64);
   for (auto* values : {&image, &filters, &bias}) {
     for (float& value : *values) value = DrawFloat();
   }
@@ -71,7 +76,9 @@ bool FloatsAreRight(const Kernels& kernels) {
   kernels.image_row(task);
   return Check("floats", out, task.pixels, task.channels, task.out_step, [&](int64_t p, int64_t c) {
     float y = bias[static_cast<size_t>(c)];
-    for (size_t d = 0; d < task.depth; ++d) y = std::fmaf(image[static_cast<size_t>(offsets[d] + p)], filters[d * static_cast<size_t>(width) + static_cast<size_t>(c)], y);
+    for (size_t d = 0; d < task.depth; ++d)
+      y = std::fmaf(image[static_cast<size_t>(offsets[d] + p)],
+                    filters[d * static_cast<size_t>(width) + static_cast<size_t>(c)], y);
     return std::fmin(task.high, std::fmax(task.low, y));
   });
 }
@@ -114,7 +121,8 @@ bool BytesAreRight(const Kernels& kernels) {
                filters[static_cast<size_t>((step * width + c) * pair + i % pair)];
       }
     }
-    const float scaled = static_cast<float>(static_cast<int32_t>(sum)) * scale[static_cast<size_t>(c)];
+    const float scaled =
+        static_cast<float>(static_cast<int32_t>(sum)) * scale[static_cast<size_t>(c)];
     const float y = scaled + bias[static_cast<size_t>(p)][task.channel + c];
     return std::fmin(task.high, std::fmax(task.low, y));
   });

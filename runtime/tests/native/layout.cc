@@ -1,5 +1,5 @@
-// An interpreter whose structs are laid out otherwise than tfl_abi.h says: the delegate must refuse it in a sentence, and
-// claim nothing. The argument is the library.
+// An interpreter whose structs are laid out otherwise than tfl_abi.h says: the delegate must refuse
+// it in a sentence, and claim nothing. The argument is the library.
 
 #include <dlfcn.h>
 
@@ -60,16 +60,24 @@ struct Case {
 
 const Case kCases[] = {
     {"as expected", true, [](Interpreter*) {}},
-    {"no tensors", true, [](Interpreter* i) { i->context.tensors_size = 0, i->context.tensors = nullptr; }},
+    {"no tensors", true,
+     [](Interpreter* i) { i->context.tensors_size = 0, i->context.tensors = nullptr; }},
     {"a scalar without dimensions", true, [](Interpreter* i) { i->tensors[1].dims = nullptr; }},
-    {"a pointer where the number of tensors belongs", false, [](Interpreter* i) { i->context.tensors_size = reinterpret_cast<size_t>(i); }},
+    {"a pointer where the number of tensors belongs", false,
+     [](Interpreter* i) { i->context.tensors_size = reinterpret_cast<size_t>(i); }},
     {"no array of tensors", false, [](Interpreter* i) { i->context.tensors = nullptr; }},
-    {"a pointer where a type belongs", false, [](Interpreter* i) { i->tensors[1].type = 0x5570c0de; }},
+    {"a pointer where a type belongs", false,
+     [](Interpreter* i) { i->tensors[1].type = 0x5570c0de; }},
     {"a negative type", false, [](Interpreter* i) { i->tensors[0].type = -1; }},
-    {"a size where the allocation belongs", false, [](Interpreter* i) { i->tensors[1].allocation_type = 4096; }},
-    {"a pointer where the quantisation belongs", false, [](Interpreter* i) { i->tensors[1].quantization.type = 0x7fff1234; }},
+    {"a size where the allocation belongs", false,
+     [](Interpreter* i) { i->tensors[1].allocation_type = 4096; }},
+    {"a pointer where the quantisation belongs", false,
+     [](Interpreter* i) { i->tensors[1].quantization.type = 0x7fff1234; }},
     {"dimensions at an odd address", false,
-     [](Interpreter* i) { i->tensors[1].dims = reinterpret_cast<TfLiteIntArray*>(reinterpret_cast<char*>(&i->dims) + 1); }},
+     [](Interpreter* i) {
+       i->tensors[1].dims =
+           reinterpret_cast<TfLiteIntArray*>(reinterpret_cast<char*>(&i->dims) + 1);
+     }},
     {"a rank of thousands", false, [](Interpreter* i) { i->dims.size = 4096; }},
     {"a negative rank", false, [](Interpreter* i) { i->dims.size = -2; }},
 };
@@ -79,9 +87,11 @@ const Case kCases[] = {
 int main(int, char** arguments) {
   void* library = dlopen(arguments[1], RTLD_NOW);
   if (!library) return std::fprintf(stderr, "%s\n", dlerror()), 2;
-  using Create = TfLiteDelegate* (*)(const char* const*, const char* const*, size_t, void (*)(const char*));
+  using Create =
+      TfLiteDelegate* (*)(const char* const*, const char* const*, size_t, void (*)(const char*));
   const auto create = reinterpret_cast<Create>(dlsym(library, "tflite_plugin_create_delegate"));
-  const auto destroy = reinterpret_cast<void (*)(TfLiteDelegate*)>(dlsym(library, "tflite_plugin_destroy_delegate"));
+  const auto destroy =
+      reinterpret_cast<void (*)(TfLiteDelegate*)>(dlsym(library, "tflite_plugin_destroy_delegate"));
   int failures = 0;
   for (const Case& one : kCases) {
     Interpreter interpreter;
@@ -91,10 +101,12 @@ int main(int, char** arguments) {
     TfLiteDelegate* delegate = create(nullptr, nullptr, 0, nullptr);
     const bool accepted = delegate->Prepare(&interpreter.context, delegate) == kTfLiteOk;
     destroy(delegate);
-    const bool sentence = reported.find("structs are not laid out as expected") != std::string::npos;
+    const bool sentence =
+        reported.find("structs are not laid out as expected") != std::string::npos;
     if (accepted != one.right || asked_for_nodes != one.right || sentence == one.right) {
       ++failures;
-      std::fprintf(stderr, "%s: %s (%s)\n", one.name, accepted ? "accepted" : "refused", reported.c_str());
+      std::fprintf(stderr, "%s: %s (%s)\n", one.name, accepted ? "accepted" : "refused",
+                   reported.c_str());
     }
   }
   std::printf("%zu layouts\n", sizeof kCases / sizeof kCases[0]);

@@ -2,8 +2,6 @@
 //
 // Linked with --wrap=pthread_create, so that threads can be refused or come late.
 
-#include "../../native/thread_pool.h"
-
 #include <pthread.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -19,6 +17,8 @@
 #include <cstring>
 #include <thread>
 #include <vector>
+
+#include "../../native/thread_pool.h"
 
 using larq_igp::Team;
 using larq_igp::ThreadPool;
@@ -48,12 +48,12 @@ int64_t Microseconds() {
   return int64_t{now.tv_sec} * 1000000 + now.tv_nsec / 1000;
 }
 
-#define EXPECT(condition)                                                     \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
+#define EXPECT(condition)                                                          \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
       std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      std::_Exit(1);                                                          \
-    }                                                                         \
+      std::_Exit(1);                                                               \
+    }                                                                              \
   } while (false)
 
 // Something that takes a while and that no compiler leaves out.
@@ -124,7 +124,9 @@ void Callers() {
 // Threads stay when teams of different sizes take turns.
 void SideBySide() {
   ThreadPool pool(8);
-  { const Team most(&pool, 8); }
+  {
+    const Team most(&pool, 8);
+  }
   threads_left = 0;  // none may be made from here on
   for (int round = 0; round < 50; ++round) {
     for (int threads : {2, 8, 1, 5}) {
@@ -168,7 +170,9 @@ void Fork() {
 // A child that never runs a loop lets go of the parent's pool without waiting for its workers.
 void ForkAndDestroy() {
   auto* pool = new ThreadPool(4);
-  { const Team team(pool, 4); }
+  {
+    const Team team(pool, 4);
+  }
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);
@@ -310,7 +314,7 @@ void Alone() {
     const int width = team.Width(1e9);
     if (width == 1) {
       EXPECT(team.Width(1e9) == 1);
-      usleep(300000);  // longer than 20 times the 10 ms
+      usleep(300000);                    // longer than 20 times the 10 ms
       if (team.Width(1e9) == 2) return;  // and it is tried again
     }
     team.For(8, width, [](size_t, int worker) {
