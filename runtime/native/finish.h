@@ -1,29 +1,8 @@
-// From sums to float values and their signs, for any vector unit. Each instruction set describes
-// its registers by a class of its own, which also keeps the code below apart from that of the
-// others:
-//
-//     struct Vector {
-//       using Float = ...;                                    a register of kLanes floats
-//       static constexpr int kLanes;
-//       static constexpr bool kManyRegisters;                 enough to keep constants in 8
-//       static Float Broadcast(float);
-//       static Float Convert(const int32_t* sums);            to float
-//       static Float Add(Float, Float), Multiply(Float, Float);
-//       static Float Negative(Float if_so, Float otherwise, Float x);     lanes where x < 0
-//       using Int = ...;                                      a register of as many whole numbers
-//       static Int LoadInt(const int32_t*), BroadcastInt(int32_t), AddInt(Int, Int);
-//       static Int MultiplyInt(Int, Int), MaxInt(Int, Int), MinInt(Int, Int), ShiftRight(Int, int);
-//       static Float ToFloat(Int);
-//       static Int Round(Float);        to [-128, 127], halves away from 0, NaN to -128
-//       struct Whole { Load(const float*), Store(float*, Float),      all lanes
-//                      Int LoadBytes(const int8_t*), StoreBytes(int8_t*, Int) };
-//       struct Some { Some(int count); Load, Store, LoadBytes, StoreBytes };     the first lanes
-//       class Signs { Set(Float, int first_bit); SetGreater(Int a, Int b, int first_bit);
-//                     uint32_t Word(); };                     of 32 values
-//     };
+// From sums to values and their signs, for any vector unit (see vector.h).
 #pragma once
 
 #include "kernels.h"
+#include "signs.h"
 
 namespace larq_igp {
 
@@ -40,27 +19,14 @@ inline typename Vector::Int ClampedSums(const FinishTask& task, const int32_t* s
   return Vector::MaxInt(twice, Vector::BroadcastInt(task.clamp_min));
 }
 
-// Calls finish(lanes, c, &signs, bit) for the registers of one pixel, and stores their signs.
-template <class Vector, class Finish>
-inline void FinishRow(const FinishTask& task, int p, const Finish& finish) {
-  const typename Vector::Whole all;
-  const typename Vector::Some some(static_cast<int>(task.channels % Vector::kLanes));
-  uint32_t* bits = task.bits ? task.bits + p * task.word_step : nullptr;
-  ptrdiff_t c = 0;
-  for (; c + 32 <= task.channels; c += 32) {
-    typename Vector::Signs signs;
-#pragma GCC unroll 8
-    for (int i = 0; i < 32; i += Vector::kLanes) finish(all, c + i, &signs, i);
-    if (bits) *bits++ = signs.Word();
-  }
-  if (c == task.channels) return;
-  typename Vector::Signs signs;
-  const int left = static_cast<int>(task.channels - c);
-  int i = 0;
-  for (; i + Vector::kLanes <= left; i += Vector::kLanes) finish(all, c + i, &signs, i);
-  if (i < left) finish(some, c + i, &signs, i);
-  if (bits) *bits = signs.Word() & ((1u << left) - 1);
+namespace {  // compiled once for every instruction set
+
+// The row of signs of pixel `p`; null if there is none.
+inline uint32_t* BitsOf(const FinishTask& task, int p) {
+  return task.bits ? task.bits + p * task.word_step : nullptr;
 }
+
+}  // namespace
 
 // Signs by thresholds of the sums.
 template <class Vector>
@@ -68,15 +34,16 @@ void FinishThreshold(const FinishTask& task) {
   for (int p = 0; p < task.pixels; ++p) {
     const int32_t* sums = task.sums + p * task.sums_step;
     const int32_t* shift = task.shift && task.shift[p] ? task.shift[p] + task.lane : nullptr;
-    FinishRow<Vector>(task, p, [&](const auto&, ptrdiff_t c, auto* signs, int bit) {
-      auto sum = Vector::LoadInt(sums + c);
-      // 2 * sum + shift > 2 * threshold, without doubling, which a threshold would not bear.
-      if (shift) {
-        const auto odd = Vector::AddInt(Vector::LoadInt(shift + c), Vector::BroadcastInt(1));
-        sum = Vector::AddInt(sum, Vector::ShiftRight(odd, 1));
-      }
-      signs->SetGreater(sum, Vector::LoadInt(task.threshold + c), bit);
-    });
+    PackRow<Vector>(
+        task.channels, BitsOf(task, p), [&](const auto&, ptrdiff_t c, auto* signs, int bit) {
+          auto sum = Vector::LoadInt(sums + c);
+          // 2 * sum + shift > 2 * threshold, without doubling, which a threshold would not bear.
+          if (shift) {
+            const auto odd = Vector::AddInt(Vector::LoadInt(shift + c), Vector::BroadcastInt(1));
+            sum = Vector::AddInt(sum, Vector::ShiftRight(odd, 1));
+          }
+          signs->SetGreater(sum, Vector::LoadInt(task.threshold + c), bit);
+        });
   }
 }
 
@@ -91,19 +58,22 @@ void FinishBytes(const FinishTask& task) {
       const int32_t* sums = task.sums + p * task.sums_step;
       const int32_t* shift = task.shift && task.shift[p] ? task.shift[p] + task.lane : nullptr;
       const ptrdiff_t at = task.offset + p * task.step;
-      FinishRow<Vector>(task, p, [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
-        auto q = Vector::Round(convert(lanes, sums, shift, c));
-        if (sum) {
-          q = Vector::MultiplyInt(q, Vector::BroadcastInt(sum->own));
-          const auto other = Vector::BroadcastInt(sum->other);
-          q = Vector::AddInt(q, Vector::MultiplyInt(lanes.LoadBytes(sum->values + at + c), other));
-          q = Vector::ShiftRight(Vector::AddInt(q, Vector::BroadcastInt(sum->bias)), sum->shift);
-          q = Vector::AddInt(q, Vector::BroadcastInt(sum->zero));
-          q = Vector::MaxInt(Vector::MinInt(q, high), low);
-        }
-        if (task.bytes) lanes.StoreBytes(task.bytes + at + c, q);
-        signs->SetGreater(limit, q, bit);
-      });
+      PackRow<Vector>(task.channels, BitsOf(task, p),
+                      [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
+                        auto q = Vector::Round(convert(lanes, sums, shift, c));
+                        if (sum) {
+                          q = Vector::MultiplyInt(q, Vector::BroadcastInt(sum->own));
+                          const auto other = Vector::BroadcastInt(sum->other);
+                          q = Vector::AddInt(
+                              q, Vector::MultiplyInt(lanes.LoadBytes(sum->values + at + c), other));
+                          q = Vector::ShiftRight(Vector::AddInt(q, Vector::BroadcastInt(sum->bias)),
+                                                 sum->shift);
+                          q = Vector::AddInt(q, Vector::BroadcastInt(sum->zero));
+                          q = Vector::MaxInt(Vector::MinInt(q, high), low);
+                        }
+                        if (task.bytes) lanes.StoreBytes(task.bytes + at + c, q);
+                        signs->SetGreater(limit, q, bit);
+                      });
     }
   };
   if (task.doubled && !task.shift) {
@@ -149,7 +119,7 @@ class FloatFinish {
     for (int p = 0; p < task_.pixels; ++p) {
       const Row row(task_, p);
       float* values = task_.values ? task_.values + row.offset : nullptr;
-      uint32_t* bits = task_.bits ? task_.bits + p * task_.word_step : nullptr;
+      uint32_t* bits = BitsOf(task_, p);
       const auto store_end = [&] {
         spill ? all.Store(end_values, end) : some.Store(end_values, end);
       };
@@ -306,26 +276,28 @@ void FinishSequence(const FinishTask& task) {
     const float* border = task.border && task.border[p] ? task.border[p] + task.lane : nullptr;
     const ptrdiff_t row = p * task.step;
     float* values = task.values ? task.values + task.offset + row : nullptr;
-    FinishRow<Vector>(task, p, [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
-      auto y = Vector::Multiply(Vector::Convert(sums + c), lanes.Load(task.doubled + c));
-      y = Vector::Add(y, lanes.Load(task.bias + c));
-      if (border) y = Vector::Add(y, lanes.Load(border + c));
+    PackRow<Vector>(
+        task.channels, BitsOf(task, p), [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
+          auto y = Vector::Multiply(Vector::Convert(sums + c), lanes.Load(task.doubled + c));
+          y = Vector::Add(y, lanes.Load(task.bias + c));
+          if (border) y = Vector::Add(y, lanes.Load(border + c));
 #pragma GCC unroll 8
-      for (int a = 0; a < kCount; ++a) {
-        if (a == Stored && values) lanes.Store(values + c, y);
-        const auto operand = lanes.Load(operands[a] + (kKinds[a] == Addend::kTensor ? row + c : c));
-        switch (kKinds[a]) {
-          case Addend::kTensor:
-          case Addend::kChannelShift: y = Vector::Add(y, operand); break;
-          case Addend::kChannelScale: y = Vector::Multiply(y, operand); break;
-          case Addend::kChannelSlope:
-            y = Vector::Negative(Vector::Multiply(y, operand), y, y);
-            break;
-        }
-      }
-      if (Stored == kCount && values) lanes.Store(values + c, y);
-      signs->Set(y, bit);
-    });
+          for (int a = 0; a < kCount; ++a) {
+            if (a == Stored && values) lanes.Store(values + c, y);
+            const auto operand =
+                lanes.Load(operands[a] + (kKinds[a] == Addend::kTensor ? row + c : c));
+            switch (kKinds[a]) {
+              case Addend::kTensor:
+              case Addend::kChannelShift: y = Vector::Add(y, operand); break;
+              case Addend::kChannelScale: y = Vector::Multiply(y, operand); break;
+              case Addend::kChannelSlope:
+                y = Vector::Negative(Vector::Multiply(y, operand), y, y);
+                break;
+            }
+          }
+          if (Stored == kCount && values) lanes.Store(values + c, y);
+          signs->Set(y, bit);
+        });
   }
 }
 
@@ -362,7 +334,7 @@ bool FinishKnownSequence(const FinishTask& task) {
 }
 
 template <class Vector, int Addends, bool Scaled>
-void FinishPlain(const FinishTask& task) {
+void FinishUnclamped(const FinishTask& task) {
   const FloatFinish<Vector, Addends, Scaled, false> finish(task);
   if constexpr (Vector::kManyRegisters) {
     switch ((task.channels + Vector::kLanes - 1) / Vector::kLanes) {
@@ -394,13 +366,13 @@ void FinishFloat(const FinishTask& task) {
     return FloatFinish<Vector, kAnyAddends, true, true>(task).Run();
   }
   switch (tensors ? task.addend_count * 2 + scaled : -1) {
-    case 0: return FinishPlain<Vector, 0, false>(task);
-    case 2: return FinishPlain<Vector, 1, false>(task);
-    case 3: return FinishPlain<Vector, 1, true>(task);
-    case 4: return FinishPlain<Vector, 2, false>(task);
-    case 5: return FinishPlain<Vector, 2, true>(task);
-    case 7: return FinishPlain<Vector, 3, true>(task);
-    case 9: return FinishPlain<Vector, 4, true>(task);
+    case 0: return FinishUnclamped<Vector, 0, false>(task);
+    case 2: return FinishUnclamped<Vector, 1, false>(task);
+    case 3: return FinishUnclamped<Vector, 1, true>(task);
+    case 4: return FinishUnclamped<Vector, 2, false>(task);
+    case 5: return FinishUnclamped<Vector, 2, true>(task);
+    case 7: return FinishUnclamped<Vector, 3, true>(task);
+    case 9: return FinishUnclamped<Vector, 4, true>(task);
   }
   if (FinishKnownSequence<Vector>(task)) return;
   FloatFinish<Vector, kAnyAddends, true, false>(task).Run();

@@ -1,12 +1,4 @@
-// A float convolution over an image, and max pooling, for any vector unit. Beside what finish.h
-// asks for, `Vector` has
-//
-//     static Float MultiplyAdd(Float a, Float b, Float c);    a * b + c, rounded once
-//     static Float Max(Float, Float), Min(Float, Float);
-//     static constexpr int kTilePixels[4];                pixels for 1, 2, 3 registers of sums
-//     static constexpr int kAllRegisters;                 how many the processor has
-//     static constexpr bool kMultipliesByLane;            whether there is
-//     static Float MultiplyAddLane(Float a, Float b, int lane, Float c);    a * b[lane] + c
+// A float convolution over an image, and max pooling, for any vector unit (see vector.h).
 #pragma once
 
 #include "kernels.h"

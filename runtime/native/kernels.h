@@ -13,6 +13,22 @@
 // In SIMD, channels fill the lanes: a filter row is loaded as it stands, a patch word is broadcast
 // to all lanes. So sums stay in their lanes, and no instruction ever adds across a register.
 // AVX-512 does it the other way round for the few channels of a last block.
+//
+// Terms, from small to large:
+//
+//     word     32 signs of neighbouring channels of a pixel; bit 1 is -1. The rest is 0
+//     tap      one place of a convolution's window
+//     patch    the words of a window, tap by tap: `depth` words
+//     lane     one value of a vector register
+//     tile     pixels x registers of channels whose sums stay in registers
+//     panel    up to 16 pixels of an image, whose patches are counted together
+//     piece    pixels of a panel that lie side by side in the input: a panel is cut where rows end
+//     block    16 output channels, whose filters lie side by side: a lane each
+//     plane    one word of every pixel, padding included; what patches are gathered from
+//     member   one of several convolutions of the same input that run as one
+//     slice    the lanes of a block that belong to one member
+//     addend   an operation on a result, value by value: a residual, a factor per channel
+//     finish   what becomes of sums: multiplier, bias, addends, then values, bytes or signs
 #pragma once
 
 #include <cstddef>

@@ -1,13 +1,4 @@
-// A convolution over the pixels of an image in whole numbers, for vector units that multiply pairs
-// of 16 bits. Beside what finish.h asks for, `Vector` has
-//
-//     static Int BroadcastPair(const int16_t*);           two values, in all lanes
-//     static Int MultiplyPairs(Int a, Int b, Int c);      a0 * b0 + a1 * b1 + c in every lane
-//     static constexpr int kPixelTile[];                  pixels for 1, 2, 3 registers of sums
-//
-// or, if it kMultipliesByLane, with filters [rows][steps][registers of lanes],
-//
-//     static void SumWindows(const PixelTask&, int64_t first, Int (&sums)[Pixels][Registers]);
+// A convolution over the pixels of an image in whole numbers, for any vector unit (see vector.h).
 #pragma once
 
 #include "kernels.h"
@@ -61,10 +52,13 @@ inline void PixelTile(const PixelTask& task, int64_t first) {
   });
 }
 
+// Registers of channels whose sums are computed together.
+template <class Vector>
+constexpr int kMostPixelRegisters = Vector::kPixelTile[3] > 0 ? 3 : 2;
+
 template <class Vector>
 void PixelRow(const PixelTask& task) {
-  constexpr int kMost = Vector::kPixelTile[3] > 0 ? 3 : 2;
-  ByRegisters<Vector, kMost>(task, [&](auto registers) {
+  ByRegisters<Vector, kMostPixelRegisters<Vector>>(task, [&](auto registers) {
     ForTiles<Vector::kPixelTile[registers]>(task, [&](int64_t first, auto pixels) {
       PixelTile<Vector, pixels, registers>(task, first);
     });

@@ -148,6 +148,25 @@ bool BytesAreSame(const Kernels& kernels) {
   return expected == got;
 }
 
+bool SignsAreSame(const Kernels& kernels) {
+  const size_t rows = static_cast<size_t>(Draw(1, 5)), channels = static_cast<size_t>(Draw(1, 100));
+  std::vector<float> values(rows * channels), multiplier(channels), bias(channels);
+  for (std::vector<float>* some : {&values, &multiplier, &bias}) {
+    for (float& value : *some) value = static_cast<float>(Draw(-8, 8)) / 4;
+  }
+  const float special[] = {-0.0f, NAN, -INFINITY, -1e-40f};
+  for (float value : special) values[static_cast<size_t>(Draw(0, 99)) % values.size()] = value;
+  std::vector<uint32_t> expected(rows * 4), got(rows * 4);
+  kPortableKernels.quantize(values.data(), rows, channels, expected.data());
+  kernels.quantize(values.data(), rows, channels, got.data());
+  if (expected != got) return false;
+  kPortableKernels.affine_quantize(values.data(), rows, channels, multiplier.data(), bias.data(),
+                                   expected.data());
+  kernels.affine_quantize(values.data(), rows, channels, multiplier.data(), bias.data(),
+                          got.data());
+  return expected == got;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -159,7 +178,7 @@ int main(int argc, char** argv) {
   }
   const int cases = std::atoi(argv[2]);
   for (int i = 0; i < cases; ++i) {
-    if (!FinishIsSame(*kernels) || !BytesAreSame(*kernels)) {
+    if (!FinishIsSame(*kernels) || !BytesAreSame(*kernels) || !SignsAreSame(*kernels)) {
       std::fprintf(stderr, "%s differs from portable in case %d\n", argv[1], i);
       return 1;
     }
