@@ -6,7 +6,8 @@
 namespace {
 
 enum { kFloat = 1, kInt32 = 2, kUInt8 = 3, kBool = 6, kInt8 = 9 };
-constexpr int kAdd = 0, kConv2d = 3, kDequantize = 6, kMaxPool2d = 17, kMul = 18, kPrelu = 54;
+constexpr int kAdd = 0, kConcatenation = 2, kConv2d = 3, kDequantize = 6, kMaxPool2d = 17,
+              kMul = 18, kPrelu = 54;
 
 int64_t InterestingInteger(Random* random) {
   return random->Pick<int64_t>({0,
@@ -68,7 +69,9 @@ class Drawing {
           Tensor(random_->Pick<int>({kFloat, kFloat, kFloat, kInt8, kBool}), channels_));
     }
     if (random_->OneIn(4)) packed_.push_back(Tensor(kInt32, Words(channels_)));
-    for (int i = 0; i < steps; ++i) random_->OneIn(4) ? Block() : Step();
+    for (int i = 0; i < steps; ++i) {
+      random_->OneIn(8) ? DenseBlock() : random_->OneIn(4) ? Block() : Step();
+    }
     const bool many_outputs = random_->OneIn(2);  // in the middle: they hinder fusion
     for (size_t i = 1; i < model_.tensors.size(); ++i) {
       if (!model_.tensors[i].constant &&
@@ -181,6 +184,26 @@ class Drawing {
     }
     x = FloatNode(kAdd, joined, x);
     if (random_->OneIn(2)) Quantize(x);
+  }
+
+  // DenseNets: what was computed is put beside what it was computed from, again and again.
+  void DenseBlock() {
+    for (int64_t layers = random_->Range(1, 3); layers > 0 && channels_ <= 140; --layers) {
+      const int x = Recent(floats_);
+      int normalised = x;
+      if (random_->OneIn(2)) {
+        normalised = FloatNode(kMul, x, Constant(kFloat, {channels_}));
+        normalised = FloatNode(kAdd, normalised, Constant(kFloat, {channels_}));
+      }
+      std::vector<int> parts = {
+          x, Convolution(Quantize(normalised), kFloat, 3, 3, 1, {{"pad_values", 1}})};
+      if (random_->OneIn(4)) parts.push_back(Recent(floats_));
+      channels_ *= static_cast<int>(parts.size());
+      const int whole = Tensor(kFloat, channels_);
+      Builtin(kConcatenation, parts, whole, {random_->OneIn(8) ? -1 : 3, 0});
+      floats_ = {whole};
+      packed_.clear();
+    }
   }
 
   // ReActNet: shifts, PRELU, and a shift before the sign.
@@ -507,8 +530,8 @@ void MutateModel(Random* random, FuzzModel* model) {
               {"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d", "Lce", ""});
           break;
         case 1:
-          node.builtin_code =
-              random->Pick<int>({kAdd, kConv2d, kMaxPool2d, kMul, kPrelu, 32, 51, -1});
+          node.builtin_code = random->Pick<int>(
+              {kAdd, kConcatenation, kConv2d, kMaxPool2d, kMul, kPrelu, 32, 51, -1});
           break;
         default: model->outputs.clear();
       }

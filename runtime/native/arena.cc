@@ -7,6 +7,40 @@
 
 namespace larq_igp {
 
+// What is concatenated is written into its place in the whole, where all that write and read it can
+// leave gaps between pixels: nothing is copied then.
+void Graph::PlanSlices() {
+  for (auto& entry : tensors_) entry.second.step = entry.second.shape.back();
+  std::set<int> dense;  // tensors that somebody wants without gaps
+  std::set<int> made;   // tensors that can be written with gaps
+  for (const Step& step : steps_) {
+    const OpKind kind = step.op.kind;
+    const bool reads_gaps = kind == OpKind::kAffineQuantize || kind == OpKind::kConcatenation ||
+                            (kind == OpKind::kQuantize && step.op.input_type == kTfLiteFloat32);
+    if (!reads_gaps) {
+      for (int tensor : step.Inputs()) dense.insert(tensor);
+    }
+    if (kind == OpKind::kConcatenation) made.insert(step.op.output);
+    if (kind != OpKind::kConvolution || step.op.output_type != kTfLiteFloat32) continue;
+    for (const Member& member : step.members) made.insert(member.values);
+  }
+  // From the last to the first: a whole knows by then where it lies itself.
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    if (step->op.kind != OpKind::kConcatenation) continue;
+    const Tensor& whole = tensors_[step->op.output];
+    int64_t channel = 0;
+    for (int part : step->op.parts) {
+      Tensor& tensor = tensors_[part];
+      if (made.erase(part) && tensor.internal && !dense.count(part)) {
+        tensor.whole = whole.whole >= 0 ? whole.whole : step->op.output;
+        tensor.channel = whole.channel + channel;
+        tensor.step = whole.step;
+      }
+      channel += tensor.shape.back();
+    }
+  }
+}
+
 // Tensors between steps share one arena: each gets the lowest place that is free for as long as it
 // lives.
 std::string Graph::PlanMemory() {
@@ -22,6 +56,12 @@ std::string Graph::PlanMemory() {
     for (int tensor : steps_[s].Inputs()) last[tensor] = static_cast<int>(s);
     for (int tensor : steps_[s].Outputs()) last[tensor] = static_cast<int>(s);
   }
+  for (const auto& entry : tensors_) {
+    const int whole = entry.second.whole;
+    if (whole < 0) continue;
+    first[whole] = std::min(first[whole], first[entry.first]);
+    last[whole] = std::max(last[whole], last[entry.first]);
+  }
   // A convolution may write over what is added to it, if that is read for the last time: every
   // element is read before it is written. This keeps a chain of residual blocks in one place of the
   // cache.
@@ -30,6 +70,7 @@ std::string Graph::PlanMemory() {
     if (steps_[s].members.size() != 1) continue;
     const Member& member = steps_[s].members[0];
     if (member.values < 0 || !tensors_[member.values].internal) continue;
+    if (tensors_[member.values].whole >= 0) continue;
     std::vector<int> added = {member.byte_addend};
     for (const Member::AddendTensor& addend : member.addends) {
       if (addend.kind == Addend::kTensor) added.push_back(addend.tensor);
@@ -52,7 +93,7 @@ std::string Graph::PlanMemory() {
   std::vector<Life> lives;
   for (const auto& entry : first) {
     const Tensor& tensor = tensors_[entry.first];
-    if (!tensor.internal || home.count(entry.first)) continue;
+    if (!tensor.internal || tensor.whole >= 0 || home.count(entry.first)) continue;
     lives.push_back(
         {entry.first, (tensor.bytes + 127) / 64 * 64, entry.second, last[entry.first], 0});
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 
 namespace larq_igp {
@@ -143,6 +144,11 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
   sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
   if (!patches_.Reserve(patches_step_ * workers)) return "out of memory for patches";
   if (!sums_.Reserve(sums_step_ * kPanelPixels * workers)) return "out of memory for sums";
+  spaced_step_ = 0;
+  for (const ConvConstants& member : members_)
+    spaced_step_ = std::max(spaced_step_, static_cast<size_t>(member.attributes.channels_out));
+  spaced_step_ *= kPanelPixels;
+  if (!spaced_.Reserve(spaced_step_ * workers)) return "out of memory for values";
   if (!BuildBorders()) return "out of memory for the zero padding";
   return "";
 }
@@ -348,9 +354,18 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
           finish.border = border_of_pixel_.data() + panel.first_pixel;
         if (border && !shift_of_pixel_.empty())
           finish.shift = shift_of_pixel_.data() + panel.first_pixel;
+        const ConvOutput& output = outputs[slice.member];
+        const bool spaced = output.values && output.values_step != finish.step;
+        float* near = spaced_.data() + worker * spaced_step_;
+        if (spaced) finish.values = near - pixel * finish.step;
         finish.offset += pixel * finish.step;
         if (finish.bits) finish.bits += pixel * finish.word_step;
         kernels_->finish(finish);
+        for (int p = 0; spaced && p < panel.pixels; ++p) {
+          std::memcpy(output.values + (pixel + p) * output.values_step + finish.channel,
+                      near + p * finish.step + finish.channel,
+                      static_cast<size_t>(finish.channels) * sizeof(float));
+        }
       }
     }
   }

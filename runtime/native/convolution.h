@@ -31,6 +31,7 @@ bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b);
 // both.
 struct ConvOutput {
   float* values = nullptr;
+  int64_t values_step = 0;  // from pixel to pixel; the members' own channels at least
   uint32_t* bits = nullptr;
   int8_t* bytes = nullptr;  // int8 outputs
   const Addend* addends = nullptr;
@@ -96,7 +97,8 @@ class Convolution {
   Buffer<uint32_t> planes_;
   Buffer<uint32_t> patches_;  // scratch, per worker
   Buffer<int32_t> sums_;      // scratch, per worker: rows of a panel
-  size_t patches_step_ = 0, sums_step_ = 0;
+  Buffer<float> spaced_;      // likewise: values that are stored with gaps between pixels
+  size_t patches_step_ = 0, sums_step_ = 0, spaced_step_ = 0;
   // What zero padding changes, per pattern of taps outside the image: added to values, or to
   // doubled sums.
   Buffer<float> border_values_;

@@ -54,6 +54,7 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
                                   [](const Op& op) { return op.kind == OpKind::kConvolution; });
   std::vector<bool> chosen(ops.size(), false);
   std::set<int> from_convolution;  // float and int8 tensors, through additions and scalings
+  std::set<int> concatenated;      // with such, or with results of the engine's convolution
   std::map<int, size_t> producer;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
@@ -69,6 +70,11 @@ std::vector<bool> ChooseOps(const std::vector<Op>& ops, const std::map<int, int>
       case OpKind::kChannelSlope:
         // Those per channel may be chosen below, too, with the quantisation they feed.
         chosen[i] = from_convolution.count(op.input) != 0;
+        break;
+      case OpKind::kConcatenation:
+        for (int part : op.parts)
+          chosen[i] = chosen[i] || from_convolution.count(part) || concatenated.count(part);
+        if (chosen[i]) concatenated.insert(op.output);
         break;
       case OpKind::kImageConvolution:
         chosen[i] = binary;  // other models are none of our business

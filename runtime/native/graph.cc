@@ -23,6 +23,7 @@ bool ByteSize(const std::vector<int64_t>& shape, int type, size_t* bytes) {
 }  // namespace
 
 std::vector<int> Step::Inputs() const {
+  if (op.kind == OpKind::kConcatenation) return op.parts;
   std::vector<int> inputs = {op.input};
   if (op.kind == OpKind::kAdd || op.kind == OpKind::kAddBytes) inputs.push_back(op.other);
   for (const Member& member : members) {
@@ -184,6 +185,20 @@ std::string Graph::InferShapes(TfLiteContext* context, Step* step, int threads) 
     case OpKind::kScale:
     case OpKind::kShift:
     case OpKind::kPixels: return SetShape(context, op.output, kTfLiteFloat32, shape);
+    case OpKind::kConcatenation: {
+      shape.back() = 0;
+      for (int part : op.parts) {
+        std::vector<int64_t> one = ShapeAt(part);
+        if (one.size() != shape.size() || one.back() < 1) return "shapes do not fit";
+        shape.back() += one.back();
+        one.back() = shape.back();
+        if (one != shape) {
+          return "shapes differ: " + ShapeText(ShapeAt(op.input)) + " and " +
+                 ShapeText(ShapeAt(part));
+        }
+      }
+      return SetShape(context, op.output, kTfLiteFloat32, shape);
+    }
     case OpKind::kMaxPool: {
       if (shape.size() != 4)
         return "its input has rank " + std::to_string(shape.size()) + ", not 4";
@@ -262,6 +277,7 @@ std::string Graph::Prepare(TfLiteContext* context, int threads) {
     const std::string error = InferShapes(context, &step, threads);
     if (!error.empty()) return std::string(KindName(step.op.kind)) + ": " + error;
   }
+  PlanSlices();
   return PlanMemory();
 }
 

@@ -69,6 +69,9 @@ class Graph {
     size_t bytes = 0;
     bool internal = false;  // in the arena, at `offset`
     size_t offset = 0;
+    int whole = -1;  // the concatenation whose channels it is, from `channel` on; -1: none
+    int64_t channel = 0;
+    int64_t step = 0;  // from pixel to pixel
   };
 
   // fusion.cc
@@ -89,6 +92,7 @@ class Graph {
   std::string SetupImageConvolution(TfLiteContext* context, Step* step);
 
   // arena.cc
+  void PlanSlices();
   std::string PlanMemory();
 
   // run.cc
@@ -99,6 +103,7 @@ class Graph {
   T* Data(int tensor) {
     return static_cast<T*>(pointers_.at(tensor));
   }
+  size_t StepOf(int tensor) const { return static_cast<size_t>(tensors_.at(tensor).step); }
   const std::vector<int64_t>& ShapeAt(int tensor) const { return tensors_.at(tensor).shape; }
 
   const Kernels* kernels_ = nullptr;

@@ -483,9 +483,38 @@ bool ReadFloatMaxPool(NodeReader* reader, Op* op) {
          IsExtent(pool.filter_height) && IsExtent(pool.filter_width);
 }
 
+// Floats side by side, along the last axis.
+bool ReadConcatenation(NodeReader* reader, Op* op) {
+  op->kind = OpKind::kConcatenation;
+  const TfLiteNode* node = reader->node();
+  if (!node->builtin_data || !node->inputs || node->inputs->size < 2) return false;
+  if (!reader->ExpectCounts(node->inputs->size, 1)) return false;
+  op->input = reader->input(0);
+  op->output = reader->output(0);
+  const TfLiteTensor* output = reader->Tensor(op->output);
+  if (!IsFloat(output)) return false;
+  std::vector<int64_t> joined = ShapeOf(*output);
+  const auto& params = *static_cast<const TfLiteConcatenationParams*>(node->builtin_data);
+  const int last = static_cast<int>(joined.size()) - 1;
+  if (last < 0 || (params.axis != last && params.axis != -1) || params.activation != kTfLiteActNone)
+    return false;
+  for (int i = 0; i < node->inputs->size; ++i) {
+    const TfLiteTensor* part = reader->Tensor(reader->input(i));
+    if (!IsFloat(part) || part->allocation_type == kTfLiteMmapRo) return false;
+    std::vector<int64_t> shape = ShapeOf(*part);
+    if (shape.size() != joined.size() || shape.back() < 1) return false;
+    joined.back() -= shape.back();
+    shape.back() = joined.back();
+    if (shape != joined) return false;
+    op->parts.push_back(reader->input(i));
+  }
+  return joined.back() == 0;
+}
+
 bool ReadBuiltin(NodeReader* reader, int code, const FloatOps& wanted, Op* op) {
   switch (code) {
     case kTfLiteBuiltinAdd: return wanted.arithmetic && ReadFloatOp(reader, false, op);
+    case kTfLiteBuiltinConcatenation: return wanted.arithmetic && ReadConcatenation(reader, op);
     case kTfLiteBuiltinPrelu: return wanted.arithmetic && ReadPrelu(reader, op);
     case kTfLiteBuiltinMul: return wanted.arithmetic && ReadFloatOp(reader, true, op);
     case kTfLiteBuiltinConv2d: return wanted.images && ReadImageConvolution(reader, op);
@@ -560,6 +589,7 @@ const char* KindName(OpKind kind) {
     case OpKind::kImageConvolution: return "CONV_2D";
     case OpKind::kFloatMaxPool: return "MAX_POOL_2D";
     case OpKind::kPixels: return "DEQUANTIZE";
+    case OpKind::kConcatenation: return "CONCATENATION";
   }
   return "?";
 }

@@ -27,7 +27,8 @@ enum class OpKind {
   kImageConvolution,  // float, over an image of few channels; with a kFloatMaxPool that was fused
                       // into it
   kFloatMaxPool,
-  kPixels,  // DEQUANTIZE of bytes to float
+  kPixels,         // DEQUANTIZE of bytes to float
+  kConcatenation,  // of float tensors, along their channels
 };
 
 // As in error messages and profiles.
@@ -74,6 +75,7 @@ struct PixelInput {
 struct Op {
   OpKind kind = OpKind::kQuantize;
   int input = -1;
+  std::vector<int> parts;  // all inputs of kConcatenation; `input` is the first
   int other = -1;  // second operand of kAdd, kAddBytes; constant of kScale, kChannel...; multiplier
                    // of kAffineQuantize
   int shift = -1;  // constant of kChannelShift, kAffineQuantize

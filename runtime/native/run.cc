@@ -11,6 +11,9 @@
 namespace larq_igp {
 namespace {
 
+// Rough figures, by which loops are shared out.
+constexpr double kNanosecondsPerValue = 0.1, kNanosecondsPerWord = 0.5;
+
 size_t ElementCount(const std::vector<int64_t>& shape) {
   size_t count = 1;
   for (int64_t extent : shape) count *= static_cast<size_t>(extent);
@@ -24,6 +27,25 @@ void ForRanges(Team* team, size_t count, double nanoseconds, const Body& body) {
   const size_t pieces = width == 1 ? 1 : std::min<size_t>(count, 4 * static_cast<size_t>(width));
   team->For(pieces, width,
             [&](size_t piece, int) { body(count * piece / pieces, count * (piece + 1) / pieces); });
+}
+
+// The same for rows of `channels` values. `body` takes several rows only if there are no gaps
+// between them. Where there are, the processor does not foresee what is read next, so it is told.
+template <class Body>
+void ForRows(Team* team, const float* values, size_t rows, size_t channels, size_t step,
+             const Body& body) {
+  constexpr size_t kRowsAhead = 6, kLine = 64 / sizeof(float);
+  const double per_row = kNanosecondsPerValue * static_cast<double>(channels);
+  ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
+    if (step == channels) return body(begin, end);
+    for (size_t r = begin; r < end; ++r) {
+      if (r + kRowsAhead < rows) {
+        const float* ahead = values + (r + kRowsAhead) * step;
+        for (size_t c = 0; c < channels; c += kLine) __builtin_prefetch(ahead + c);
+      }
+      body(r, r + 1);
+    }
+  });
 }
 
 // Values of bits, four at a time from a table.
@@ -75,6 +97,7 @@ void MaxPoolRow(const uint32_t* image, const WindowAxis& rows, const WindowAxis&
 
 std::string Graph::CollectPointers(TfLiteContext* context) {
   for (const auto& entry : tensors_) {
+    if (entry.second.whole >= 0) continue;
     if (entry.second.internal) {
       pointers_[entry.first] = arena_.data() + entry.second.offset;
       continue;
@@ -84,6 +107,10 @@ std::string Graph::CollectPointers(TfLiteContext* context) {
       return "tensor " + std::to_string(entry.first) + " has no data, or less than its shape needs";
     }
     pointers_[entry.first] = tensor.data;
+  }
+  for (const auto& entry : tensors_) {
+    if (entry.second.whole >= 0)
+      pointers_[entry.first] = Data<float>(entry.second.whole) + entry.second.channel;
   }
   for (const Step& step : steps_) {
     const auto constant = [&](int index) {
@@ -122,8 +149,6 @@ void Graph::RunStep(Step* step, Team* team) {
   if (count == 0) return;
   const size_t channels = static_cast<size_t>(shape.back());
   const size_t rows = count / channels;
-  // Rough figures, by which loops are shared out.
-  constexpr double kNanosecondsPerValue = 0.1, kNanosecondsPerWord = 0.5;
   const double per_row = kNanosecondsPerValue * static_cast<double>(channels);
 
   switch (op.kind) {
@@ -132,8 +157,8 @@ void Graph::RunStep(Step* step, Team* team) {
       uint32_t* bits = Data<uint32_t>(op.output);
       if (op.input_type == kTfLiteFloat32) {
         const float* values = Data<float>(op.input);
-        ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
-          kernels_->quantize(values + begin * channels, end - begin, channels,
+        ForRows(team, values, rows, channels, StepOf(op.input), [&](size_t begin, size_t end) {
+          kernels_->quantize(values + begin * StepOf(op.input), end - begin, channels,
                              bits + begin * words);
         });
       } else {
@@ -155,10 +180,27 @@ void Graph::RunStep(Step* step, Team* team) {
       const float *values = Data<float>(op.input), *bias = Data<float>(op.shift);
       const float* multiplier = op.other >= 0 ? Data<float>(op.other) : ones_.data();
       uint32_t* bits = Data<uint32_t>(op.output);
-      ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
-        kernels_->affine_quantize(values + begin * channels, end - begin, channels, multiplier,
-                                  bias, bits + begin * words);
+      ForRows(team, values, rows, channels, StepOf(op.input), [&](size_t begin, size_t end) {
+        kernels_->affine_quantize(values + begin * StepOf(op.input), end - begin, channels,
+                                  multiplier, bias, bits + begin * words);
       });
+      return;
+    }
+    case OpKind::kConcatenation: {
+      size_t channel = 0;
+      for (int part : op.parts) {
+        const size_t width = static_cast<size_t>(ShapeAt(part).back()), from = StepOf(part),
+                     to = StepOf(op.output);
+        const float* in = Data<float>(part);
+        float* out = Data<float>(op.output) + channel;
+        channel += width;
+        if (in == out) continue;  // it was written there
+        ForRanges(team, rows, kNanosecondsPerValue * static_cast<double>(width),
+                  [&](size_t begin, size_t end) {
+                    for (size_t r = begin; r < end; ++r)
+                      std::memcpy(out + r * to, in + r * from, width * sizeof(float));
+                  });
+      }
       return;
     }
     case OpKind::kDequantize: {
@@ -302,7 +344,8 @@ void Graph::RunStep(Step* step, Team* team) {
         if (member.values >= 0 && op.output_type == kTfLiteInt8)
           output.bytes = Data<int8_t>(member.values);
         if (member.values >= 0 && op.output_type == kTfLiteFloat32)
-          output.values = Data<float>(member.values);
+          output.values = Data<float>(member.values),
+          output.values_step = static_cast<int64_t>(StepOf(member.values));
         if (member.bits >= 0) output.bits = Data<uint32_t>(member.bits);
         output.addends = addends.data();
         output.addend_count = output.stored_after = static_cast<int>(addends.size());

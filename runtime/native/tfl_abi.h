@@ -29,6 +29,7 @@ enum TfLiteFusedActivation {
 };
 enum TfLiteBuiltin {
   kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDequantize = 6,
   kTfLiteBuiltinMaxPool2d = 17,
@@ -85,6 +86,11 @@ struct TfLitePoolParams {
   int padding;
   int stride_width, stride_height;
   int filter_width, filter_height;
+  int activation;
+};
+
+struct TfLiteConcatenationParams {
+  int axis;
   int activation;
 };
 
