@@ -11,7 +11,7 @@ The package is a pipeline, one folder a step, each usable on its own:
 7. ``analysis`` counts storage, multiply-accumulates and memory, and follows gradients.
 
 The functions of this module are those of the command line: ``build``, ``train``, ``evaluate``,
-``predict``, ``export``; ``open_subject`` opens whatever the commands work on.
+``predict``, ``export``; ``open_subject`` opens the source of a command.
 
 Importing ``larq_igp`` imports no TensorFlow. It does select Keras 2, the one that Larq is written
 for, by setting ``TF_USE_LEGACY_KERAS`` for the TensorFlow that is imported later; see

@@ -27,7 +27,7 @@ def read_file(path: str | Path, most_bytes: int) -> bytes:
         most_bytes: that it may have.
 
     Raises:
-        UserError: if it is no regular file, or is larger.
+        UserError: if it is not a regular file, or is larger.
         OSError: if it cannot be read.
     """
     handle = os.open(path, os.O_RDONLY | _NO_WAIT)
@@ -37,12 +37,12 @@ def read_file(path: str | Path, most_bytes: int) -> bytes:
 
 
 def check_file(path: str | Path, most_bytes: int) -> None:
-    """Refuse what ``read_file`` would, where another library reads; errors as of ``read_file``."""
+    """Refuse a file that ``read_file`` would refuse, before another library reads it."""
     _check(os.stat(path), path, most_bytes)
 
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""For a pipe, that nobody may ever write to; and for Windows, which would change line ends."""
+"""O_NONBLOCK for a pipe without a writer; O_BINARY for Windows, which would change line ends."""
 
 
 def _check(status: os.stat_result, path: str | Path, most_bytes: int) -> None:
@@ -75,7 +75,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        # Before it has its name: after a loss of power a name stands for what was written.
+        # Before the file gets its name: then the name is never that of lost content after a power
+        # cut.
         _to_disk(temporary)
         temporary.replace(path)
         if os.name == "posix":  # Windows opens no folders
@@ -160,7 +161,7 @@ def open_csv(path: str | Path) -> io.StringIO:
     """Return the text of a CSV, for the module ``csv``.
 
     Raises:
-        UserError: if it is no regular file, or is larger than any that is written.
+        UserError: if it is not a regular file, or is larger than any file that is written.
         OSError: if it cannot be read.
         UnicodeDecodeError: if it is no UTF-8.
     """

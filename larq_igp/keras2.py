@@ -18,7 +18,7 @@ from larq_igp.errors import UserError
 from larq_igp.packages import BY_MODULE
 
 SUBMODULE = "tensorflow.keras"
-"""Loaded by ``from tensorflow.keras import ...``; beside it there is the attribute ``tf.keras``."""
+"""Loaded by ``from tensorflow.keras import ...``; the attribute ``tf.keras`` is separate."""
 WANTED = ("1", "true", "True")
 """What ``TF_USE_LEGACY_KERAS`` says for Keras 2."""
 

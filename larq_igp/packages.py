@@ -59,7 +59,7 @@ class Package:
 
     @property
     def absence(self) -> str:
-        """The sentence for a user who needs it and has not got it."""
+        """The sentence for a user who needs the package but does not have it."""
         return f"{self.name} is not installed; it is needed to {self.use}: {self.how_to_get}."
 
     def why_unusable(self, error: ImportError | OSError) -> str:

@@ -138,7 +138,7 @@ def long_command() -> Iterator[None]:
     Without this, a checkpoint is lost when the progress bar writes to a terminal that was closed,
     or to a ``tee`` that the same Ctrl-C ended. Ctrl-C ends the process by the kernel, as SIGTERM
     does, and not by an exception, which would wait for TensorFlow to return; the training loop sets
-    handlers of its own that write a checkpoint first.
+    other handlers, which write a checkpoint first.
     """
     with ExitStack() as held:
         for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):

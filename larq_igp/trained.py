@@ -28,7 +28,7 @@ def load(run: str | Path, *, weights: str = "best") -> "Trained":
         weights: ``best`` or ``last``.
 
     Raises:
-        UserError: if it is no run directory, or has saved no weights.
+        UserError: if it is not a run directory, or has no saved weights.
     """
     subject = open_subject(run, weights=weights)
     if subject.run is None:
@@ -72,7 +72,7 @@ class Trained:
             images: paths of image files, or images of any size, uint8 ``(h, w, c)``; or one.
 
         Raises:
-            UserError: if a file cannot be read, or an array is no image.
+            UserError: if a file cannot be read, or an array is not an image.
         """
         if isinstance(images, str | Path) or getattr(images, "ndim", 0) in (2, 3):
             images = [images]

@@ -77,9 +77,9 @@ class CostAnalysis:
         """Return the sums, and for a network of this package its run-time memory.
 
         Args:
-            spec: the specification that the model was built from; without it, and for a family of
-                one's own, ``runtime_memory_bytes`` is 0, as the paper's model of memory is defined
-                for its families only.
+            spec: the specification that the model was built from; without it, and for a family that
+                the user registered, ``runtime_memory_bytes`` is 0: the paper's model of
+                memory covers only its own families.
         """
         precisions = self.by_precision()
         weights = {bits: count.kernel_weights for bits, count in precisions.items()}

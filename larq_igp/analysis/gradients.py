@@ -51,9 +51,9 @@ class Correlation:
         predictor: ``N_1st``, ``N_2nd``, ``N_3rd``, ``mean_length`` or ``convolutions_ahead``.
         measured: ``signal_to_noise``, ``cosine_to_full`` or ``cosine_to_twin``.
         rho: from -1 to 1; None where one of the two is constant and nothing can be said.
-        p_value: of no correlation; None likewise. Layers of one network are no independent samples:
-            take it as a scale, not a proof.
-        layers: how many went in.
+        p_value: p-value of no correlation; None if ``rho`` is. Layers of one network are not
+            independent samples, so it is a scale, not a proof.
+        layers: number of layers.
     """
 
     predictor: str
@@ -162,7 +162,7 @@ def measure_gradients(
         model: maps images to probabilities.
         batches: ``(images, labels)``, at least two.
         twin: the 32-bit twin; it is measured with the model's weights, layer by layer.
-        bits: as of ``gradient_paths``.
+        bits: see ``gradient_paths``.
 
     Raises:
         GraphError: if there are fewer than two batches, no binary convolution, or the twin has

@@ -110,7 +110,7 @@ def gradient_paths(
         model: any Keras functional model, nested models included, or its ``Graph``.
         source: a layer, its name (``outer/inner`` in nested models), a Keras tensor, or several of
             these; None is the model's inputs.
-        target: likewise; None is the model's outputs.
+        target: a layer, name or tensor, or several, like ``source``; None is the model's outputs.
         k: how many distinct costs to return; fewer come back if there are no more.
         bits: a convolution counts as binary if neither operand is wider; see ``path_cost``.
 

@@ -13,10 +13,10 @@ JOINING_FUNCTIONS = ("__operators__.add", "math.add", "concat")
 
 
 def count_shortcuts(graph: Graph) -> int:
-    """Count shortcuts: where a tensor is joined, unchanged, with something that was made from it.
+    """Return the number of shortcuts: joins of a tensor with another that was computed from it.
 
-    The shortcut of a ResNet's transition, which passes a convolution of its own, is none: what it
-    brings is not what the other branch was made from.
+    The shortcut of a ResNet's transition does not count, because a convolution changes it: its
+    output is not the tensor that the other branch was computed from.
     """
     made_from: list[int] = []  # a bit for each call before
     for call in graph.calls:

@@ -1,4 +1,4 @@
-"""A network's costs as text: the paper's accounting beside Larq's, each saying what it counts."""
+"""A network's costs as text: the paper's accounting and Larq's, and what each of them counts."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -109,11 +109,11 @@ def summarise(
     """Count a network, twice if it has a specification.
 
     Args:
-        name: of the network.
-        model: built from it.
+        name: name of the network.
+        model: its Keras model.
         spec: its specification; None for a network that is not of this package.
-        bits: that it was built with.
-        stem: likewise.
+        bits: bits that it was built with.
+        stem: stem that it was built with.
 
     Raises:
         AccountingError: if the two counts differ.

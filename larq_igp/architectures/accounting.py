@@ -209,7 +209,7 @@ COUNTS: dict[str, Count] = {
     **dict.fromkeys(get_args(ResNetFamily), _count_resnet),
     **dict.fromkeys(get_args(DenseNetFamily), _count_densenet),
 }
-"""By family; ``larq_igp.models.register`` adds one's own."""
+"""The function of each family; ``larq_igp.models.register`` adds those of users."""
 
 
 def stage1_channels(spec: Spec) -> int:

@@ -16,7 +16,7 @@ class SpecError(UserError, ValueError):
 
 
 class UnknownNetworkError(UserError, KeyError):
-    """A name stands for no network of the registry."""
+    """A name is not a network of the registry."""
 
     def __str__(self) -> str:
         """Return the sentence itself; ``KeyError`` would quote it."""
@@ -65,7 +65,8 @@ def check_classes(num_classes: Any) -> None:
     """Check the width of a classifier.
 
     Raises:
-        SpecError: if it is no positive integer, or larger than any data set has classes.
+        SpecError: if it is not a positive integer, or larger than the number of classes of any data
+            set.
     """
     require(is_count(num_classes), f"num_classes must be a positive integer; got {num_classes!r}.")
     require(

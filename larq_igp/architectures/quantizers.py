@@ -17,8 +17,8 @@ KERNEL_QUANTIZERS: dict[int, tuple[str, ...]] = {
     2: ("dorefa", "float"),
     32: (),
 }
-"""Likewise for the weights; ``float`` leaves them in full precision, as the first of two stages
-does, and does not convert to 1 bit.
+"""The same for weights. ``float`` leaves them in full precision, as in the first of two stages;
+they do not convert to 1 bit.
 """
 
 

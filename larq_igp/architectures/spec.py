@@ -25,8 +25,8 @@ FAMILIES: tuple[str, ...] = get_args(ResNetFamily) + get_args(DenseNetFamily)
 
 
 class Spec(Protocol):
-    """What the package asks of a network's parameters, which are a frozen dataclass; those of a
-    family of one's own too (``larq_igp.models.register``).
+    """What the package needs of a network's parameters, a frozen dataclass. It also applies to
+    families of users (``larq_igp.models.register``).
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -71,11 +71,11 @@ def benchmark(
     as_json: bool,
     **options,
 ) -> None:
-    """Time each SOURCE at batch 1 on this host, beside its float twin. Everything but a .tflite is
+    """Time each SOURCE and its float twin at batch 1 on this host. Everything but a .tflite is
     first converted in memory.
 
-    Latencies of a host are no estimate for a device. With --on, a .tflite is copied to another
-    machine or an Android device and timed there; the result is also kept beside the file, as
+    Latencies of a host do not estimate those of a device. With --on, a .tflite is copied to another
+    machine or an Android device and timed there; the result is also saved next to the file, as
     NAME.benchmarks.json. ssh must log in with a key; LARQ_IGP_SSH replaces the command `ssh`.
     """
     if on is not None:
@@ -103,7 +103,7 @@ def benchmark(
                 unknown_operators=unknown_operators,
             )
             if twin and subject.spec is None:
-                note = f"{source} has no 32-bit twin beside it: its topology is not described here"
+                note = f"{source} has no 32-bit twin: its topology is not known here"
                 click.echo(note, err=True)
     emit(as_json, rows, _benchmark_text(rows))
 

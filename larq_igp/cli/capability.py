@@ -39,8 +39,8 @@ def capability(
     take (the paper's section 3.1).
 
     A_b is the output of Sign, A_m of the 1-bit convolution, A_add of the addition of the shortcut:
-    as the paper corrects it, and as it was claimed with Bi-Real net, which the paper refutes.
-    Beside them is the number of values that one element takes on images.
+    as the paper corrects it, and as it was claimed with Bi-Real net, which the paper refutes. The
+    table also has the number of values that one element takes on images.
     """
     with progress_on_stderr(as_json, "measuring"):
         from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""``gradients``: how noisy gradients are, layer by layer, beside the gradient paths."""
+"""``gradients``: gradient noise and gradient paths of each layer."""
 
 import click
 
@@ -22,7 +22,7 @@ MEASURED = {
 }
 
 
-@click.command(short_help="Measure gradient noise beside gradient paths.", epilog=SOURCE)
+@click.command(short_help="Compare gradient noise with gradient paths.", epilog=SOURCE)
 @source_argument
 @dataset_option
 @data_options

@@ -133,7 +133,7 @@ def field_option(name: str, **replaced: Any) -> Callable:
 def typed(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were typed. The others are None, or empty if they may be repeated.
 
-    This is the one place that decides it: an option that counts as typed has no default in click.
+    An option for which this must work has no default in click.
     """
     return {name: value for name, value in options.items() if value not in (None, ())}
 
@@ -240,7 +240,7 @@ def open_there(on: str, sources: Sequence[str], wheel: str | None, python: str) 
     """Return another machine that ``remote_options`` name, for files that can be copied there.
 
     Raises:
-        UserError: if it is none, or a source is no ``.tflite``.
+        UserError: if the name is not valid, or a source is not a ``.tflite``.
     """
     from larq_igp.deploy.remote.machine import open_remote
     from larq_igp.deploy.remote.transports import RemoteError
@@ -257,12 +257,12 @@ source_argument = click.argument("source", metavar="SOURCE", shell_complete=comp
 
 
 def open_typed(source: str, options: dict[str, Any], *, for_images: bool = False) -> Any:
-    """Open what a command works on, with the options that were typed.
+    """Open the source of a command, with the options that were typed.
 
     Args:
-        source: as of ``larq_igp.inference.opening.open_layer``.
+        source: see ``larq_igp.inference.opening.open_layer``.
         options: of the network and ``--weights``; those that were not typed are None.
-        for_images: likewise.
+        for_images: see ``open_layer``.
     """
     from larq_igp.inference.opening import open_layer
 

@@ -62,7 +62,7 @@ def predict(
     as_json: bool,
 ) -> None:
     """Name what is on each IMAGE (JPEG, PNG, GIF, BMP, WebP, TIFF), one line for each. An IMAGE may
-    be a folder, which stands for all its images, or a pattern in quotes: `'photos/*.jpg'`.
+    be a folder with images, or a pattern in quotes: `'photos/*.jpg'`.
 
     An image that cannot be read gets a line with the reason, and the exit code is 2 at the end.
     With --on, a .tflite, its card and the images are copied to another machine and named there.

@@ -15,7 +15,7 @@ from larq_igp.terminal import long_command, waiting_for
 from larq_igp.training.recipe import Recipe
 
 SAME_COMMAND = "(here)"
-"""What ``--resume`` without a folder stands for: that of the same command."""
+"""Value of ``--resume`` without a folder: the folder of the same command."""
 
 run_options = stack(
     click.option(

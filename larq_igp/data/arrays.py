@@ -31,8 +31,9 @@ def from_arrays(
     Args:
         train: ``(images, labels)``, uint8 ``(N, H, W, C)`` or ``(N, H, W)`` and integers ``(N,)``
             from 0; or a finite ``tf.data.Dataset`` of such pairs, batched or not.
-        validation: likewise; None holds out of each class one image in ten, always the same.
-        test: likewise.
+        validation: the same for the validation split; None holds out one image in ten of each
+            class, always the same ones.
+        test: the same for the test split.
         class_names: of the labels; numbers if left out.
         name: of the data set, in runs and cards.
         shift: pixels by which a training image is moved at random, as a share of its side.
@@ -40,7 +41,7 @@ def from_arrays(
 
     Raises:
         DatasetError: if the arrays are of other types or shapes, do not belong together, hold too
-            few images, or a label is no class.
+            few images, or a label is not a class.
     """
     given = {"train": train, "validation": validation, "test": test}
     arrays = {part: _arrays(part, each) for part, each in given.items() if each is not None}
@@ -142,7 +143,7 @@ def _check_together(
         if labels.min() < 0 or labels.max() >= len(names):
             wrong = int(labels[(labels < 0) | (labels >= len(names))][0])
             raise DatasetError(
-                f"label {wrong} of {part} is none of the {len(names)} classes, 0 to "
+                f"label {wrong} of {part} is not one of the {len(names)} classes, 0 to "
                 f"{len(names) - 1}."
             )
     missing = sorted(set(range(len(names))) - set(arrays["train"][1].tolist()))

@@ -40,8 +40,8 @@ class Split:
         examples: how many there are.
         load: maps an int64 index to ``(image, label)``, uint8 ``(H, W, C)`` and int64 ``()``; runs
             inside ``tf.data``.
-        read: likewise to ``(content, label)``, where content is an image file's bytes as a string
-            ``()``; None if the images are held decoded. Training reads this, and decodes no more
+        read: maps the index to ``(content, label)``; content is the image file's bytes as a string
+            ``()``. None if the images are held decoded. Training reads this, and decodes no more
             than the part that it crops.
         name: of the example at an index, for messages.
         fingerprint: of what is stored, see ``larq_igp.data.fingerprint``; None if

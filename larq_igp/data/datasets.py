@@ -154,16 +154,17 @@ BUILT_IN = frozenset(DATASETS)
 
 
 def register_dataset(name: str, data: Dataset | Callable[[Path | None], Dataset]) -> None:
-    """Register a data set of one's own: for ``train`` and every command, by name.
+    """Register a data set by name, for ``train`` and every other command.
 
     Registering a name again replaces it.
 
     Args:
         name: as ``--dataset`` takes it.
-        data: the data set, as of ``from_arrays``, or a function that returns it for ``data_dir``.
+        data: a data set, for example from ``from_arrays``, or a function that returns it for
+            ``data_dir``.
 
     Raises:
-        DatasetError: if the name is one of this package's, or none.
+        DatasetError: if the name is not valid, or is one of this package's.
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise DatasetError(f"a data set's name is of letters, digits and _; got {name!r}.")
@@ -203,7 +204,7 @@ def load_dataset(
 def open_dataset(
     name: str, *, data_dir: str | Path | None = None, download: bool = False
 ) -> Dataset:
-    """Return a data set as it is stored, whatever a check found; else as ``load_dataset``."""
+    """Return a data set as it is stored, without the result of a check; see ``load_dataset``."""
     if name not in DATASETS:
         raise DatasetError(
             f"no data set is named {name!r}. {closest(name, list(DATASETS))}Known: "

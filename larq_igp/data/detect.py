@@ -14,13 +14,13 @@ IMAGENET_CLASSES = 1000
 
 
 def dataset_in(folder: Path) -> str:
-    """Return the name of the data set that a folder is seen to hold.
+    """Return the name of the data set in a folder.
 
     Class folders are ``folder``, also those with some of ImageNet's classes; all thousand are
     ``imagenet2012``.
 
     Raises:
-        DatasetError: if it is no folder, or holds nothing that is known.
+        DatasetError: if it is not a folder, or contains no known data set.
     """
     if not folder.is_dir():
         raise DatasetError(f"--data-dir {folder} is not a folder.")
@@ -39,6 +39,6 @@ def dataset_in(folder: Path) -> str:
     if sub_folders(folder):
         return "folder"
     raise DatasetError(
-        f"{folder} holds no data set that is known: images in one folder for each class are "
+        f"{folder} holds no known data set: images in one folder for each class are "
         "needed, or the files of a data set that --dataset names."
     )

@@ -1,9 +1,9 @@
 """Image files in one folder for each class.
 
-Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` beside it (or as
-``split_folders`` knows them), or ``<class>/*`` alone. Labels count the class folders in sorted
-order. A split that is not there is taken out of the training images by a rule that looks at file
-names alone, so that it is the same on every machine and for every seed.
+Two layouts are read: ``train/<class>/*`` with ``val/`` and ``test/`` next to it (or other names of
+``split_folders``), or only ``<class>/*``. Labels count the class folders in sorted order. A missing
+split is taken from the training images by a rule that depends only on file names, so it is the same
+on every machine and for every seed.
 """
 
 import hashlib
@@ -56,8 +56,9 @@ def read_folders(
 ) -> Images:
     """Return the images of a folder in three splits.
 
-    ``train/`` alone gives all three splits. With ``val/`` or ``test/`` beside it, that is the test
-    split, and validation is held out of the training images; with both, each is what it is called.
+    If there is only ``train/``, all three splits are taken from it. If there is one of ``val/`` and
+    ``test/``, it is the test split, and validation is held out of the training images. If there are
+    both, each is what it is called.
     A class without training images is refused.
 
     Args:

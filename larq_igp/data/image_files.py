@@ -25,10 +25,10 @@ class Listing:
     """Image files and their labels, sorted by class and name.
 
     Attributes:
-        root: of all files.
+        root: folder of all files.
         files: relative to the root, as strings with ``/``.
-        labels: one for each.
-        not_taken: what lies beside them.
+        labels: a label for each file.
+        not_taken: other files and folders there.
     """
 
     root: Path
@@ -126,7 +126,7 @@ LOOSE = "images outside of class folders"
 
 
 def _beside_classes(root: Path, part: str) -> Iterator[tuple[str, str]]:
-    """Yield what lies beside the class folders, and why it is not taken."""
+    """Yield the files next to the class folders, and why they are not used."""
     for entry in sorted(os.scandir(root / part), key=lambda entry: entry.name):
         path = f"{part}/{entry.name}" if part else entry.name
         if is_hidden(entry.name):

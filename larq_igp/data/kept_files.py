@@ -1,5 +1,5 @@
-"""What is found out about a data set once for all runs. It is kept in the user's cache folder, as a
-data set's own folder is nobody's to change.
+"""Results about a data set that all runs share. They are kept in the user's cache folder, because
+the folder of a data set is never changed.
 """
 
 import hashlib

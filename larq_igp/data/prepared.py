@@ -82,10 +82,10 @@ class Prepared:
     """A data set of images and labels that tensorflow-datasets has prepared.
 
     Attributes:
-        folder: of the prepared version.
+        folder: folder of the prepared version.
         class_names: the label ``i`` means ``class_names[i]``.
-        splits: by the names of tensorflow-datasets.
-        records: likewise.
+        splits: splits by their names in tensorflow-datasets.
+        records: records by the same names.
         fingerprint: of the names and sizes of all its files.
     """
 

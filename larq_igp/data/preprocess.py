@@ -15,7 +15,7 @@ FIXED = {"resize": "bilinear", "scale": "0..255"}
 
 
 class PreprocessingError(UserError):
-    """A description of preprocessing makes no sense."""
+    """A description of preprocessing is not valid."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Preprocessing:
     Attributes:
         input_shape: ``(H, W, C)`` of the network.
         mean: subtracted, on the scale 0 to 255; one for all channels or one each.
-        deviation: divided by; likewise.
+        deviation: divisor; one for all channels or one each.
         crop: None stretches an image to ``(H, W)``. A share resizes it, its proportions kept, until
             it just covers ``(H / crop, W / crop)``, and cuts out the centre: 0.875 resizes the
             shorter side to 256 and keeps 224 x 224, as is usual for ImageNet.
@@ -75,9 +75,7 @@ class Preprocessing:
 
     @property
     def ground(self) -> tuple[float, ...]:
-        """What stands beside an image that is fed between bars: one level for all channels, or one
-        each.
-        """
+        """Level of the bars beside a letterboxed image: one for all channels, or one each."""
         return tuple(float(min(max(round(each), 0), 255)) for each in self.mean)
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
@@ -116,7 +114,7 @@ class Preprocessing:
         images, shape = tf.cast(images, tf.float32), images.shape
         if len(self.mean) == len(self.deviation) == 1:
             return (images - self.mean) / self.deviation
-        # Broadcast vectors of a whole row in place of vectors of three: the same sums.
+        # Broadcast vectors of a whole row instead of vectors of three: the sums are the same.
         columns = shape[-2]
         channels = tf.ones(shape[-1])
         mean, deviation = (

@@ -11,7 +11,7 @@ SPLIT_NAMES = {
 }
 """Names of folders, in any case."""
 OF_SYSTEMS = ("__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information")
-"""Folders that systems leave behind, in lower case; nobody's classes."""
+"""Folders that operating systems create, in lower case; they are not classes."""
 
 
 def is_hidden(name: str) -> bool:
@@ -23,7 +23,7 @@ def sub_folders(folder: Path) -> tuple[str, ...]:
     """Return the names of the folders in a folder, sorted, without those that are hidden.
 
     Raises:
-        DatasetError: if one is no text: it would be written into configurations and cards.
+        DatasetError: if a name is not valid text, which configurations and cards need.
     """
     names = tuple(
         sorted(path.name for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
@@ -46,8 +46,8 @@ def find_split_folders(root: Path) -> dict[str, str]:
     then it holds images, not folders.
 
     Raises:
-        DatasetError: if two folders hold the same split, a folder beside the training images holds
-            none, or there are no training images.
+        DatasetError: if two folders hold the same split, a folder next to the training images is
+            not a split, or there are no training images.
     """
     folders = sub_folders(root)
     nested = [name for name in folders if split_of(name) and sub_folders(root / name)]
@@ -72,7 +72,7 @@ def find_split_folders(root: Path) -> dict[str, str]:
         if split_of(name):
             advice = "sort its images into one folder for each class"
         raise DatasetError(
-            f"{root} holds {name} beside {found['train']}, which is not a split with class "
+            f"{root} holds {name} next to {found['train']}, but it is not a split with class "
             f"folders: {advice}."
         )
     return found

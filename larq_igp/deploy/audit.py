@@ -1,7 +1,4 @@
-"""What the converter made of a model:
-
-which operators, what did not fuse and why, and the size against the theory.
-"""
+"""Audit a converted file: its operators, what did not fuse and why, and its size against theory."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -20,9 +17,9 @@ from larq_igp.keras2 import tf
 FLOAT_BYTES = 4
 WORD_BYTES = WORD_BITS // 8
 WORDS = np.dtype(np.int32)
-"""What binary weights are packed in."""
+"""Type of the words that binary weights are packed in."""
 SAME_PADDING = 0
-"""TensorFlow Lite's number for it in an operator's options."""
+"""TensorFlow Lite's number for SAME padding in an operator's options."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +33,24 @@ class Port:
 
 @dataclass(frozen=True)
 class Audit:
-    """The findings, in base units.
+    """The findings of ``audit``, in base units.
 
     Attributes:
-        binary_convolutions: calls of binary convolutions in the Keras model.
-        lce_bconv2d: operators that compute them.
-        lce_dequantize: operators that turn signs back into floats: each one is a sign that no
-            binary operator reads.
-        unfused: element-wise operators that stand alone, with the reason.
-        input: what the file takes.
-        output: what it gives.
+        binary_convolutions: number of calls of binary convolutions in the Keras model.
+        lce_bconv2d: number of operators that compute them.
+        lce_dequantize: number of operators that turn signs back into floats, because a float
+            operator reads them.
+        unfused: element-wise operators that were not fused, with the reason.
+        input: the input of the file.
+        output: the output of the file.
         file_bytes: size of the file.
-        constant_bytes: of its constants; the rest is the graph, with names and shapes.
-        theory_bytes: what the weights need, see ``theory_bytes``.
-        storage_bits: of kernels at the width of the network, as the paper counts.
-        file_storage_bits: of kernels as they stand in the file: binary ones in words of 32 bits,
-            others in 32 or 8 bits a weight.
+        constant_bytes: size of its constants; the rest is the graph, with names and shapes.
+        theory_bytes: size that the weights need, see ``theory_bytes``.
+        storage_bits: bits of all kernels at the width of the network, as the paper counts.
+        file_storage_bits: bits of all kernels in the file: binary ones in words of 32 bits, others
+            at 32 or 8 bits a weight.
         dense_bits: width of the narrowest weights that are multiplied with floats, 8 or 32.
-        operators: how many of each kind, most frequent first.
+        operators: number of operators of each kind, most frequent first.
         warnings: sentences about what is likely to be wrong or slow.
     """
 
@@ -74,17 +71,17 @@ class Audit:
 
     @property
     def size_ratio(self) -> float:
-        """File size over theory; what exceeds 1 is names, shapes and the graph."""
+        """File size over theory; names, shapes and the graph take it above 1."""
         return self.file_bytes / self.theory_bytes
 
     def unfused_counts(self) -> dict[str, int]:
-        """Count the operators that stand alone by kind and reason."""
+        """Return how many operators were not fused, by kind and reason."""
         return dict(
             Counter(f"{each.operator}: {each.reason}" for each in self.unfused).most_common()
         )
 
     def to_dict(self) -> dict:
-        """Return the findings for JSON, the operators that stand alone counted by reason."""
+        """Return the findings for JSON, with operators that were not fused counted by reason."""
         return asdict(self) | {
             "unfused": self.unfused_counts(),
             "size_ratio": round(self.size_ratio, 4),
@@ -97,12 +94,13 @@ def audit(model: "tf.keras.Model", flatbuffer: bytes, *, float_model: bool = Fal
     Args:
         model: the Keras model.
         flatbuffer: the content of the ``.tflite``.
-        float_model: whether the file was asked for in float, and its binary convolutions are float
-            ones.
+        float_model: whether the file was requested in float, so that its binary convolutions are
+            float operators.
 
     Raises:
-        ConversionError: naming the Keras layer, if it may hide binary convolutions, or one was left
-            in float or pads with another value; or naming an operator that no interpreter has.
+        ConversionError: if a layer may hide binary convolutions, if a binary convolution was left
+            in float or pads with another value, or if no interpreter has an operator of the file.
+            The message names the layer or the operator.
         TFLiteFileError: if the file is damaged.
     """
     file = read_tflite(flatbuffer)
@@ -181,8 +179,8 @@ def _warnings(file: TFLiteFile, matches: list[Match]) -> list[str]:
         if pads_zero and any(span > side for span, side in zip(spans, image, strict=True)):
             warnings.append(
                 f"{match.layer}: zero padding with a kernel of {spans[0]}x{spans[1]} on a map of "
-                f"{image[0]}x{image[1]}; Larq Compute Engine corrects no border there, so its "
-                "results are wrong."
+                f"{image[0]}x{image[1]}; Larq Compute Engine does not correct the border "
+                "there, so its results are wrong."
             )
     dequantize = file.histogram().get("LceDequantize", 0)
     if dequantize:
@@ -195,8 +193,8 @@ def _warnings(file: TFLiteFile, matches: list[Match]) -> list[str]:
 def theory_bytes(model: "tf.keras.Model | Graph", *, float_model: bool = False) -> int:
     """Return the bytes that the weights need on a device.
 
-    A binary kernel takes one bit a weight, its input channels filled up to words of 32 bits. All
-    other weights are float32; the four vectors of a BatchNorm become two, a factor and an offset.
+    A binary kernel takes one bit a weight, with input channels padded to words of 32 bits. All
+    other weights are float32. The four vectors of a BatchNorm become two, a factor and an offset.
     """
     graph = read_model(model)
     total = 0

@@ -1,4 +1,4 @@
-"""Time a ``.tflite`` on this machine: the whole file, and every operator of it."""
+"""Time a ``.tflite`` on this machine, as a whole and operator by operator."""
 
 import statistics
 from collections import defaultdict
@@ -18,17 +18,17 @@ NS_PER_MS = 1e6
 
 @dataclass(frozen=True)
 class Latency:
-    """Timings of one file, measured on a host: no estimate for a device.
+    """Timings of one file on a host; they do not estimate a device.
 
     Attributes:
-        file: that was timed.
-        engine: that ran it.
-        threads: that the engine might use.
+        file: path of the file; empty if its content was given.
+        engine: name of the engine.
+        threads: number of threads that the engine may use.
         runs: timed invocations, all at batch 1.
-        warmup: invocations before them.
-        latency_ms_median: over the runs.
-        latency_ms_p10: a tenth of the runs was faster.
-        latency_ms_p90: a tenth of the runs was slower.
+        warmup: untimed invocations before them.
+        latency_ms_median: median of the runs.
+        latency_ms_p10: 10th percentile of the runs.
+        latency_ms_p90: 90th percentile of the runs.
         latency_ms_min: fastest run.
         latency_ms_max: slowest run.
         host: the machine.
@@ -53,13 +53,13 @@ class Latency:
 
 @dataclass(frozen=True)
 class OperatorLatency:
-    """Timing of one operator, alone in a file.
+    """Timing of one operator as the only one in a file.
 
     Attributes:
         index: its place in the order of execution.
         operator: its kind.
-        tensor: name of what it writes.
-        latency_ms_median: over the runs.
+        tensor: name of its output.
+        latency_ms_median: median of the runs.
     """
 
     index: int
@@ -70,11 +70,11 @@ class OperatorLatency:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Timings of all operators beside that of the whole file.
+    """Timings of all operators and of the whole file.
 
-    An operator alone finds its data in the caches, pays for the call into the interpreter, and
-    cannot be fused with its
-    neighbours by XNNPACK: the sum differs from the whole, and both are given.
+    A single operator finds its data in the caches, pays for the call into the interpreter, and
+    cannot be fused with its neighbours by XNNPACK. So the sum differs from the whole, and both are
+    given.
 
     Attributes:
         whole: timing of the whole file.
@@ -91,7 +91,7 @@ class Breakdown:
 
     @property
     def sum_over_whole(self) -> float:
-        """How well the operators explain the whole: 1 is perfect."""
+        """Sum of the operators' medians over the median of the whole file; 1 is perfect."""
         return self.sum_ms / self.whole.latency_ms_median
 
     def by_kind(self) -> dict[str, dict[str, float]]:
@@ -122,14 +122,15 @@ class Breakdown:
 def median_ms_in_turns(
     calls: Sequence[Callable[[], object]], *, runs: int, warmup: int = 3, rounds: int = 5
 ) -> list[float]:
-    """Call several things in turns and return the median of each in milliseconds: a busy moment of
-    the machine slows all.
+    """Time several calls in turns and return the median of each in milliseconds.
+
+    In turns, a busy moment of the machine slows all of them.
 
     Args:
-        calls: to compare.
+        calls: the calls to compare.
         runs: timed calls of each, spread over the rounds.
-        warmup: calls ahead of the timed ones in each round.
-        rounds: how often each has its turn.
+        warmup: untimed calls at the start of each round.
+        rounds: number of turns of each call.
 
     Raises:
         EngineError: if ``runs`` is below 1.
@@ -142,9 +143,8 @@ def median_ms_in_turns(
 
 
 def percentile(values: list[int], percent: int) -> float:
-    """Return the nearest-rank percentile:
-
-    the smallest value that ``percent`` of all values do not exceed.
+    """Return the nearest-rank percentile: the smallest value with ``percent`` % of the values at or
+    below it.
     """
     return sorted(values)[max(0, -(-percent * len(values) // 100) - 1)]
 
@@ -164,11 +164,11 @@ def benchmark(
     Args:
         source: a path, or the content of the file.
         engine: as in ``open_engine``.
-        threads: that the engine may use.
+        threads: number of threads that the engine may use.
         runs: timed invocations.
-        warmup: invocations before them, which fill caches and build kernels' tables.
-        child: likewise.
-        unknown_operators: likewise.
+        warmup: untimed invocations before them, which fill caches and build tables of kernels.
+        child: as in ``open_engine``.
+        unknown_operators: as in ``open_engine``.
 
     Raises:
         TFLiteFileError: if the file is missing or damaged.
@@ -203,7 +203,7 @@ def benchmark_operators(
     child: Child | None = None,
     unknown_operators: bool = False,
 ) -> Breakdown:
-    """Time every operator of a file, each cut out into a file of its own with its real weights.
+    """Time every operator of a file, each extracted into a separate file with its real weights.
 
     The interpreters' Python bindings have no profiler. Arguments and errors are those of
     ``benchmark``.

@@ -19,18 +19,18 @@ from larq_igp.files import MOST_JSON_BYTES, read_file, write_json
 from larq_igp.versions import tool_versions
 
 CARD_FORMAT = 2
-"""1 is that of version 0.1.0: one verification, and not by which engine; nothing of the data but
-their name.
+"""Format 1 is that of version 0.1.0. It has one verification, without its engine, and only the name
+of the data set.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What a file answers on the test images.
+    """Accuracy of a file on the test images.
 
     Attributes:
-        engine: that ran it.
-        version: of the package that the engine comes in; None if that is not known.
+        engine: name of the engine that ran it.
+        version: version of the engine's package; None if unknown.
         top1: share of right answers, from 0 to 1.
         examples: number of test images.
     """
@@ -63,12 +63,12 @@ class DenseChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What was done to make a file.
+    """How a file was made.
 
     Attributes:
         converter: ``own``, ``lce`` or ``tensorflow_lite``.
-        scores: what the file gives, ``probabilities`` or ``logits``.
-        dense_choice: why dense weights have the width that they have; None if nothing was chosen.
+        scores: what the file returns, ``probabilities`` or ``logits``.
+        dense_choice: why dense weights have their width; None if nothing was chosen.
     """
 
     converter: str
@@ -78,41 +78,42 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of a converted network.
+    """What is known about a converted network.
 
     Attributes:
         variant: name of the network.
         parameters: fields of its specification and how it was built; None for a network that
-            ``larq_igp.build`` does not make.
+            ``larq_igp.build`` cannot build.
         bits: width of its quantized weights and activations.
         input_shape: ``(H, W, C)`` of an image.
         preprocessing: what is done to an image's bytes before the network sees them; None if it is
             not known.
         class_names: in the order of the outputs; empty if unknown.
-        dataset: that it was trained on; None if untrained.
+        dataset: name of the data set that it was trained on; None if untrained.
         data: identity of that data set, see ``larq_igp.data.Identity``; None if unknown.
-        data_dir: folder of that data set's files where it was trained; None for the usual place.
+        data_dir: folder of that data set on the machine that trained it; None for the usual place.
         corrupt: what was done with corrupt images, ``refuse`` or ``skip``; None if untrained.
-        command: that trains it; None if untrained or not known.
-        seed: of that training.
+        command: the command that trains it; None if untrained or unknown.
+        seed: seed of that training.
         accuracy: top-1 of the Keras model on that data set's test images, from 0 to 1; None if not
             measured.
-        measurements: of the file itself, on the test images.
-        converter: that wrote it, ``own``, ``lce`` or ``tensorflow_lite``; None if not known.
-        input: kind of elements that the file takes: ``uint8`` are pixels from 0 to 255, which it
-            normalises itself; ``float32`` is what ``preprocessing`` makes of them.
-        scores: what the file gives, ``probabilities`` or ``logits``.
+        measurements: accuracy of the file itself on the test images, one for each engine.
+        converter: the converter that wrote it, ``own``, ``lce`` or ``tensorflow_lite``; None if
+            unknown.
+        input: element type of the file's input: ``uint8`` for pixels from 0 to 255, which the file
+            normalises; ``float32`` for images normalised by ``preprocessing``.
+        scores: what the file returns, ``probabilities`` or ``logits``.
         dense_bits: width of its weights that are multiplied with floats, 8 or 32.
-        dense_choice: why; None if nothing was chosen.
-        storage_bits: of kernels at the width of the network, as the paper counts.
-        file_storage_bits: of kernels as they stand in the file.
+        dense_choice: why they have this width; None if nothing was chosen.
+        storage_bits: bits of all kernels at the width of the network, as the paper counts.
+        file_storage_bits: bits of all kernels as stored in the file.
         audit: the findings of ``audit``.
-        verified: whether any engine computes what Keras does.
-        verifications: what each engine says; one that was not installed says so.
-        sha256: of the ``.tflite``.
+        verified: whether the file is right in at least one engine.
+        verifications: result of each engine, also of an engine that was not installed.
+        sha256: hash of the ``.tflite``.
         file_bytes: size of the ``.tflite``.
-        versions: of the tools that made it.
-        format: of this card.
+        versions: versions of the tools that made it.
+        format: format of this card.
     """
 
     variant: str
@@ -146,7 +147,7 @@ class Card:
 
 
 def card_path(tflite_path: str | Path) -> Path:
-    """Return where the card of a file lies: ``model.tflite`` -> ``model.json``."""
+    """Return the path of a file's card: ``model.tflite`` -> ``model.json``."""
     return Path(tflite_path).with_suffix(".json")
 
 
@@ -158,13 +159,13 @@ def write_card(
     verifications: tuple[Verification, ...] = (),
     made: Made | None = None,
 ) -> Path:
-    """Write the card beside a ``.tflite`` that is already there.
+    """Write the card of an existing ``.tflite`` next to it.
 
     Returns:
         The path of the card.
 
     Raises:
-        CardError: if ``tflite_path`` ends in ``.json``, where its card would lie.
+        CardError: if ``tflite_path`` ends in ``.json``, which is the path of its card.
         TFLiteFileError: if the ``.tflite`` cannot be read.
         UserError: if the card cannot be written.
     """
@@ -209,7 +210,7 @@ def _of_audit(audit: Audit) -> dict[str, Any]:
 
 
 def add_measurements(tflite_path: str | Path, measurements: Sequence[Measurement]) -> Card:
-    """Write into a card how well its file does; what stood there of this kind is replaced.
+    """Replace the measurements on a card, and return it.
 
     Raises:
         CardError: if the card is missing or damaged, or was written for another content.
@@ -224,8 +225,8 @@ def read_card(tflite_path: str | Path, content: bytes | None = None) -> Card:
     """Read the card of a ``.tflite`` and check that it belongs to it.
 
     Args:
-        tflite_path: of the network, not of the card.
-        content: of the network, if it has been read.
+        tflite_path: path of the ``.tflite``, not of its card.
+        content: content of the ``.tflite``, if it was read before.
 
     Raises:
         CardError: if the card is missing or damaged, or was written for another content.
@@ -266,7 +267,7 @@ def _card_from(values: Any, path: Path) -> Card:
 
 
 def _format_2(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a card of format 1 in the present format."""
+    """Return a card of format 1 in the current format."""
     values, judged = values | {"format": CARD_FORMAT}, values.get("verification")
     if isinstance(judged, dict):
         verification = {"engine": "an engine that format 1 does not name", **judged}

@@ -1,4 +1,4 @@
-"""Time one network in every engine that can run it, and its float twin beside it."""
+"""Time one network in every engine that can run it, together with its float twin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,17 +24,16 @@ def compare(
     """Return one row for each engine, and one for the float twin.
 
     Args:
-        content: of the ``.tflite``.
-        file: what the rows call it.
-        network: what the rows say of it under ``card``, so that a timing tells of which network it
-            is.
-        twin: returns the network at 32 bits as a ``.tflite``; None leaves it out.
-        engines: names; empty takes all that are installed and can run the file.
+        content: content of the ``.tflite``.
+        file: name of the file in the rows.
+        network: what identifies the network, for the field ``card`` of each row.
+        twin: function that returns the network at 32 bits as a ``.tflite``; None leaves it out.
+        engines: names of engines; empty for all that are installed and can run the file.
         operators: whether every operator is timed as well.
-        threads: of the engines.
+        threads: number of threads that the engines may use.
         runs: timed invocations.
-        warmup: invocations before them.
-        is_foreign: whether it is not known where the file comes from: then a child process runs it.
+        warmup: untimed invocations before them.
+        is_foreign: whether the file is of unknown origin: then a child process runs it.
         unknown_operators: whether operators that the check does not know may run.
 
     Raises:

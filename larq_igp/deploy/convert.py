@@ -1,8 +1,8 @@
-"""From a Keras model to the bytes of a ``.tflite``, by one of three converters.
+"""Convert a Keras model to the bytes of a ``.tflite`` with one of three converters.
 
 ``own`` is ``larq_igp.deploy.writer``, which writes the file from the Keras graph. ``lce`` is Larq
 Compute Engine's converter, and TensorFlow Lite's for models without quantizers. ``auto`` is ``own``
-for a model all of whose layers it knows, else ``lce``.
+if it knows all layers of the model, else ``lce``.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ TENSORFLOW_LITE = "tensorflow_lite"
 
 @dataclass(frozen=True)
 class Converted:
-    """A file, and what made it.
+    """A file and the converter that made it.
 
     Attributes:
-        content: of the file.
+        content: content of the file.
         converter: ``own``, ``lce`` or ``tensorflow_lite``.
     """
 
@@ -61,14 +61,14 @@ def convert(
 def convert_by(
     model: "tf.keras.Model", *, float_model: bool = False, converter: str = "auto"
 ) -> Converted:
-    """Convert a model, and say by what; see ``convert``."""
+    """Convert a model, and return the converter's name as well; see ``convert``."""
     if converter not in CONVERTERS:
         raise ConversionError(
             f"no converter is named {converter!r}; there are {', '.join(CONVERTERS)}."
         )
     if float_model and converter != "auto":
         raise ConversionError(
-            f"leave out converter {converter!r} for a float file, which TensorFlow Lite's makes."
+            f"leave out converter {converter!r} for a float file: TensorFlow Lite's makes it."
         )
     _check(model)
     if float_model:
@@ -112,7 +112,7 @@ def _require_kernels(graph: Graph) -> None:
 
 
 def _require_binary(model: "tf.keras.Model", graph: Graph, content: bytes) -> None:
-    """Check that every binary convolution is one in the file.
+    """Check that every binary convolution of the model is binary in the file.
 
     Raises:
         ConversionError: naming a layer that was left in float.
@@ -134,22 +134,22 @@ def _check(model: object) -> None:
         )
     if not model.built or not hasattr(model, "_network_nodes"):
         raise ConversionError(
-            f"model {model.name!r} has to be a functional model that is built for an input shape."
+            f"model {model.name!r} must be a functional model that is built for an input shape."
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         ends = ", ".join(map(repr, [*model.input_names, *model.output_names]))
         raise ConversionError(
             f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs "
-            f"({ends}); one of each can be converted."
+            f"({ends}); a model must have one of each."
         )
     if None in model.inputs[0].shape[1:]:
         raise ConversionError(
-            f"the input shape {tuple(model.inputs[0].shape[1:])} of {model.name!r} is open: "
-            "build the model with a full shape."
+            f"the input shape {tuple(model.inputs[0].shape[1:])} of {model.name!r} is not "
+            "fixed: build the model with a full shape."
         )
     if model.inputs[0].dtype != tf.float32:
         raise ConversionError(
-            f"{model.name!r} takes {model.inputs[0].dtype.name}; a float32 input can be converted."
+            f"{model.name!r} takes {model.inputs[0].dtype.name}; only float32 can be converted."
         )
     for layer in model._flatten_layers(include_self=False):
         if layer.compute_dtype != "float32":
@@ -159,14 +159,14 @@ def _check(model: object) -> None:
             )
         if getattr(layer, "data_format", None) == "channels_first":
             raise ConversionError(
-                f"layer {layer.name!r} has channels first, as no operator of a file has: rebuild "
-                "the model with channels_last and load its weights."
+                f"layer {layer.name!r} has channels first, which no .tflite operator supports: "
+                "rebuild the model with channels_last and load its weights."
             )
     for weight in model.weights:
         if not np.all(np.isfinite(weight.numpy())):
             raise ConversionError(
-                f"weight {weight.name!r} has values that are no finite numbers: the training "
-                "diverged, or the file is damaged."
+                f"weight {weight.name!r} has values that are not finite: the training diverged, "
+                "or the file is damaged."
             )
 
 

@@ -1,10 +1,9 @@
 """The converters of Larq Compute Engine and of TensorFlow Lite.
 
-``larq_compute_engine.convert_keras_model`` spends most of its time in saving a Keras SavedModel
-and, when that or the conversion raises, hides the error behind a second attempt. Here the inference
-call is traced once for batch 1, its variables become constants in the graph, and the graph goes
-straight to the converter: the same operators, weights and outputs, and the first error is the one
-that is shown.
+``larq_compute_engine.convert_keras_model`` spends most of its time saving a Keras SavedModel. If
+that or the conversion fails, it tries again and hides the first error. Here the inference call is
+traced once for batch 1, its variables become constants, and the graph goes straight to the
+converter. The operators, weights and outputs are the same, and the first error is shown.
 """
 
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ LONGEST_MESSAGE = 400
 
 @dataclass(frozen=True)
 class Traced:
-    """The inference call for batch 1, and the names that the file shows to its users."""
+    """The traced inference call for batch 1, and the names of the file's input and output."""
 
     function: object
     input_name: str
@@ -34,8 +33,7 @@ class Traced:
 def _trace(model: "tf.keras.Model") -> Traced:
     image = model.inputs[0]
     input_name, output_name = input_and_output_names(model)
-    # The scope of a layer could bear the output's name, and then TensorFlow would number the
-    # output.
+    # If the scope had the output's name, TensorFlow would append a number to the output.
     scope = "model" if "model" not in (input_name, output_name) else "network"
 
     def infer(x):
@@ -56,9 +54,9 @@ def _trace(model: "tf.keras.Model") -> Traced:
 def _frozen_graph(function) -> "tf.compat.v1.GraphDef":
     """Return the graph of a concrete function with every variable as a constant.
 
-    TensorFlow's own ``convert_variables_to_constants_v2`` first runs the graph optimiser over all
-    the weights, which takes longer than the conversion itself; the graph of a Keras functional
-    model needs none of it. One that calls inner functions takes that way.
+    TensorFlow's ``convert_variables_to_constants_v2`` first runs the graph optimiser over all
+    weights, which takes longer than the conversion itself. It is needed only for a graph that calls
+    inner functions; that of a functional Keras model usually does not.
     """
     graph = function.graph.as_graph_def()
     if graph.library.function:
@@ -114,7 +112,7 @@ def convert_with_lce(model: "tf.keras.Model") -> bytes:
             [shape],
             [traced.output_name],
             False,  # no int8 quantization
-            "arm",  # the target whose operators all of Larq Compute Engine's CPU kernels run
+            "arm",  # all CPU kernels of Larq Compute Engine run this target's operators
             None,
         )
     except Exception as error:
@@ -138,8 +136,7 @@ def convert_with_tensorflow_lite(model: "tf.keras.Model") -> bytes:
     ]
     try:
         with _quiet_absl():
-            # Given the model, this converter would save it first; of what is frozen, nothing is
-            # left to save.
+            # Given a model, this converter would save it first. A frozen graph has nothing to save.
             return tf.lite.TFLiteConverter.from_concrete_functions(
                 [imported.prune(*ends)]
             ).convert()
@@ -151,7 +148,7 @@ def convert_with_tensorflow_lite(model: "tf.keras.Model") -> bytes:
 
 @contextmanager
 def _quiet_absl() -> Iterator[None]:
-    """Keep advice to give the model from the screen."""
+    """Hide the advice to pass the model."""
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
@@ -161,8 +158,8 @@ def _quiet_absl() -> Iterator[None]:
 
 
 def _first_lines(error: Exception) -> str:
-    """Return the beginning of a message; Keras puts the layer into the first line and the error
-    into the second.
+    """Return the first two lines of a message: Keras names the layer in the first and the error in
+    the second.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [
         type(error).__name__

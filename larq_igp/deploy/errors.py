@@ -1,10 +1,10 @@
-"""What can go wrong on the way to a device; every message is one sentence that says what to do."""
+"""Errors of converting, verifying and running files. Every message says what to do."""
 
 from larq_igp.errors import UserError
 
 
 class ConversionError(UserError):
-    """A model cannot be converted, or the converter degraded it."""
+    """A model cannot be converted, or the converted file is wrong."""
 
 
 class UnwritableError(ConversionError):
@@ -12,7 +12,7 @@ class UnwritableError(ConversionError):
 
 
 class TFLiteFileError(UserError):
-    """A file is missing, damaged, or no ``.tflite`` at all."""
+    """A file is missing, damaged, or not a ``.tflite``."""
 
 
 class EngineError(UserError):

@@ -1,6 +1,6 @@
-"""From a Keras model to a verified ``.tflite`` with its card.
+"""Export a Keras model to a verified ``.tflite`` with its card.
 
-What fails leaves nothing behind.
+An export that fails leaves no files behind.
 """
 
 import time
@@ -28,7 +28,7 @@ AS_IT_IS = Device()
 
 @dataclass(frozen=True)
 class Export:
-    """What was written, and what is known of it."""
+    """The written files, and the findings about them."""
 
     path: Path
     card: Path
@@ -87,25 +87,24 @@ def export(
     device: Device = AS_IT_IS,
     choice: DenseChoice | None = None,
 ) -> Export:
-    """Convert, audit, verify, and only then write the file and its card.
+    """Convert, audit and verify a model, and only then write the file and its card.
 
     Args:
         model: the network, with its weights.
-        path: of the ``.tflite``; its card gets the same name with ``.json``.
-        about: what the card will say.
-        images: inputs of the file to verify on, ``(N, H, W, C)``: pixels if it takes them, else
+        path: path of the ``.tflite``; its card gets the same name with ``.json``.
+        about: what the card will state.
+        images: images to verify on, ``(N, H, W, C)``: pixels if the file takes pixels, else
             normalised.
-        images_of: name of the data set that they are of.
+        images_of: name of their data set.
         float_model: convert with TensorFlow Lite whatever the quantizers are.
-        converter: see ``convert``; ``auto`` takes Larq Compute Engine for a file that is wrong,
-            too.
-        threads: to verify with.
-        device: what the file is to be for a device.
-        choice: why its dense weights have the width that they have, for the card.
+        converter: see ``convert``; ``auto`` also takes Larq Compute Engine if the first file is
+            wrong.
+        threads: number of threads to verify with.
+        device: options of the file for a device.
+        choice: why the dense weights have their width, for the card.
 
     Raises:
-        ConversionError: if the network cannot be converted, the converter degraded it, or the file
-            computes something else.
+        ConversionError: if the network cannot be converted, or the file does not compute the same.
         UserError: if the file cannot be written.
     """
     path = check_output(path)
@@ -153,7 +152,7 @@ def export(
 
 @dataclass(frozen=True)
 class _Tried:
-    """A file that is not written yet, and what is known of it."""
+    """A converted file that is not written yet, and the findings about it."""
 
     converted: Converted
     seconds: float

@@ -1,8 +1,7 @@
-"""Read a ``.tflite`` file: its operators, tensors and constants, checked before any interpreter
-sees them.
+"""Read and check a ``.tflite`` file: its operators, tensors and constants.
 
-An interpreter in C++ trusts the offsets and indices of a file, so a damaged one could take the
-process down. ``read_tflite`` follows every reference first.
+An interpreter in C++ trusts the offsets and indices of a file, so a damaged file could crash the
+process. ``read_tflite`` follows every reference first.
 """
 
 from collections import Counter
@@ -33,22 +32,22 @@ from larq_igp.errors import UserError
 from larq_igp.files import read_file
 
 MOST_BYTES = 1 << 31
-"""That offsets of a flatbuffer reach."""
+"""Largest file that offsets of a flatbuffer reach."""
 
 ABSENT = -1
-"""Index that stands for an optional input which is left out."""
+"""Index of an optional input that is left out."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor; ``value`` is None unless it is a constant of the file.
+    """One tensor of a file.
 
     Attributes:
-        index: its place in the file.
-        name: as the converter wrote it.
+        index: its index in the file.
+        name: its name, as the converter wrote it.
         shape: its dimensions; ``(N, H, W, C)`` for a feature map.
-        dtype: of its elements.
-        value: the constant.
+        dtype: type of its elements.
+        value: value of a constant; None for other tensors.
     """
 
     index: int
@@ -60,15 +59,15 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator in the order of execution.
+    """One operator of a file.
 
     Attributes:
-        index: its place in that order.
-        name: like ``CONV_2D`` or ``LceBconv2d``.
+        index: its place in the order of execution.
+        name: its kind, like ``CONV_2D`` or ``LceBconv2d``.
         inputs: indices of tensors; -1 is an optional input that is left out.
         outputs: indices of tensors.
-        options: whole numbers, by TensorFlow Lite's or Larq Compute Engine's names.
-        is_custom: whether it is not one of TensorFlow Lite's own.
+        options: its integer options, by TensorFlow Lite's or Larq Compute Engine's names.
+        is_custom: whether it is a custom operator, not one of TensorFlow Lite's.
     """
 
     index: int
@@ -88,7 +87,7 @@ class TFLiteFile:
         tensors: all of them, addressed by index.
         inputs: indices of the graph's inputs.
         outputs: indices of the graph's outputs.
-        size_bytes: of the file.
+        size_bytes: size of the file.
     """
 
     operators: tuple[Operator, ...]
@@ -104,11 +103,11 @@ class TFLiteFile:
 
     @property
     def constant_bytes(self) -> int:
-        """Size of all constants; one that several tensors share counts once for each."""
+        """Size of all constants; a constant that tensors share is counted for each of them."""
         return sum(tensor.value.nbytes for tensor in self.tensors if tensor.value is not None)
 
     def groups(self, operator: Operator) -> int:
-        """Return in how many groups a ``LceBconv2d`` convolves its channels."""
+        """Return the number of groups of a ``LceBconv2d``."""
         words = -(-operator.options["channels_in"] // WORD_BITS)
         return max(1, words // self.tensors[operator.inputs[1]].shape[3])
 
@@ -156,14 +155,14 @@ def read_tflite(source: str | Path | bytes) -> TFLiteFile:
         source: a path, or the content.
 
     Raises:
-        TFLiteFileError: if it is missing, is no ``.tflite``, or is damaged.
+        TFLiteFileError: if it is missing, damaged, or not a ``.tflite``.
     """
     where = "the model" if isinstance(source, bytes | bytearray) else str(source)
     return read_content(read_bytes(source), where)
 
 
 def read_content(content: bytes, where: str) -> TFLiteFile:
-    """Read and check the content of a ``.tflite`` file; ``where`` is what messages call it. See
+    """Read and check the content of a ``.tflite`` file, which messages call ``where``; see
     ``read_tflite``.
     """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
@@ -172,7 +171,7 @@ def read_content(content: bytes, where: str) -> TFLiteFile:
         return _read_graph(parse(content), content)
     except TFLiteFileError as error:
         raise TFLiteFileError(f"{where} cannot be used: {error}.") from error
-    except Exception as error:  # the reader follows offsets of a damaged file into anything
+    except Exception as error:  # offsets of a damaged file can cause any error
         raise TFLiteFileError(f"{where} is damaged: its structure cannot be followed.") from error
 
 

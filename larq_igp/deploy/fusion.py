@@ -1,8 +1,8 @@
-"""Why an element-wise operator stands alone in a file.
+"""Why an element-wise operator of a file was not fused.
 
-A factor and an offset for each channel cost nothing where the converter folds them into the
-convolution before them. It cannot when there is none, when its result has other readers too, or
-when both operands are feature maps.
+A factor and an offset for each channel cost nothing if the converter folds them into the preceding
+convolution. It cannot if there is none, if other operators also read its result, or if both
+operands are feature maps.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ CONVOLUTIONS = ("LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 @dataclass(frozen=True)
 class Unfused:
-    """An element-wise operator that stands alone.
+    """An element-wise operator that was not fused.
 
     Attributes:
         index: its place in the order of execution.
         operator: its kind.
-        tensor: name of what it writes, which holds the names of the Keras layers.
+        tensor: name of its output, which contains the names of the Keras layers.
         reason: why it was not folded into a convolution.
     """
 
@@ -33,7 +33,7 @@ class Unfused:
 
 
 def unfused_operators(file: TFLiteFile) -> tuple[Unfused, ...]:
-    """List the element-wise operators of a file in the order of execution."""
+    """Return the unfused element-wise operators of a file, in the order of execution."""
     return tuple(
         Unfused(
             operator.index,
@@ -47,8 +47,8 @@ def unfused_operators(file: TFLiteFile) -> tuple[Unfused, ...]:
 
 
 def _is_for_device(file: TFLiteFile, operator: Operator) -> bool:
-    """Tell whether an operator normalises pixels, or scales what weights of 8 bits make: the
-    converter made it on purpose.
+    """Tell whether an operator is there on purpose: it normalises pixels, or scales products with
+    8-bit weights.
     """
     source = _source(file, operator)
     if source is None or _constant(file, operator) is None:
@@ -60,7 +60,7 @@ def _is_for_device(file: TFLiteFile, operator: Operator) -> bool:
 
 
 def why_unfused(file: TFLiteFile, operator: Operator) -> str:
-    """Say why an element-wise operator stands alone."""
+    """Say why an element-wise operator was not fused."""
     constant = _constant(file, operator)
     if constant is None:
         verb = {"ADD": "adds", "SUB": "subtracts", "MUL": "multiplies", "DIV": "divides"}[
@@ -88,7 +88,7 @@ def _adds_maps(file: TFLiteFile, operator: Operator) -> bool:
 
 
 def _data_producer(file: TFLiteFile, operator: Operator) -> Operator | None:
-    """Return what writes the feature map that an operator with one constant reads."""
+    """Return the operator that writes the feature map read by an operator with one constant."""
     data = [
         index for index in operator.inputs if index != ABSENT and file.tensors[index].value is None
     ]
@@ -96,7 +96,7 @@ def _data_producer(file: TFLiteFile, operator: Operator) -> Operator | None:
 
 
 def _source(file: TFLiteFile, operator: Operator) -> Operator | None:
-    """Return the operator before a chain of element-wise operators with constants; None is the
+    """Return the operator before a chain of element-wise operators with constants; None for the
     file's input.
     """
     source = _data_producer(file, operator)
@@ -106,7 +106,7 @@ def _source(file: TFLiteFile, operator: Operator) -> Operator | None:
 
 
 def _feeds_sign(file: TFLiteFile, operator: Operator) -> bool:
-    """Tell whether the result, through further operators with constants, is turned into signs."""
+    """Tell whether the result, perhaps after more operators with constants, becomes signs."""
     for consumer in file.consumers(operator.outputs[0]):
         if consumer.name == "LceQuantize":
             return True

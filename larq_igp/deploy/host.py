@@ -1,4 +1,4 @@
-"""What this machine is; its timings say nothing about a device."""
+"""Describe this machine. Its timings do not predict those of a device."""
 
 import os
 import platform
@@ -14,9 +14,9 @@ class Host:
     """The machine that a measurement was made on.
 
     Attributes:
-        kind: always ``host``: a number from here is no estimate for a device.
+        kind: always ``host``: its timings do not estimate a device.
         cpu: model of the processor.
-        cores: that the process may use.
+        cores: number of cores that the process may use.
         machine: instruction set.
         system: operating system and its release.
         bits: width of a pointer: 32-bit systems lack the fast 1-bit kernels.
@@ -44,7 +44,7 @@ def describe_host() -> Host:
 
 
 def _cpu_model() -> str:
-    """Return the processor's name; what ARM boards call it differs from x86."""
+    """Return the processor's name; ARM boards and x86 have different fields for it."""
     lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
     values = {
         key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)

@@ -1,4 +1,4 @@
-"""For which layers of a Keras graph Larq Compute Engine has a 1-bit kernel, and why not others."""
+"""Which layers of a Keras graph Larq Compute Engine has a 1-bit kernel for, and why not others."""
 
 from typing import Any
 
@@ -24,10 +24,10 @@ def read_model(model: Any) -> Graph:
 
 
 SIGNS: tuple[type, ...] = (lq.quantizers.SteSign, lq.quantizers.ApproxSign, lq.quantizers.SwishSign)
-"""Quantizers of which the sign of each value is left, +1 for 0."""
+"""Quantizers that return the sign of each value, +1 for 0."""
 TINY = float(np.finfo(np.float32).tiny)
 PROBES = np.outer([TINY, 1e-9, 1e-3, 0.4, 0.6, 1, 3, 9e9, 0], [1, -1]).astype(np.float32).ravel()
-"""Values on which a function that nothing is known of shows whether it takes the sign."""
+"""Values that show whether an unknown function takes the sign."""
 
 
 def is_sign(quantizer: Any) -> bool:
@@ -37,7 +37,7 @@ def is_sign(quantizer: Any) -> bool:
     if not callable(quantizer) or isinstance(quantizer, tf.keras.layers.Layer):
         return False
     try:
-        # Two images, so that what depends on others than its own value is seen.
+        # Two images, to find functions that depend on more than the value itself.
         found = np.asarray(quantizer(tf.constant(np.stack([PROBES, 5 * PROBES]))))
     except Exception:  # it may be any function
         return False
@@ -45,12 +45,12 @@ def is_sign(quantizer: Any) -> bool:
 
 
 def is_lce_convolution(kernel: Kernel) -> bool:
-    """Tell whether a kernel is that of a 2-D convolution of signs with signs."""
+    """Tell whether a kernel belongs to a 2-D convolution of signs with signs."""
     return isinstance(kernel.owner, lq.layers.QuantConv2D) and _multiplies_signs(kernel)
 
 
 def _multiplies_signs(kernel: Kernel) -> bool:
-    """Tell whether a kernel's weights and what they are multiplied with are signs, up to scales."""
+    """Tell whether a kernel's weights and inputs are signs, up to scales."""
     if _zeros_and_ones(kernel):
         return False
     reads_signs = kernel.input_bits == 1 or is_sign(kernel.input_quantizer)
@@ -58,7 +58,9 @@ def _multiplies_signs(kernel: Kernel) -> bool:
 
 
 def _zeros_and_ones(kernel: Kernel) -> str | None:
-    """Return the name of a quantizer whose single bit stands for 0 and 1 in place of signs."""
+    """Return the name of a 1-bit quantizer with the values 0 and 1 instead of signs, if there is
+    one.
+    """
     for quantizer in (kernel.input_quantizer, kernel.quantizer):
         if isinstance(quantizer, lq.quantizers.SteHeaviside):
             return type(quantizer).__name__
@@ -66,17 +68,17 @@ def _zeros_and_ones(kernel: Kernel) -> str | None:
 
 
 def lce_convolutions(graph: Graph) -> list[Kernel]:
-    """List the binary convolutions of all calls: a layer that is called twice is there twice."""
+    """List the binary convolutions of all calls: a layer that is called twice is listed twice."""
     return [kernel for call in graph.calls for kernel in call.kernels if is_lce_convolution(kernel)]
 
 
 def is_quantized(graph: Graph) -> bool:
-    """Tell whether any layer multiplies what passed a quantizer."""
+    """Tell whether any layer has quantized weights or inputs."""
     return any(kernel.quantizer or kernel.input_quantizer for kernel in graph.kernels().values())
 
 
 def binary_layers(model: "tf.keras.Model") -> list[str]:
-    """Say of each layer with signs for weights which it is, those inside of other layers too."""
+    """Describe each layer with binary weights, including those inside other layers."""
     found = []
     for layer in model._flatten_layers(include_self=False):
         for name in ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer"):
@@ -88,9 +90,9 @@ def binary_layers(model: "tf.keras.Model") -> list[str]:
 
 
 def why_no_kernel(kernel: Kernel) -> str | None:
-    """Say which quantizer of a kernel no file with 1-bit operators can have; None if all can be.
+    """Say which quantizer of a kernel cannot be in a file with 1-bit operators; None if all can.
 
-    Signs that are multiplied with floats, or in a layer that is no 2-D convolution, can be there as
+    Signs that are multiplied with floats, or in a layer other than a 2-D convolution, are stored as
     floats.
     """
     if zeros_and_ones := _zeros_and_ones(kernel):

@@ -1,5 +1,5 @@
-"""Which operator of a file computes which binary convolution of the Keras model, by comparing
-weights bit for bit.
+"""Find the operators that compute the binary convolutions of a Keras model, by comparing weights
+bit for bit.
 """
 
 from collections import defaultdict
@@ -17,18 +17,18 @@ from larq_igp.keras2 import tf
 FLOAT_CONVS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 LCE_OPERATORS = {"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d"}
 SCALE_TOLERANCE = 0.005
-"""Larq Compute Engine takes a kernel for binary if its magnitudes agree to this within each output
-channel.
+"""Larq Compute Engine treats a kernel as binary if the magnitudes within each output channel differ
+by no more than this share.
 """
 
 
 @dataclass(frozen=True)
 class Match:
-    """A kernel that a Keras graph multiplies with, and the operator that computes it.
+    """A kernel of a Keras graph, and the operator that computes its convolution.
 
     Attributes:
-        kernel: of one call; a layer that is called twice has two operators.
-        operator: index in the file.
+        kernel: kernel of one call; a layer that is called twice has two operators.
+        operator: index of the operator in the file.
     """
 
     kernel: Kernel
@@ -51,7 +51,9 @@ def pack_signs(kernel: np.ndarray) -> np.ndarray:
 
 
 def pack_filters(negative: np.ndarray) -> np.ndarray:
-    """Pack where filters ``(O, H, W, I)`` are negative; see ``pack_signs``."""
+    """Pack the signs of filters, given as where ``(O, H, W, I)`` they are negative; see
+    ``pack_signs``.
+    """
     missing = -negative.shape[-1] % WORD_BITS
     bits = np.pad(negative, [(0, 0)] * 3 + [(0, missing)])
     octets = np.packbits(bits, axis=-1, bitorder="little")
@@ -61,7 +63,7 @@ def pack_filters(negative: np.ndarray) -> np.ndarray:
 def _unsigned_key(words: np.ndarray, channels: int) -> tuple:
     """Return a key that is the same for a filter and its negative.
 
-    Where a threshold takes the place of BatchNorm, the converter negates the filters of channels
+    Where a threshold replaces BatchNorm, the converter negates the filters of channels
     with a negative scale.
     """
     bits = np.unpackbits(
@@ -72,11 +74,12 @@ def _unsigned_key(words: np.ndarray, channels: int) -> tuple:
 
 
 def require_known_operators(file: TFLiteFile) -> None:
-    """Check that an interpreter exists for every operator; the converter writes those it does not
-    know by name.
+    """Check that an interpreter exists for every operator.
+
+    A converter writes an operator that it does not know as a custom operator with its name.
 
     Raises:
-        ConversionError: naming the operator and what it writes.
+        ConversionError: if there is none for an operator; the message names it and its output.
     """
     for operator in file.operators:
         if operator.is_custom and operator.name not in LCE_OPERATORS:
@@ -90,9 +93,9 @@ def match_binary_convolutions(model: "tf.keras.Model | Graph", file: TFLiteFile)
     """Find the operator of every binary convolution, in the order of the calls.
 
     Raises:
-        ConversionError: naming the layer, if it may hide binary convolutions, or the converter left
-            it in float or changed its weights; or if the file has binary convolutions that the
-            model has not.
+        ConversionError: if a layer may hide binary convolutions, if the converter left one in float
+            or changed its weights, or if the file has binary convolutions that the model does not
+            have. The message names the layer.
     """
     operators = defaultdict(list)
     for operator in file.operators:
@@ -117,18 +120,17 @@ def match_binary_convolutions(model: "tf.keras.Model | Graph", file: TFLiteFile)
 
 
 def _require_channel_scale(file: TFLiteFile, match: Match) -> None:
-    """Check the constants folded in after a convolution:
-
-    the converter takes any, an interpreter one per channel.
+    """Check the constants that were folded into a convolution: the converter accepts any shape, an
+    interpreter one number for each channel.
     """
     operator = file.operators[match.operator]
     filters = file.tensors[operator.inputs[1]].shape[0]
     for tensor in operator.inputs[2:]:
         if tensor != ABSENT and file.tensors[tensor].shape != (filters,):
             raise ConversionError(
-                f"after binary convolution {match.layer!r} stands a constant of shape "
-                f"{file.tensors[tensor].shape}, which "
-                f"no interpreter can apply: it takes one number for each of the {filters} channels."
+                f"binary convolution {match.layer!r} is followed by a constant of shape "
+                f"{file.tensors[tensor].shape}, which no interpreter can apply: it must have one "
+                f"number for each of the {filters} channels."
             )
 
 
@@ -152,31 +154,30 @@ def _why_missing(kernel: Kernel, weights: np.ndarray, file: TFLiteFile) -> str:
 
 def _why_not_binary(kernel: np.ndarray, layer: "tf.keras.layers.Layer") -> str | None:
     if layer.padding == "same" and layer.pad_values not in (0, 1):
-        return f"it pads with {layer.pad_values:g}, and 0 or 1 is possible."
+        return f"it pads with {layer.pad_values:g}, but only 0 and 1 are possible."
     if layer.groups > 1 and kernel.shape[2] % WORD_BITS:
         return (
-            f"it has {kernel.shape[2]} input channels in each group, and a multiple of "
+            f"it has {kernel.shape[2]} input channels in each group, but a multiple of "
             f"{WORD_BITS} is needed."
         )
     magnitudes = np.abs(kernel)
     if not magnitudes.all():
         return (
-            f"{np.sum(magnitudes == 0)} of its {kernel.size} quantized weights are 0, and a "
+            f"{np.sum(magnitudes == 0)} of its {kernel.size} quantized weights are 0, but a "
             "binary kernel has none."
         )
     ratio = magnitudes / magnitudes[:1, :1, :1]
     if np.abs(ratio - 1).max() > SCALE_TOLERANCE:
         return (
-            "its quantized weights have more than one magnitude within an output channel, and one "
-            "is possible."
+            "its quantized weights have more than one magnitude within an output channel, but only "
+            "one is possible."
         )
     return None
 
 
 def _holds(file: TFLiteFile, operator: Operator, kernel: np.ndarray) -> bool:
-    """Tell whether a float convolution holds this kernel, up to a factor for each output channel:
-
-    BatchNorm.
+    """Tell whether a float convolution holds this kernel, up to BatchNorm's factor for each
+    channel.
     """
     weights = file.tensors[operator.inputs[1]].value
     expected = np.moveaxis(kernel, -1, 0)

@@ -1,5 +1,5 @@
-"""Cut single operators out of a file, each into a file of its own with its real weights, to time
-them one by one.
+"""Extract single operators of a file into separate files with their real weights, to time them one
+by one.
 """
 
 import copy
@@ -11,11 +11,12 @@ from larq_igp.deploy.schema import pack
 def cut_operator(model, index: int) -> bytes:
     """Return a ``.tflite`` of one operator.
 
-    Its constants go with it; the feature maps that it reads become the inputs of the file.
+    The file includes the operator's constants; the feature maps that it reads become the file's
+    inputs.
 
     Args:
         model: a file as ``schema.parse`` returns it.
-        index: of the operator in the order of execution.
+        index: place of the operator in the order of execution.
     """
     graph = model.subgraphs[0]
     operator = copy.copy(graph.operators[index])
@@ -53,5 +54,5 @@ def _has_data(buffer) -> bool:
 
 
 def _empty(buffer):
-    """Return a buffer without content, of the same class: by convention the first of a file."""
+    """Return an empty buffer of the same class; a file's first buffer is empty by convention."""
     return type(buffer)()

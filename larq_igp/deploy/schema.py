@@ -1,6 +1,4 @@
-"""TensorFlow Lite's schema: a file as objects that can be edited, and back; the numbers in it by
-name.
-"""
+"""TensorFlow Lite's schema: files to objects and back, and names for the numbers in them."""
 
 import copy
 import functools
@@ -10,11 +8,11 @@ import numpy as np
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 ALIGNMENT = 16
-"""Bytes to whose multiples constants are aligned: interpreters compute with them where they lie."""
+"""Alignment of constants in bytes: interpreters compute with them in place."""
 LCE_PREFIX = "Lce"
 BINARY_CONV = "LceBconv2d"
 WORD_BITS = 32
-"""Signs that are packed into one number."""
+"""Number of signs in a packed word."""
 
 DTYPES: dict[str, np.dtype] = {
     name: np.dtype(name.lower())
@@ -23,7 +21,7 @@ DTYPES: dict[str, np.dtype] = {
         *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
     )
 }
-"""Kinds of elements that are read."""
+"""Element types that can be read."""
 
 
 def schema():
@@ -53,7 +51,7 @@ def pack(model) -> bytes:
 
 
 class _Aligned:
-    """A constant that packs itself aligned, which the generated class cannot."""
+    """A constant that is packed aligned, which the generated class cannot do."""
 
     def __init__(self, buffer):
         self._buffer = buffer
@@ -74,13 +72,13 @@ class _Aligned:
 
 @functools.cache
 def element_kinds() -> dict[int, str]:
-    """Return the kinds of a tensor's elements by number."""
+    """Return the names of element types by number."""
     return _names(schema().TensorType)
 
 
 @functools.cache
 def builtin_operators() -> dict[int, str]:
-    """Return TensorFlow Lite's own operators by number."""
+    """Return the names of TensorFlow Lite's builtin operators by number."""
     return _names(schema().BuiltinOperator)
 
 
@@ -89,7 +87,7 @@ def _names(kind: type) -> dict[int, str]:
 
 
 def text(name: bytes | str | None) -> str:
-    """Return a string of a file, which stands there as bytes, or not at all."""
+    """Return a string of a file, which may be bytes or missing there, as ``str``."""
     return name.decode() if isinstance(name, bytes) else name or ""
 
 
@@ -101,14 +99,14 @@ def operator_name(code) -> str | None:
 
 
 def builtin_options(operator) -> dict[str, int]:
-    """Return those options of one of TensorFlow Lite's own operators that are whole numbers."""
+    """Return the integer options of one of TensorFlow Lite's builtin operators."""
     options = vars(operator.builtinOptions) if operator.builtinOptions is not None else {}
     return {name: int(value) for name, value in options.items() if isinstance(value, int)}
 
 
 def custom_options(operator, name: str) -> dict[str, int] | None:
-    """Return the options of a custom operator; none for one that is not Larq Compute Engine's, and
-    None for what cannot be read.
+    """Return the options of a custom operator: empty unless it is Larq Compute Engine's, None if
+    they cannot be read.
     """
     content = operator.customOptions
     if content is None or not len(content) or not name.startswith(LCE_PREFIX):

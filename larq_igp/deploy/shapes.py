@@ -1,8 +1,7 @@
-"""Check that the shapes of a file agree with what its operators compute, before an interpreter
-computes with them.
+"""Check that the shapes in a file fit its operators, before an interpreter runs it.
 
-One rule for each kind of operator that networks of this package have; other operators pass
-unchecked.
+There is one rule for each kind of operator in this package's networks. Other operators are not
+checked.
 """
 
 from collections.abc import Callable
@@ -14,10 +13,10 @@ from larq_igp.deploy.schema import WORD_BITS
 Shape = tuple[int, ...]
 
 LARGEST_STEP = 1024
-"""Largest stride, dilation or pooling window that is believed."""
+"""Largest stride, dilation or pooling window that is accepted."""
 SAME, VALID = 0, 1
 STEPS = ("stride", "dilation", "filter")
-"""Beginnings of the names of options that count pixels."""
+"""Prefixes of the names of options that count pixels."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class Call:
     """One operator with the shapes of its operands.
 
     Attributes:
-        inputs: shapes; None for an operand that is left out.
+        inputs: shapes of the inputs; None for an operand that is left out.
         output: shape of the first output.
-        options: by TensorFlow Lite's or Larq Compute Engine's names.
+        options: options by TensorFlow Lite's or Larq Compute Engine's names.
         paddings: the second input of a padding operator, if that is a constant.
     """
 
@@ -174,7 +173,7 @@ def _mean(call: Call) -> bool:
         return False
     if len(source) == len(result):
         return all(after in (1, before) for before, after in zip(source, result, strict=True))
-    sides = iter(source)  # some are left out, and the order of the others is kept
+    sides = iter(source)  # some sides are missing, the others keep their order
     return all(side in sides for side in result)
 
 
@@ -190,11 +189,11 @@ def _pad(call: Call) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """What is known of a kind of operator.
+    """The check of one kind of operator.
 
     Attributes:
-        inputs: how many it may have.
-        holds: whether its shapes agree.
+        inputs: possible numbers of inputs.
+        holds: returns whether the shapes agree.
     """
 
     inputs: range

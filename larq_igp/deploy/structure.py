@@ -1,8 +1,9 @@
 """The structural check of ``larq-igp-runtime``, before any interpreter sees a file.
 
-An interpreter believes its file: where tables point, which tensors an operator reads, what shapes
-they have. The check follows all of it. It is part of the runtime, which is optional; without it,
-``read_tflite`` alone looks at a file, and what gets through it ends the child process that runs it.
+An interpreter trusts its file: the offsets of tables, the indices of tensors, the shapes. The check
+verifies all of these. It is part of the runtime, which is optional. Without the runtime, only
+``read_tflite`` checks a file, and a fault that it misses may crash the child process that runs the
+file.
 """
 
 from collections.abc import Callable
@@ -21,15 +22,15 @@ def installed_check() -> Callable[..., None] | None:
 
 
 def check_structure(content: bytes, where: str, *, unknown_operators: bool) -> None:
-    """Refuse a file that an interpreter should not see.
+    """Refuse a file that is not safe to run.
 
     Args:
-        content: of the file.
-        where: what messages call it.
+        content: content of the file.
+        where: name of the file in messages.
         unknown_operators: whether operators that the check does not know may pass.
 
     Raises:
-        TFLiteFileError: if it is damaged, or has what is not supported; it names the place.
+        TFLiteFileError: if it is damaged or not supported; the message says where.
     """
     check: Any = installed_check()
     if check is None:

@@ -1,30 +1,31 @@
 """Does a ``.tflite`` compute what its Keras model computes?
 
-Both round differently in float32. On the way to a sign that does not matter, unless a value lies
-within rounding of its threshold: then the sign flips, a whole neighbourhood of sums changes by 2,
-and the image's output moves visibly. In a deep network this happens to most images, so outputs
-cannot tell a right file from a wrong one. Layers can: given the *same inputs*, each computes the
-same up to rounding, or does not.
+Keras and an engine round differently in float32. That does not matter unless a value lies within
+rounding of the threshold of a sign: then the sign flips, all sums that read it change by 2, and the
+image's output changes visibly. In a deep network this happens to most images, so comparing outputs
+cannot tell a right file from a wrong one. Comparing layers can: from the *same inputs*, each layer
+computes the same up to rounding.
 
-What is compared, for a file to pass:
+A file passes if all of this holds:
 
-- Every layer of Keras is run on what the file has for its inputs; the file has to have what comes
-  out, up to rounding (``verification.rounding``), computed from the same tensors
-  (``verification.walk``). The file's own values are read from an engine that keeps them all.
-- For every binary convolution, bit for bit: its weights, the signs that it reads, strides, dilation
-  and padding, and the sums that the engine computes. What follows the sums (multiplier, bias and
-  activation, or thresholds) is compared for *every* sum that may occur, not only for those of the
-  images (``verification.constants``).
-- The engine's output is the same whether it keeps all results or not: what it fuses is right too.
-- A file that normalises pixels or has weights of 8 bits is compared so without these
-  (``device.plain``); they are compared on their own (``verification.device_file``).
+- Every Keras layer is run on the file's values of its inputs. The file must have the result, up to
+  rounding (``verification.rounding``), computed from the same tensors (``verification.walk``). An
+  engine that keeps all intermediate results provides the file's values.
+- Every binary convolution agrees bit for bit: its weights, the signs that it reads, strides,
+  dilation and padding, and the sums that the engine computes. What follows the sums (multiplier,
+  bias and activation, or thresholds) is compared for *every* sum that may occur, not only for those
+  of the images (``verification.constants``).
+- The engine's output is the same whether or not it keeps all intermediate results. This checks the
+  operators that it fuses.
+- If a file normalises pixels or has 8-bit weights, the network without these parts is compared as
+  above (``device.plain``), and the parts are compared separately (``verification.device_file``).
 
-How far the outputs of whole images are from Keras' is told, and judges nothing.
+The differences between the outputs for whole images and Keras' are reported, but do not decide.
 
-What is not compared: constants of float operators, other than by what they compute on the images. A
-float operator that is wrong only for values that none of the images has passes, such as a missing
-ReLU over values that are all positive. So does what stays within rounding: in a float sum of
-hundreds of terms, that is more than a thousandth of a small bias.
+Constants of float operators are compared only through their results for the images. So a float
+operator passes if it is wrong only for values that do not occur, such as a missing ReLU after
+values that are all positive. Errors within rounding pass as well: in a float sum of hundreds of
+terms, rounding is more than a thousandth of a small bias.
 """
 
 from collections.abc import Callable
@@ -46,35 +47,36 @@ from larq_igp.deploy.verification.walk import Walk
 from larq_igp.keras2 import tf
 
 JUDGES = {True: ("lce", "larq_igp_runtime"), False: ("tflite",)}
-"""Engines that verify files with 1-bit operators, and without: one of each make."""
+"""Engines that verify files with 1-bit operators (True) and without (False)."""
 MOVED = 1e-4
-"""An image moved if an output differs by more than this share of its largest one: fivefold what
-rounding alone does, and a tenth of what the smallest flip of a sign does.
+"""An image has moved if an output differs by more than this share of its largest one. Rounding
+alone causes a fifth of it, the smallest flip of a sign ten times as much.
 """
 MOST_IMAGES = 8
 MOST_BYTES = 2**28
-"""Images that are compared layer by layer, and what their results may take in memory: every image
-gives thousands of values of each channel.
+"""Largest number of images that are compared layer by layer, and largest size of their results:
+every image has thousands of values of each channel.
 """
 BATCH = 32
 
 Normalise = Callable[[np.ndarray], np.ndarray]
-"""Makes of images as a file takes them what its Keras model takes."""
+"""Turns images as a file takes them into inputs of its Keras model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What one engine's run of a file says of the file.
+    """Result of verifying a file with one engine.
 
     Attributes:
-        engine: that ran it.
-        version: of the package that the engine comes in; None if that is not known.
+        engine: name of the engine.
+        version: version of the engine's package; None if unknown.
         passed: whether the file is right; False also if the engine is not installed.
-        reason: the judgement in words.
-        binary_convolutions: that were compared exactly.
-        results: other results of layers that the file has, compared up to rounding.
-        largest_rounding: how far they are apart at most, in units in the last place of the terms.
-        examples: images compared as wholes; the last three fields are about them.
+        reason: the result in words.
+        binary_convolutions: number of them that were compared exactly.
+        results: number of other results of layers that were compared up to rounding.
+        largest_rounding: largest difference of these, in units in the last place of the terms.
+        examples: number of images whose outputs were compared; the next three fields are about
+            them.
         max_abs_diff: largest difference of any output.
         top1_agreement: share of images with the same largest output, from 0 to 1.
         moved: share of images with an output that differs by more than ``MOVED``.
@@ -113,9 +115,9 @@ def verify(
         flatbuffer: the content of the ``.tflite``.
         images: ``(N, H, W, C)`` as the file takes them: normalised as for the model, or pixels.
             Layers are compared on the first few, outputs on all.
-        normalise: makes of images what the model takes; None if that is the same.
-        engine: that runs the file; None is the first that is installed of those that verify.
-        threads: of the engine.
+        normalise: turns images into inputs of the model; None if they are the same.
+        engine: name of the engine; None for the first installed one of those that verify.
+        threads: number of threads that the engine may use.
 
     Raises:
         ValueError: if there are no images or their shape is wrong.
@@ -142,19 +144,18 @@ def verify_with_all(
     expected: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[Verification, ...]:
-    """Compare a file with its Keras model by every engine that verifies; see ``verify``.
+    """Compare a file with its Keras model with every engine that verifies; see ``verify``.
 
     Args:
-        model: as of ``verify``, and so are the others.
-        flatbuffer: likewise.
-        images: likewise.
-        normalise: likewise.
-        expected: the outputs that those of the file are compared with; None are the model's.
-        threads: likewise.
+        model: see ``verify``.
+        flatbuffer: see ``verify``.
+        images: see ``verify``.
+        normalise: see ``verify``.
+        expected: outputs to compare those of the file with; None for the model's.
+        threads: see ``verify``.
 
     Returns:
-        One verification for each; of an engine that is not installed or cannot run the file, one
-        that says so.
+        One verification for each engine, also for one that is not installed or cannot run the file.
 
     Raises:
         EngineError: if none is installed.
@@ -178,7 +179,7 @@ def verify_with_all(
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Images as a file takes them, and as its model does."""
+    """Images as a file takes them, and as its model takes them."""
 
     images: np.ndarray
     normalised: np.ndarray
@@ -254,7 +255,7 @@ def _image_count(file: TFLiteFile) -> int:
 
 
 def predict_all(model: "tf.keras.Model", images: np.ndarray) -> np.ndarray:
-    """Return a model's outputs for images as it takes them."""
+    """Return a model's outputs for images that are its inputs."""
     starts = range(0, len(images), BATCH)
     return np.concatenate(
         [model(images[start : start + BATCH], training=False).numpy() for start in starts]
@@ -269,16 +270,16 @@ def _moved(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def _require_same(whole: np.ndarray, kept: np.ndarray) -> None:
-    """Check that an engine computes the same when it need not keep all results.
+    """Check that an engine computes the same when it does not keep intermediate results.
 
-    They are equal bit for bit in all engines so far; an engine may round otherwise where it fuses,
-    and then signs of some images may flip.
+    So far the results of all engines are equal bit for bit. An engine that fuses operators may
+    round differently, which may flip signs of some images.
 
     Raises:
         Fault: if most images move.
     """
     if np.mean(_moved(kept, whole)) > 0.5:
-        raise Fault("the engine computes something else where it does not keep all results.")
+        raise Fault("the engine computes something else when it does not keep all results.")
 
 
 def _agreement(binary: int, results: int, farthest: float, parts: list[str]) -> str:

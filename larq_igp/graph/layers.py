@@ -77,11 +77,11 @@ def register_layer(
             is those of the nearest base class that is registered, counted as there.
         quantizers: attributes that hold the quantizers of these weights. None is Larq's names:
             ``kernel_quantizer`` for ``kernel``, ``depthwise_quantizer`` for ``depthwise_kernel``.
-            The quantizer of what a kernel is multiplied with is ``input_quantizer``, beside it.
+            The quantizer of the inputs is the attribute ``input_quantizer`` of the same layer.
         macs: multiply-accumulates of one kernel in one call.
 
     Raises:
-        UserError: if ``kind`` is no class of layers, or has no registered base class to count as.
+        UserError: if ``kind`` is not a class of layers, or has no registered base class.
     """
     _require_layer_class(kind)
     if kernels is None:
@@ -105,7 +105,7 @@ def register_free(*kinds: type) -> None:
     or move data.
 
     Raises:
-        UserError: if one is no class of layers.
+        UserError: if one is not a class of layers.
     """
     for kind in kinds:
         _require_layer_class(kind)

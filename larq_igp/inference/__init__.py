@@ -1,1 +1,1 @@
-"""What is opened to be measured or used: a run, a name or a file; and its answers to images."""
+"""Open runs, networks and files, and classify images with them."""

@@ -1,4 +1,4 @@
-"""What the card of a ``.tflite`` says of its network and its data."""
+"""The network and the data that a card of a ``.tflite`` describes."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from larq_igp.training.recipe import LARQ_ZOO, Recipe
 
 
 def data_of(card: Card) -> Identity | None:
-    """Return what is known of the data that a network was trained on."""
+    """Return what is known about the data that a network was trained on."""
     if card.data is not None:
         return Identity.from_json(card.data)
     if card.dataset is None and not card.class_names:
@@ -19,7 +19,7 @@ def data_of(card: Card) -> Identity | None:
 
 
 def recipe_of(card: Card) -> Recipe | None:
-    """Return the network of a card as a recipe; None if it names none that is known."""
+    """Return the network of a card as a recipe; None if its network is not known."""
     if card.variant.startswith(LARQ_ZOO):
         return Recipe(network=card.variant)
     if card.variant not in ZOO:
@@ -30,7 +30,7 @@ def recipe_of(card: Card) -> Recipe | None:
         for name, value in (card.parameters or {}).items()
     }
     replaced = {name: given[name] for name in known if given.get(name, known[name]) != known[name]}
-    if replaced and given.get("transition_filters"):  # else they would follow from the rest
+    if replaced and given.get("transition_filters"):  # else they are derived from the rest
         replaced["transition_filters"] = given["transition_filters"]
     options = {name: given[name] for name in ("pad_values", "stem") if given.get(name) is not None}
     values: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""From a subject to a ``.tflite``: what its card says, and the images that verify it."""
+"""Convert a subject to a ``.tflite``, with its card and the images that verify it."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,9 +30,7 @@ SMALL_SIDE = 64
 
 
 def described(subject: Subject) -> dict[str, Any] | None:
-    """Return what identifies the network of a timing, as plain values; None for a file without a
-    card.
-    """
+    """Return what identifies a network in timings, as plain values; None without a card."""
     if subject.recipe is None:
         return None
     return {
@@ -46,7 +44,7 @@ def described(subject: Subject) -> dict[str, Any] | None:
 
 
 def _parameters(subject: Subject) -> dict[str, Any] | None:
-    """Return the fields of the specification, and how it was built."""
+    """Return the fields of the specification and the options of ``larq_igp.build``."""
     if subject.recipe is None or subject.spec is None:
         return None
     recipe = subject.recipe.resolved(subject.input_shape)
@@ -55,7 +53,7 @@ def _parameters(subject: Subject) -> dict[str, Any] | None:
 
 
 def _about(subject: Subject, preprocessing: Preprocessing) -> About:
-    """Return what the card of a subject's ``.tflite`` says."""
+    """Return what the card of a subject's ``.tflite`` states."""
     trained = subject.recipe if subject.is_trained else None
     return About(
         network=subject.name,
@@ -92,27 +90,28 @@ def export(
     """Convert a network, audit and verify the result, and write it with its card.
 
     Args:
-        source: what ``open_subject`` opens, or has opened.
-        path: of the ``.tflite``; its card gets the same name with ``.json``.
-        weights: ``best`` or ``last``, of a run.
+        source: a source for ``open_subject``, or a subject.
+        path: path of the ``.tflite``; its card gets the same name with ``.json``.
+        weights: ``best`` or ``last``, for a run.
         data_dir: folder of the run's data set, if it moved.
         float_model: convert with TensorFlow Lite whatever the quantizers are.
         converter: ``own``, ``lce``, or ``auto``: the first of these that can convert the network.
-        input: what the file takes: ``uint8`` are pixels from 0 to 255, which it normalises itself;
-            ``float`` are normalised. None is ``uint8`` for a network that was trained here.
+        input: ``uint8`` for pixels from 0 to 255, which the file normalises itself; ``float`` for
+            normalised images. None is ``uint8`` for a network that was trained here.
         dense: weights of matrix products and 1x1 convolutions: ``int8`` or ``float``. None is
             ``int8`` for a trained network that loses less than 0.1 points of top-1 by it on the
             validation images.
-        scores: what the file gives, ``probabilities`` or ``logits``; None is what the network does.
-        images: how many to verify on; None is 256 up to 64 px, else 24.
-        threads: to verify with.
-        measure: also run the file on all test images with each engine that verifies it, and write
-            the accuracies on its card; always done for a trained network with ``int8`` weights.
+        scores: what the file returns, ``probabilities`` or ``logits``; None for what the network
+            returns.
+        images: number of images to verify on; None is 256 up to 64 px, else 24.
+        threads: number of threads to verify with.
+        measure: whether to measure the file on all test images with each engine that verifies it,
+            and write the accuracies on its card; always done for a trained network with ``int8``
+            weights.
 
     Raises:
-        ConversionError: if the network cannot be converted, the converter degraded it, or the file
-            computes something else.
-        UserError: if the network or its data cannot be had, or the file cannot be written.
+        ConversionError: if the network cannot be converted, or the file does not compute the same.
+        UserError: if the network or its data cannot be opened, or the file cannot be written.
     """
     check_output(path)
     subject = opened(source, weights)
@@ -120,10 +119,10 @@ def export(
         raise UserError(f"{subject.source} is a .tflite file already: there is nothing to convert.")
     if measure and not subject.is_trained:
         is_random = subject.keras is None and subject.weights_file is None
-        reason = "its weights are random" if is_random else "its data are not known"
+        reason = "its weights are random" if is_random else "its data set is not known"
         raise UserError(f"leave out --measure for {subject.source}: {reason}.")
     if data_dir is not None and subject.kind == "keras":
-        raise UserError(f"leave out --data-dir for {subject.source}: its data are not known.")
+        raise UserError(f"leave out --data-dir for {subject.source}: its data set is not known.")
     takes_pixels = _takes_pixels(subject, input)
     model = with_scores(subject.model(), scores)
     data = _verified_on(subject, data_dir)
@@ -152,13 +151,13 @@ def export(
 
 
 def _takes_pixels(subject: Subject, input: str | None) -> bool:
-    """Tell whether a file shall take pixels.
+    """Tell whether a file is to take pixels.
 
     Raises:
         UserError: if it is not known how they are normalised.
     """
     if input not in (None, "uint8", "float"):
-        raise UserError(f"input is uint8 or float, not {input!r}.")
+        raise UserError(f"input must be uint8 or float, not {input!r}.")
     if input == "uint8" and subject.is_of_others and subject.preprocessing is None:
         hint = "" if subject.keras is None else "; a Rescaling or Normalization layer first says it"
         raise UserError(
@@ -171,12 +170,12 @@ def _takes_pixels(subject: Subject, input: str | None) -> bool:
 def measurements(
     path: str | Path, *, data_dir: str | None = None, threads: int = 1
 ) -> list[Measurement]:
-    """Return how many test images a ``.tflite`` classifies right, with each engine that verifies.
+    """Return the accuracy of a ``.tflite`` on the test images with each engine that verifies.
 
     Args:
-        path: of the file, which has a card.
+        path: path of a file with a card.
         data_dir: folder of the data set, if it is not in its usual place.
-        threads: of the engines.
+        threads: number of threads that the engines may use.
 
     Raises:
         UserError: if the file, its card or its data cannot be read, or no engine can run it.
@@ -200,12 +199,12 @@ def measurements(
 
 
 def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any]]:
-    """Return the timings of a subject, converted in memory if it is no ``.tflite``.
+    """Return the timings of a subject, which is converted in memory if it is not a ``.tflite``.
 
     Args:
         subject: the network.
-        twin: whether its 32-bit twin is timed too, where it has one.
-        **options: of ``larq_igp.deploy.compare.compare``.
+        twin: whether its 32-bit twin, if it has one, is timed too.
+        **options: options of ``larq_igp.deploy.compare.compare``.
 
     Raises:
         UserError: if it cannot be converted, or no engine can run it.
@@ -222,14 +221,14 @@ def timed(subject: Subject, *, twin: bool, **options: Any) -> list[dict[str, Any
 
 
 def _content(subject: Subject) -> bytes:
-    """Return the content of a subject's ``.tflite``: of its file, or converted in memory."""
+    """Return the content of a subject's ``.tflite``, from its file or converted in memory."""
     if subject.kind == "tflite":
         return subject.content
     return convert(subject.model())
 
 
 def _verified_on(subject: Subject, data_dir: str | None) -> Dataset:
-    """Random weights are verified on the digits, which are always there."""
+    """Return the data set to verify on: the digits for random weights, as they are always there."""
     if not subject.is_trained:
         return load_dataset("digits")
     return subject.load_data(data_dir=data_dir)

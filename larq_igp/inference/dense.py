@@ -1,6 +1,4 @@
-"""Whether weights of matrix products and 1x1 convolutions get 8 bits: by choice, or by what that
-costs on the validation images.
-"""
+"""Choose whether weights of matrix products and 1x1 convolutions get 8 bits."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,9 +16,10 @@ from larq_igp.training.fit.measure import measure
 
 WIDTHS = {"int8": INT8, "float": FLOAT}
 MOST_LOST = 0.001
-"""Of top-1 as a share: less has to be lost for weights of 8 bits to be taken unasked."""
+"""Loss of top-1, as a share, from which 8-bit weights are not chosen by default."""
 FEWEST_IMAGES = 1000
-"""Of a validation split, to tell so small a share: one image of it is no more."""
+"""Smallest validation split that can measure such a loss: one of its images is no more than that.
+"""
 
 
 def choose_dense(
@@ -36,18 +35,19 @@ def choose_dense(
 
     Args:
         model: the network.
-        dense: ``int8`` or ``float``; None decides by accuracy.
-        data: of a trained network, whose validation images decide; None for random weights.
-        about: the network.
-        device: the file, but for this width.
-        threads: of the engine that measures.
-        **options: of the conversion.
+        dense: ``int8`` or ``float``; None to decide by accuracy.
+        data: data set of a trained network, whose validation images decide; None for random
+            weights.
+        about: description of the network.
+        device: the other options of the file.
+        threads: number of threads that the engine may use.
+        **options: options of the conversion.
 
     Raises:
         UserError: if ``dense`` is neither, or the network cannot be converted.
     """
     if dense not in (None, *WIDTHS):
-        raise UserError(f"dense is int8 or float, not {dense!r}.")
+        raise UserError(f"dense must be int8 or float, not {dense!r}.")
     if dense is not None:
         return DenseChoice(bits=WIDTHS[dense], reason="by choice")
     if not any(map(can_be_int8, read_model(model).layers().values())):

@@ -1,4 +1,4 @@
-"""Measure the accuracy of whatever classifies images, by one input pipeline."""
+"""Measure the accuracy of networks and files with the same input pipeline."""
 
 from pathlib import Path
 from typing import Any
@@ -26,25 +26,24 @@ def evaluate(
     """Measure accuracy on a split of a data set.
 
     Args:
-        source: what ``open_subject`` opens, or has opened.
-        dataset: name of the images; None is the data set that it was trained on.
-        data_dir: folder of their files.
-        corrupt: what is done with corrupt images, ``refuse`` or ``skip``; None is what the run did.
-        download: whether they may be fetched from the network.
+        source: a source for ``open_subject``, or a subject.
+        dataset: name of the data set; None for the one that the network was trained on.
+        data_dir: folder of its files.
+        corrupt: what to do with corrupt images, ``refuse`` or ``skip``; None for what the run did.
+        download: whether it may be downloaded.
         split: ``train``, ``validation`` or ``test``.
-        weights: ``best`` or ``last``, of a run.
-        engine: that runs a ``.tflite``; None takes the fastest that is installed.
-        threads: of that engine; None is 1.
+        weights: ``best`` or ``last``, for a run.
+        engine: engine for a ``.tflite``; None for the fastest that is installed.
+        threads: number of threads of that engine; None is 1.
         unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Returns:
-        ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, of how
-        many ``examples`` and ``classes`` they are, and ``dataset``, ``split`` and ``engine``;
-        ``by_class``, ``confusion`` and ``mistakes`` are lists as of ``Answers``.
+        ``top1`` and ``top5`` as shares from 0 to 1, the mean cross-entropy ``loss`` in nats, the
+        numbers of ``examples`` and ``classes``, and ``dataset``, ``split`` and ``engine``;
+        ``by_class``, ``confusion`` and ``mistakes`` are lists, see ``Answers``.
 
     Raises:
-        UserError: if the subject or the data set cannot be had, or the network's answers do not
-            mean the labels of the data set.
+        UserError: if the subject or the data set cannot be opened, or their classes differ.
     """
     subject = opened(source, weights)
     images = subject.load_data(dataset, data_dir=data_dir, download=download, corrupt=corrupt)
@@ -66,7 +65,7 @@ def evaluate(
 
 
 def opened(source: str | Path | Subject, weights: str | None) -> Subject:
-    """Return a subject, opened if it is not yet."""
+    """Return a subject, which is opened if it is a source."""
     if isinstance(source, Subject):
         return source
     return open_subject(source, **({} if weights is None else {"weights": weights}))

@@ -1,4 +1,4 @@
-"""Which image files are meant by files, folders and patterns."""
+"""Find image files from names of files, folders and patterns."""
 
 import glob
 import os
@@ -15,11 +15,11 @@ def image_paths(given: Iterable[str | Path]) -> Iterator[str]:
     """Yield the paths of image files, one after the other, however many there are.
 
     Args:
-        given: image files; folders, of which every image is meant, those in folders inside too;
-            and patterns like ``photos/*.jpg`` or ``photos/**/a?.png``.
+        given: image files; folders, for all images in them and their subfolders; and patterns like
+            ``photos/*.jpg`` or ``photos/**/a?.png``.
 
     Raises:
-        UserError: before the first path, if something given is not there, or holds no image.
+        UserError: before the first path, if something given does not exist or contains no image.
     """
     typed = [str(each) for each in given]
     for each in typed:
@@ -42,8 +42,8 @@ def _of(given: str) -> Iterator[str]:
 
 
 def _matches(pattern: str) -> Iterator[str]:
-    """Yield what matches a pattern. ``**`` follows no links: two that lead back to their folder
-    would make 2^40 paths.
+    """Yield what matches a pattern. ``**`` does not follow links: two links to their own folder
+    would give 2^40 paths.
     """
     if Path(pattern).name == "**":
         pattern = os.path.join(pattern, "*")
@@ -72,4 +72,4 @@ def _nothing(given: str) -> str:
         return f"the folder {given} holds no images: {FORMATS} files are needed."
     if glob.has_magic(given):
         return f"no image matches {given!r}."
-    return f"image {given} does not exist, or is not a file."
+    return f"image {given} does not exist or is not a file."

@@ -13,16 +13,16 @@ from larq_igp.keras2 import tf
 from larq_igp.packages import BY_MODULE
 
 MOST_BYTES = 1 << 31
-"""Of each file of a model."""
+"""Largest size of each file of a model."""
 OF_SAVED_MODELS = ".saving.legacy.saved_model.load"
-"""Ends the module of classes that stand in for what Keras cannot make again from a SavedModel."""
+"""End of the module name of Keras' stand-ins for layers that it cannot load from a SavedModel."""
 
 
 def load_keras_model(path: str | Path) -> "tf.keras.Model":
     """Load a model, with the layers and quantizers of Larq, larq-zoo and this package.
 
     Raises:
-        UserError: if the file cannot be read, holds no whole model, or no functional one.
+        UserError: if the file cannot be read, or does not hold a whole functional model.
     """
     import larq  # noqa: F401  registers its classes with Keras
 
@@ -35,7 +35,7 @@ def load_keras_model(path: str | Path) -> "tf.keras.Model":
         check_file(file, MOST_BYTES)
     try:
         model = tf.keras.models.load_model(path, compile=False)
-    except Exception as error:  # a damaged file leads the loader anywhere
+    except Exception as error:  # a damaged file can cause any error
         reason = why_unreadable(path, error)
         raise UserError(f"{path} holds no model that Keras can load: {reason}.") from error
     for layer in model._flatten_layers(include_self=False):
@@ -66,13 +66,13 @@ def takes_pixels(model: "tf.keras.Model") -> bool:
 
 
 def save_keras_model(model: "tf.keras.Model", path: str | Path) -> Path:
-    """Write a model whole, for whoever has Keras 2 and Larq: topology, names and weights.
+    """Write a whole model for users of Keras 2 and Larq: topology, names and weights.
 
-    ``.h5`` is read by Larq's users of all versions: ``tf.keras.models.load_model`` opens it with
+    All versions of Larq can read ``.h5``: ``tf.keras.models.load_model`` opens it with
     ``import larq``, and ``load_weights`` of the same network takes its weights.
 
     Raises:
-        UserError: if the name ends otherwise, or the file cannot be written.
+        UserError: if the name has another ending, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix not in WRITTEN_FOR_KERAS:
@@ -83,5 +83,5 @@ def save_keras_model(model: "tf.keras.Model", path: str | Path) -> Path:
         written = load_keras_model(file).get_weights()
         same = map(np.array_equal, written, model.get_weights())
         if len(written) != len(model.weights) or not all(same):
-            raise UserError(f"{path} was not written: Keras reads other weights from it.")
+            raise UserError(f"{path} was not written: Keras reads different weights from it.")
     return path

@@ -1,4 +1,4 @@
-"""The kinds of what commands work on, recognised by the name and by what is there."""
+"""The kinds of sources of commands, recognised by name and content."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ from larq_igp.training.recipe.sources import Layer
 Kind = Literal["run", "network", "larq_zoo", "recipe", "keras", "tflite"]
 SAVED_MODEL = "saved_model.pb"
 WRITTEN_FOR_KERAS = (".h5", ".keras")
-"""Suffixes of what ``convert`` writes for Keras."""
+"""Suffixes of files that ``convert`` writes for Keras."""
 KERAS_SUFFIXES = (*WRITTEN_FOR_KERAS, ".hdf5")
 WORDS: dict[Kind, str] = {
     "run": "a run directory",
@@ -26,7 +26,7 @@ WORDS: dict[Kind, str] = {
 
 
 def kind_of(source: str) -> Kind:
-    """Return what a source is, by its name and by what is there.
+    """Return the kind of a source, by its name and its content.
 
     Raises:
         UserError: if it names a file that does not exist.
@@ -38,7 +38,7 @@ def kind_of(source: str) -> Kind:
         return "run"
     if source not in ZOO and Path(f"{source.removesuffix('.index')}.index").is_file():
         raise UserError(
-            f"{source} is a checkpoint of TensorFlow, which holds weights alone: load them in "
+            f"{source} is a checkpoint of TensorFlow, which holds only weights: load them in "
             "Python with load_weights of their network, save that as .h5, and name the .h5."
         )
     if is_recipe_file(source):
@@ -58,7 +58,7 @@ def _needed() -> str:
 
 
 def leave_out(options: Layer, names: Iterable[str], reason: str) -> None:
-    """Refuse options that are not for what was opened."""
+    """Refuse options that do not apply to the source."""
     given = [options[name].source or name for name in names if name in options]
     if given:
         raise UserError(f"leave out {', '.join(given)}: {reason}.")

@@ -1,4 +1,4 @@
-"""Open whatever commands work on: a run directory, the name of a network or of a larq-zoo model, a
+"""Open the source of a command: a run directory, the name of a network or of a larq-zoo model, a
 recipe file, a ``.tflite`` or a model that Keras has saved.
 """
 
@@ -29,13 +29,13 @@ from larq_igp.training.run.directory import open_run
 
 IMAGENET_CLASSES = 1000
 OF_RUNS = ("best", "last")
-"""Names of the weights that a run has."""
+"""Names of the weights of a run."""
 OF_IMAGES = ("dataset", "data_dir", "corrupt")
-"""Fields of a recipe that any subject takes: which images it is measured on."""
+"""Fields of a recipe that apply to every subject: the images to measure it on."""
 
 
 def open_subject(source: str | Path, **options: Any) -> Subject:
-    """Open whatever commands work on.
+    """Open the source of a command.
 
     Args:
         source: a run directory, the name of a network, ``larq_zoo:`` and a model of larq-zoo, a
@@ -46,28 +46,28 @@ def open_subject(source: str | Path, **options: Any) -> Subject:
             ``Recipe`` like ``bits=2`` or ``parameters={"filters": 8}``.
 
     Raises:
-        UserError: if nothing of this name can be opened, or an option is not for what it is.
+        UserError: if the source cannot be opened, or an option does not apply to it.
     """
     return open_layer(str(source), from_keywords(options))
 
 
 def open_layer(source: str, options: Layer, *, for_images: bool = False) -> Subject:
-    """Open whatever commands work on, with options that know where they come from.
+    """Open the source of a command, with options that know where they come from.
 
     Args:
-        source: as of ``open_subject``.
-        options: likewise.
-        for_images: whether images of a data set will be fed: then a network by name is built for
-            those of its recipe, the digits if nothing is said; else for ImageNet's.
+        source: see ``open_subject``.
+        options: see ``open_subject``.
+        for_images: whether images of a data set will be fed. Then a network by name is built for
+            the data set of its recipe, by default the digits; otherwise for ImageNet.
 
     Raises:
-        UserError: as ``open_subject``.
+        UserError: see ``open_subject``.
     """
     kind = kind_of(source)
     weights = options["weights"].value if "weights" in options else None
     is_built = kind in ("network", "larq_zoo", "recipe")
     if kind != "run" and (weights in OF_RUNS or not is_built):
-        leave_out(options, ("weights",), f"{source} is no run directory")
+        leave_out(options, ("weights",), f"{source} is not a run directory")
     if kind in ("run", "tflite", "keras"):
         others = [name for name in options if name not in (*OF_IMAGES, "weights")]
         leave_out(options, others, f"{source} is {WORDS[kind]} and knows its own")
@@ -130,16 +130,16 @@ def _open_tflite(source: str) -> Subject:
     content = read_bytes(source)
     if content[4:8] != FILE_IDENTIFIER:
         raise UserError(
-            f"{source} is no .tflite file, no recipe and no model that Keras has saved, by its "
+            f"{source} is not a .tflite file, a recipe or a model that Keras has saved, by its "
             "name and its first bytes."
         )
     check_structure(content, source, unknown_operators=True)
     file = read_content(content, source)
     if len(file.inputs) != 1 or len(file.outputs) != 1:
-        raise UserError(f"{source} has not one input and one output, and is no classifier.")
+        raise UserError(f"{source} is not a classifier: it must have one input and one output.")
     source_shape, result = file.tensors[file.inputs[0]].shape, file.tensors[file.outputs[0]].shape
     if len(source_shape) != 4:
-        raise UserError(f"{source} takes no images: the shape of its input is {source_shape}.")
+        raise UserError(f"{source} does not take images: the shape of its input is {source_shape}.")
     (_, height, width, channels), classes = source_shape, result[-1]
     shape = (height, width, channels)
     known: dict[str, Any] = {"source": source, "kind": "tflite", "content": content}
@@ -171,8 +171,8 @@ def _open_keras(source: str) -> Subject:
     shape = tuple(model.input_shape[1:])
     if len(shape) != 3 or None in shape:
         raise UserError(
-            f"{source} takes no images of one size: the shape of its input is "
-            f"{model.input_shape}, and (None, H, W, C) is needed."
+            f"{source} does not take images of one size: the shape of its input is "
+            f"{model.input_shape}, but (None, H, W, C) is needed."
         )
     if math.prod(shape) > MOST_VALUES:
         raise UserError(
@@ -180,7 +180,7 @@ def _open_keras(source: str) -> Subject:
         )
     if len(model.output_shape) < 2 or model.output_shape[-1] is None:
         raise UserError(
-            f"{source} has not one output for each class: the shape of its output is "
+            f"{source} does not have one output for each class: the shape of its output is "
             f"{model.output_shape}."
         )
     return Subject(

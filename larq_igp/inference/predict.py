@@ -1,4 +1,4 @@
-"""Name what is on image files."""
+"""Classify image files."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -23,19 +23,21 @@ BATCH_SIZE = 32
 
 
 class ImageError(UserError):
-    """A file is missing, or is not an image."""
+    """A file is missing or is not an image."""
 
 
 def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
-    """Read an image file as a network's input ``(H, W, C)``; colour becomes grey or back as
-    needed. It is decoded as the images of a data set are.
+    """Read an image file as a network's input ``(H, W, C)``.
+
+    Colour is converted to grey or back as needed. Decoding is the same as for the images of a data
+    set.
 
     Raises:
         ImageError: if the file is missing or cannot be decoded.
     """
     path = Path(path)
     if not path.is_file():
-        raise ImageError(f"image {path} does not exist, or is not a file.")
+        raise ImageError(f"image {path} does not exist or is not a file.")
     try:
         content = tf.constant(read_file(path, MOST_IMAGE_BYTES))
         return preprocessing(decode(content, decoded_channels(preprocessing))).numpy()
@@ -59,21 +61,21 @@ def predict(
     """Classify image files, one row after the other, in constant memory however many there are.
 
     Args:
-        source: what ``open_subject`` opens, or has opened.
-        images: their paths, or the path of one; ``image_paths`` finds those in folders.
-        top: how many classes to name for each.
-        weights: ``best`` or ``last``, of a run.
-        engine: that runs a ``.tflite``; None takes the fastest that is installed.
-        threads: of that engine; None is 1.
+        source: a source for ``open_subject``, or a subject.
+        images: paths of image files, or one path; ``image_paths`` finds those in folders.
+        top: number of classes to name for each image.
+        weights: ``best`` or ``last``, for a run.
+        engine: engine for a ``.tflite``; None for the fastest that is installed.
+        threads: number of threads of that engine; None is 1.
         unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Yields:
-        for each ``image`` its path and its ``classes``, best first, each with ``label``,
-        ``class_name`` and ``probability``; and ``error``, which is None, or why the image cannot
-        be read: then there are no classes.
+        a row for each image: ``image``, its path; ``classes``, best first, each with ``label``,
+            ``class_name`` and ``probability``; and ``error``, which is None, or says why the image
+            cannot be read: then there are no classes.
 
     Raises:
-        UserError: if the subject cannot be had.
+        UserError: if the subject cannot be opened.
     """
     subject = opened(source, weights)
     predictor = open_predictor(
@@ -83,12 +85,12 @@ def predict(
     if preprocessing is None:
         if subject.kind == "tflite" and subject.card is None:
             raise UserError(
-                f"{subject.source} has no card beside it, which says how images are normalised: "
-                "copy it, too, or convert again."
+                f"{subject.source} has no card next to it, which says how images are normalised: "
+                "copy the card too, or convert again."
             )
         if subject.kind in ("tflite", "keras"):
             raise UserError(
-                f"it is not known how images are normalised for {subject.source}: convert a run, "
+                f"it is not known how images are normalised for {subject.source}: convert a run "
                 "or a model that begins with a Rescaling or Normalization layer."
             )
         preprocessing = subject.preprocessing_of(subject.load_data())
@@ -106,7 +108,7 @@ def predict(
 def _read(
     paths: Iterable[str | Path], preprocessing: Preprocessing
 ) -> tuple[list[np.ndarray], list[str | None]]:
-    """Return the inputs of the images that can be read, and for each image why not, or None."""
+    """Return the inputs of the images that can be read, and for each image an error or None."""
     inputs, errors = [], []
     for path in paths:
         error = None

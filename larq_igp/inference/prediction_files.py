@@ -1,4 +1,4 @@
-"""Rows of predictions as files: CSV or JSON, written row by row, whole or not at all."""
+"""Write predictions as CSV or JSON, row by row, as a whole file or not at all."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ WriteRow = Callable[[dict[str, Any]], object]
 
 
 def check_outputs(paths: Iterable[str | Path]) -> None:
-    """Refuse what ``open_rows`` would refuse.
+    """Refuse names that ``open_rows`` would refuse.
 
     Raises:
         UserError: if a name ends in neither ``.csv`` nor ``.json``, or cannot be written.
@@ -28,18 +28,19 @@ def check_outputs(paths: Iterable[str | Path]) -> None:
 
 @contextmanager
 def open_rows(path: str | Path, top: int) -> Iterator[WriteRow]:
-    """Yield a function that writes a row of ``larq_igp.predict``; the file has its name once all
-    are written.
+    """Yield a function that writes a row of ``larq_igp.predict``.
 
-    A CSV has a line an image: ``image, class, probability``, the same of the next best classes as
-    ``class_2, probability_2, ...``, and ``error``. A JSON is a list of rows as they are.
+    The file gets its name after the last row.
+
+    A CSV has one line for each image: ``image, class, probability``, the next best classes as
+    ``class_2, probability_2, ...``, and ``error``. A JSON is a list of the rows.
 
     Args:
-        path: of the file.
-        top: classes that a row has.
+        path: path of the file.
+        top: number of classes in a row.
 
     Raises:
-        UserError: as ``check_outputs``.
+        UserError: see ``check_outputs``.
     """
     check_outputs([path])
     rows = _csv if Path(path).suffix.lower() == ".csv" else _json

@@ -1,4 +1,4 @@
-"""One face for whatever classifies images: a Keras model, or an engine with a ``.tflite``."""
+"""One interface to classify images with a Keras model or an engine with a ``.tflite``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Predictor:
 
     Attributes:
         predict: maps inputs ``(N, H, W, C)`` to probabilities ``(N, classes)``.
-        engine: what computes: ``keras``, or the engine of a ``.tflite``.
+        engine: ``keras``, or the engine of a ``.tflite``.
     """
 
     predict: Predict
@@ -33,17 +33,17 @@ def open_predictor(
     threads: int | None = None,
     unknown_operators: bool = False,
 ) -> Predictor:
-    """Return what classifies images as a subject does.
+    """Return a predictor for a subject.
 
     Args:
         subject: the network.
-        engine: that runs a ``.tflite``; None takes the fastest that is installed.
-        threads: of that engine; None is 1.
+        engine: engine for a ``.tflite``; None for the fastest that is installed.
+        threads: number of threads of that engine; None is 1.
         unknown_operators: whether a ``.tflite`` may have operators that the check does not know.
 
     Raises:
-        UserError: if no engine can run the file, there are no weights, an engine is named for
-            what Keras runs, or the only output is a logit.
+        UserError: if no engine can run the file, there are no weights, an engine is named for a
+            Keras model, or the only output is a logit.
     """
     if subject.kind == "tflite":
         opened = open_engine(
@@ -60,9 +60,7 @@ def open_predictor(
     options = {"engine": engine, "threads": threads, "unknown-operators": unknown_operators}
     given = [f"--{name}" for name, each in options.items() if each]
     if given:
-        raise UserError(
-            f"leave out {', '.join(given)}: Keras runs {subject.source}, which is no .tflite file."
-        )
+        raise UserError(f"leave out {', '.join(given)}: {subject.source} is not a .tflite file.")
     model = subject.model()
     predict = model.predict_on_batch
     if not gives_probabilities(model):
@@ -73,7 +71,7 @@ def open_predictor(
 def _as_probabilities(predict: Predict, subject: Subject) -> Predict:
     if subject.classes == 1:
         raise UserError(
-            f"{subject.source} has one output and no sigmoid, which is no probability of a class."
+            f"{subject.source} has one output without a sigmoid, which is not a probability."
         )
 
     def probabilities(images: np.ndarray) -> np.ndarray:

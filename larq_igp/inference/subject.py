@@ -1,4 +1,4 @@
-"""What a command works on, once it is open: a network, and what is known of it."""
+"""The opened source of a command: a network, and what is known about it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,24 +20,24 @@ from larq_igp.training.run.network import build_network
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A network, and what is known of it.
+    """A network, and what is known about it.
 
     Attributes:
-        source: what was opened, as it was named.
-        kind: what that is.
-        recipe: that it is trained by, or the network alone in the form of one; None for a file
-            whose card names no network.
+        source: the source, as it was typed.
+        kind: the kind of the source.
+        recipe: the recipe that trains it, or a recipe with only the network; None for a file
+            without a network on its card.
         input_shape: ``(H, W, C)``.
-        classes: how many outputs it has.
-        data: that it was trained on, as far as that is known; None for random weights.
+        classes: number of outputs.
+        data: the data set that it was trained on; None if unknown, or for random weights.
         preprocessing: from stored image to input; None for random weights and for a file that does
-            not say it, which are fed as the images are by default.
-        run, card: of a run directory, or of a ``.tflite`` that has one.
-        keras: the model of a file of Keras.
-        weights: ``best`` or ``last``, of a run.
-        weights_file: that a network by name gets its weights from; None for random ones.
+            not state it: then the default of the data set is used.
+        run, card: the run of a run directory; the card of a ``.tflite``, if it has one.
+        keras: the model of a Keras file.
+        weights: ``best`` or ``last``, for a run.
+        weights_file: file with the weights of a network by name; None for random weights.
         takes_pixels: whether it normalises pixels itself, as a ``.tflite`` may.
-        content: of a ``.tflite``, read once: what was checked is what is run.
+        content: content of a ``.tflite``, read once, so that the content that was checked is run.
     """
 
     source: str
@@ -57,12 +57,12 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Of the network, or of the file that does not name it."""
+        """Name of the network, or of a file that does not name its network."""
         return self.recipe.network if self.recipe else self.source
 
     @property
     def spec(self) -> Spec | None:
-        """The specification; None for a model of larq-zoo, and for a file that names none."""
+        """The specification; None for a model of larq-zoo and for a file without one."""
         return None if self.recipe is None or self.recipe.is_larq_zoo else self.recipe.spec
 
     @property
@@ -81,19 +81,19 @@ class Subject:
 
     @property
     def is_of_others(self) -> bool:
-        """Whether its weights come from elsewhere, so that nobody here knows how it was fed."""
+        """Whether its weights come from elsewhere, so that its preprocessing is unknown."""
         return self.keras is not None or self.weights_file is not None
 
     @property
     def has_random_weights(self) -> bool:
-        """Whether its weights are known to be random; of a file of others nobody knows."""
+        """Whether its weights are known to be random; never for a file from elsewhere."""
         from_others = self.recipe is None or self.is_of_others
         fed_unknown = self.card is not None and self.card.preprocessing is None
         return not (self.is_trained or from_others or fed_unknown)
 
     @property
     def accuracy(self) -> float | None:
-        """Top-1 on the test images, from 0 to 1; None if it was not measured."""
+        """Top-1 accuracy on the test images, from 0 to 1; None if it was not measured."""
         if self.card is not None:
             return self.card.accuracy
         metrics = self.run.metrics() if self.run and self.weights == "best" else None
@@ -101,7 +101,7 @@ class Subject:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the outputs; numbers where no names are known."""
+        """Names of the outputs; numbers if no names are known."""
         known = self.data.class_names if self.data else None
         return known or tuple(map(str, range(self.classes)))
 
@@ -109,16 +109,16 @@ class Subject:
         """Build the network with random weights, drawn from the recipe's seed.
 
         Raises:
-            UserError: if it is a file that does not say which network it holds.
+            UserError: if it is a file that does not state its network.
         """
         return self._build(self._recipe()) if self.keras is None else self.keras
 
     def model(self) -> "tf.keras.Model":
-        """Build the network with its weights: those of a run or a file, else random ones.
+        """Build the network with the weights of its run or file, else with random weights.
 
         Raises:
-            UserError: if it is a ``.tflite``, which holds none that Keras could load, a run that
-                has not saved any, or its weights file is of another network.
+            UserError: if it is a ``.tflite``, which has no weights that Keras could load, if the
+                run has not saved any, or if the weights file is of another network.
         """
         if self.run is not None:
             return self.run.load_model(self.weights)
@@ -134,18 +134,20 @@ class Subject:
 
     @property
     def has_twin(self) -> bool:
-        """Whether there is another network to be its 32-bit twin."""
+        """Whether it has a 32-bit twin that is another network."""
         return self.spec is not None and self.bits != 32
 
     def twin(self) -> "tf.keras.Model":
-        """Build the 32-bit twin with random weights: the same network without quantizers, padded
-        with 0, as ``teacher = twin`` trains it.
+        """Build the 32-bit twin with random weights.
+
+        The twin is the same network without quantizers, padded with 0, as ``teacher = twin`` trains
+        it.
 
         Raises:
-            UserError: if it has none.
+            UserError: if it has no twin.
         """
         if self.spec is None:
-            raise UserError(f"{self.name} has no 32-bit twin: its topology is not described here.")
+            raise UserError(f"{self.name} has no 32-bit twin: its topology is not known here.")
         return self._build(self._recipe().teacher_recipe())
 
     def load_data(
@@ -156,18 +158,17 @@ class Subject:
         download: bool = False,
         corrupt: str | None = None,
     ) -> Dataset:
-        """Return a data set that the network can be measured on.
+        """Return a data set to measure the network on.
 
         Args:
-            dataset: its name; None is the one that the network was trained on, or that its recipe
-                names.
-            data_dir: folder of its files; None is where the run found them, or the usual place.
-            download: whether it may be fetched from the network.
-            corrupt: what is done with corrupt images, ``refuse`` or ``skip``; None is what the run
+            dataset: name of the data set; None for the one of the network's training or recipe.
+            data_dir: folder of its files; None for the folder of the run, or the usual place.
+            download: whether it may be downloaded.
+            corrupt: what to do with corrupt images, ``refuse`` or ``skip``; None for what the run
                 did.
 
         Raises:
-            UserError: if it cannot be had, or the network's answers do not mean its labels.
+            UserError: if it cannot be loaded, or its classes are not the network's.
         """
         own, place, usual = (self.data.dataset if self.data else None), None, None
         if self.card is not None:
@@ -177,9 +178,7 @@ class Subject:
             usual = self.recipe.corrupt
         name = dataset or own
         if name is None:
-            raise UserError(
-                f"{self.source} names no data set that it was trained on: name one with --dataset."
-            )
+            raise UserError(f"{self.source} does not name its data set: name one with --dataset.")
         data_dir = data_dir or (place if name == own else None)
         corrupt = corrupt or usual
         loaded = load_dataset(name, data_dir=data_dir, download=download, corrupt=corrupt)
@@ -199,8 +198,10 @@ class Subject:
         return loaded if self.recipe is None else fed(loaded, self.recipe)
 
     def preprocessing_of(self, dataset: Dataset) -> Preprocessing:
-        """Return how images of a data set are fed: as the network was trained, or with random
-        weights as the data set says; as pixels to what normalises them itself.
+        """Return the preprocessing for images of a data set.
+
+        It is that of the network's training, or the data set's default for random weights. A file
+        that normalises pixels itself gets pixels.
         """
         fed = self.preprocessing or dataset.preprocessing(self.input_shape)
         return fed.as_pixels() if self.takes_pixels else fed

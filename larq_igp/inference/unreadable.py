@@ -13,26 +13,26 @@ from larq_igp.models.weights import CONTAINERS
 
 LONGEST_MESSAGE = 300
 WITHOUT_MODEL = "No model config found"
-NO_MODEL = "it holds HDF5 of something else"
+NO_MODEL = "it is an HDF5 file without a Keras model"
 KNOWN = {
-    WITHOUT_MODEL: "it holds weights alone: name their network as the source, and this "
+    WITHOUT_MODEL: "it holds only weights: name their network as the source, and this "
     "file with --weights",
     "truncated file": "it is truncated",
-    "file signature not found": "it is no HDF5 file",
+    "file signature not found": "it is not an HDF5 file",
 }
-"""What Keras or HDF5 says, and what is the matter."""
+"""Messages of Keras or HDF5 -> the reason."""
 IN_PYTHON = "call larq_igp.convert in Python, where the model is built"
-"""What still works."""
+"""What still works in such cases."""
 OF_GRAPHS = ("Functional", "Sequential", "Model", "TFOpLambda", "SlicingOpLambda")
-"""Classes that stand in graphs and are no layers by name."""
+"""Classes in graphs that are not names of layers."""
 
 
 def why_revived(layer: "tf.keras.layers.Layer") -> str:
     """Return the reason why a layer of a SavedModel is a stand-in, without a full stop."""
     kind = type(layer).__name__.rpartition(">")[2]
     return (
-        f"layer {layer.name!r} is of the class {kind}, which cannot be made again from a "
-        f"SavedModel, as a function is its quantizer or its code is not here: {IN_PYTHON}"
+        f"layer {layer.name!r} is of the class {kind}, which cannot be loaded from a SavedModel, "
+        f"because its quantizer is a function or its code is not here: {IN_PYTHON}"
     )
 
 
@@ -40,7 +40,7 @@ def why_unreadable(path: str | Path, error: Exception) -> str:
     """Return the reason why a model could not be loaded, without a full stop."""
     said = " ".join(str(error).split()) or type(error).__name__
     if Path(path).suffix == ".keras" and not zipfile.is_zipfile(path):
-        return "it is truncated, or no file of Keras"
+        return "it is truncated, or not a Keras file"
     for part, reason in KNOWN.items():
         if part in said:
             return reason if part != WITHOUT_MODEL or _holds_weights(path) else NO_MODEL
@@ -53,7 +53,7 @@ def why_unreadable(path: str | Path, error: Exception) -> str:
         if kind == "Lambda" and "Lambda layer" in said:
             return (
                 f"layer {name!r} is a Lambda of Python code, which is not run from such a file: "
-                "use functions of TensorFlow or layers of a class of their own"
+                "use TensorFlow functions or a layer class"
             )
         if not _is_known(kind):
             return (
@@ -72,7 +72,7 @@ def _holds_weights(path: str | Path) -> bool:
 
 
 def _is_known(kind: str) -> bool:
-    """Tell whether Keras finds a class of layers, by its name or by that it is registered under."""
+    """Tell whether Keras knows a class of layers, by its name or its registered name."""
     if hasattr(tf.keras.layers, kind) or kind in OF_GRAPHS:
         return True
     return tf.keras.utils.get_registered_object(kind) is not None
@@ -88,7 +88,7 @@ def _is_function(key: str, value: Any) -> bool:
 
 
 def _layers(path: str | Path) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return class, name and fields of each layer, as far as the file tells."""
+    """Return class, name and fields of each layer; empty if the file cannot be read."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:

@@ -23,9 +23,11 @@ BODIES: dict[str, Body] = {
     **dict.fromkeys(get_args(ResNetFamily), resnet_body),
     **dict.fromkeys(get_args(DenseNetFamily), densenet_body),
 }
-"""What stands between stem and head, by family; ``larq_igp.models.register`` adds one's own."""
+"""The function for the layers between stem and head of each family; ``larq_igp.models.register``
+adds those of users.
+"""
 MOST_WEIGHTS = 2**28
-"""Of a network, to be built: one gigabyte, twenty times the largest of the paper."""
+"""Largest number of weights of a network: one gigabyte, twenty times the paper's largest."""
 
 
 def build(
@@ -55,7 +57,7 @@ def build(
         network: a name of the registry (``igp_resnet41_48``) or a specification.
         input_shape: ``(H, W, C)`` with at least 28 px on a side and any number of channels;
             ``(224, 224, 3)`` if left out.
-        input_tensor: a Keras tensor ``(N, H, W, C)`` to build upon, in place of ``input_shape``.
+        input_tensor: a Keras tensor ``(N, H, W, C)`` to build upon, instead of ``input_shape``.
             The model starts at the ``tf.keras.Input`` behind it, so that layers between the two
             (``Rescaling``, augmentation) belong to the model.
         weights: a weights file to load, or None for random initial weights. Without the top, the
@@ -73,10 +75,9 @@ def build(
         pad_values: 1 or 0, what stands outside the image for those convolutions. The default is 1
             at 1 bit, which deploys exactly and fast, and 0 at 2 and 32 bits; the papers trained
             1-bit networks with 0.
-        input_quantizer: in place of the quantizer that ``bits`` stands for, by Larq's name or as an
-            instance.
-        kernel_quantizer: likewise for the weights.
-        kernel_constraint: in place of clipping the latent weights to
+        input_quantizer: replaces the input quantizer of ``bits``, by Larq's name or as an instance.
+        kernel_quantizer: replaces the kernel quantizer of ``bits``.
+        kernel_constraint: replaces clipping of the latent weights to
             ``[-weight_clip, weight_clip]``.
         clip_value: beyond which ``ste_sign`` and ``magnitude_aware_sign`` pass no gradient.
         weight_clip: see ``kernel_constraint``.

@@ -41,7 +41,7 @@ def dense_block(x: Tensor, *, spec: DenseNetSpec, quantization: Quantization, na
 def halved_dense_block(
     x: Tensor, *, spec: DenseNetSpec, quantization: Quantization, name: str
 ) -> Tensor:
-    """Two layers of growth ``g/2`` in place of one of ``g`` (EBinaryDenseNet, Table 1)."""
+    """Two layers of growth ``g/2`` instead of one of ``g`` (EBinaryDenseNet, Table 1)."""
     for layer in ("layer1", "layer2"):
         y = norm_conv(
             x, filters=spec.growth_rate // 2, quantization=quantization, name=f"{name}_{layer}"

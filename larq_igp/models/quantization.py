@@ -27,7 +27,7 @@ class Quantization:
             representable, and what Larq Compute Engine runs exactly and fast) and 0 otherwise.
         input_quantizer: any of Larq's, by name or instance, ``float`` for none; None is the one of
             ``bits``.
-        kernel_quantizer: likewise.
+        kernel_quantizer: the same for the kernels.
         kernel_constraint: on the latent weights; None clips them to ``[-weight_clip, weight_clip]``
             wherever a quantizer stands.
         clip_value: where ``ste_sign`` and ``magnitude_aware_sign`` stop to pass gradients, for

@@ -1,5 +1,4 @@
-"""Families and networks of one's own: registered from one's own module, they are used like those of
-this package.
+"""Register families and networks of users, to use them like those of this package.
 
 ``docs/own-blocks.md`` has an example. The command line imports the module with ``larq-igp --import
 my_blocks.py``.

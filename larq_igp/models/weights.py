@@ -1,8 +1,8 @@
-"""Weights files, read strictly: every layer must find its own, and nothing may be left over.
+"""Read weights files strictly: every layer needs its weights, and none may be left over.
 
-Two layouts are read, told apart by what a file holds, not by its name. The older HDF5 layout keeps
-the names of layers. ``.weights.h5`` and ``.keras`` of Keras 2 keep none: they number the layers of
-each class in the order of the network.
+Two layouts are read, recognised by the content of a file, not by its name. The older HDF5 layout
+keeps the names of layers. ``.weights.h5`` and ``.keras`` of Keras 2 keep none: they number the
+layers of each class in the order of the network.
 """
 
 import re
@@ -28,7 +28,7 @@ CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 MOST_BYTES = 1 << 32
 """Of a file; the largest network that is built has a quarter of it in weights."""
 NUMBERED = re.compile(r"_(\d+)$")
-"""Ends the names that Keras gives to layers: how many came before is no matter of the network."""
+"""End of the names that Keras gives to layers; the number is not part of the network."""
 UNREADABLE = (
     OSError,
     ValueError,
@@ -73,7 +73,7 @@ def load_weights(model: "tf.keras.Model", path: str | Path) -> None:
             classifier if the model has none.
 
     Raises:
-        WeightsError: if the file is missing, is no weights file, or belongs to another network;
+        WeightsError: if the file is missing, is not a weights file, or belongs to another network;
             the message names the first difference.
     """
     if not Path(path).is_file():

@@ -1,4 +1,4 @@
-"""One table of results: errors over seeds, costs, gradient paths, and the paper's row beside it."""
+"""One table of results: errors over seeds, costs, gradient paths, and the paper's figures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from larq_igp.paper.table3 import TABLE3
 from larq_igp.tables import Sample, Table
 
 MANY_CLASSES = ("imagenet2012", "cifar100")
-"""Data sets of which the top-5 error is shown."""
+"""Data sets for which the top-5 error is shown."""
 COUNT = ((1, "{}"), (1e3, "{}, 1e3"), (1e6, "{}, 1e6"), (1e8, "{}, 1e8"))
 BITS = ((1, "{}, bit"), (1e3, "{}, kbit"), (1e6, "{}, Mbit"))
 BYTES = ((1, "{}, bytes"), (1e3, "{}, kB"), (1e6, "{}, MB"))
 PAPER_UNITS = {"storage": 1e6, "FLOPs": 1e8, "memory": 1e6}
-"""Units that the paper prints costs in, so that its row can stand beside ours."""
+"""Units in which the paper prints costs, so that its row can be compared with ours."""
 Column = tuple[str, list]
 
 
@@ -100,7 +100,7 @@ def _top5(result: Result) -> Sample | None:
 
 
 def _costs(results: Sequence[Result], papers: Sequence[dict | None]) -> list[Column]:
-    """Return columns of costs, each in one unit; those of the paper's rows beside them."""
+    """Return columns of costs, each in one unit, together with those of the paper's rows."""
     columns: list[Column] = []
     for name, units, values in (
         ("storage", BITS, [result.storage_bits for result in results]),
@@ -200,17 +200,17 @@ def _notes(results: Sequence[Result], common: str, papers: Sequence[dict | None]
 
 
 def labels_of(results: Sequence[Result]) -> list[str]:
-    """Return a name for each result that no other has: that of its network, with what its recipe
-    has of its own where several share it.
+    """Return a unique name for each result: that of its network, with the differences of its recipe
+    if several results share it.
     """
     titles = [result.title for result in results]
     varying, _ = _settings(results)
     labels: list[str] = []
     for place, title in enumerate(titles):
         same = [i for i, other in enumerate(titles) if other == title]
-        told = [
+        different = [
             f"{name} {cells[place]}" for name, cells in varying if len({cells[i] for i in same}) > 1
         ]
-        number = labels.count(label := ", ".join([title, *told]))
+        number = labels.count(label := ", ".join([title, *different]))
         labels.append(f"{label} ({number + 1})" if number else label)
     return labels

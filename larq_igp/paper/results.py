@@ -38,7 +38,7 @@ class Result:
         block_n_2nd: second smallest cost of a gradient path through the first block, if known.
         gradient_paths: how many lead from the output to the image, if known.
         top1_error: in per cent of the test images, one for each seed; None before a run's end.
-        top5_error, validation_error: likewise, if known.
+        top5_error, validation_error: the same for these, if known.
         file_bytes: of its ``.tflite``, if that was given.
         key: shared by networks that take the same time; empty if it is not known.
         sources: what was opened for each seed; none for a row of a CSV.
@@ -75,17 +75,17 @@ class Result:
 
     @property
     def family(self) -> str:
-        """Of the paper's or one's own; empty for another network."""
+        """Family of the network; empty if the network is not registered."""
         return ZOO[self.base].family if self.base in ZOO else ""
 
     @property
     def seeds(self) -> int:
-        """How many have been tested."""
+        """Number of seeds that have been tested."""
         return self.top1_error.n if self.top1_error else 0
 
     @property
     def title(self) -> str:
-        """The network with what it replaces, unless it has a name of its own."""
+        """The network with its replaced parameters, unless it has a separate name."""
         if self.network != self.base or not self.parameters:
             return self.network
         return f"{self.network} ({', '.join(self._replaced())})"

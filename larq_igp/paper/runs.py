@@ -1,4 +1,4 @@
-"""Results of run directories and files: runs that differ in their seeds alone are one."""
+"""Results of run directories and files: runs that differ only in their seeds are one."""
 
 import dataclasses
 import json
@@ -28,11 +28,11 @@ def results_of(sources: Sequence[str | Path], *, with_paths: bool = True) -> lis
 
 
 def group(subjects: Iterable[Subject], *, with_paths: bool = True) -> list[Result]:
-    """Return one result for all runs that differ in their seeds alone, in the order given.
+    """Return one result for all runs that differ only in their seeds, in the order given.
 
     A run that is given twice, or repeats a seed, counts once. A ``.tflite`` adds its size to the
-    results of its network; if there is none, it is one by itself, with the accuracy that its card
-    has. A network that is not trained has its costs alone.
+    results of its network; if there is none, it is a separate result, with the accuracy of its
+    card. A network that is not trained has only its costs.
 
     Args:
         subjects: what was opened.

@@ -1,7 +1,7 @@
-"""What the paper's tables share: the accuracies of runs, in a column of their own.
+"""What the paper's tables share: the accuracies of runs, in a separate column.
 
 Every structural figure is computed when a table is asked for. Accuracies are the paper's, in
-columns that say so; those of run directories stand in a column of their own, with their data set.
+columns that say so; those of run directories have a separate column, with their data set.
 """
 
 from collections.abc import Sequence

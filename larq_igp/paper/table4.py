@@ -1,6 +1,6 @@
 """Table 4: comparison with the state of the art on ImageNet.
 
-Most rows are results of others, as their publications state them and the paper repeats them. Marks
+Most rows are results of other publications, as the paper repeats them. Marks
 at the end of a text: ``#`` for a network whose downsampling layers are binarized, as in the paper;
 ``*`` for a source that was found by the method's name, since most reference numbers of this table
 are illegible in the paper at hand.
@@ -106,7 +106,7 @@ def compute(runs: Sequence[str | Path] = (), results: Sequence[str | Path] = ())
     for row in TABLE4:
         storage, flops = _costs(row)
         costs = (storage, row.storage, flops, row.flops)
-        is_theirs = row.bits == 1 and row.source  # trained by others: ours has a row of its own
+        is_theirs = row.bits == 1 and row.source  # trained by others: ours has a separate row
         ours = NOTHING if is_theirs else measured.cell(row.network, row.bits)
         source = row.source or "the paper's training"
         rows.append((row.title, row.top1_error, row.top5_error, *costs, source, ours))

@@ -47,7 +47,7 @@ def family_blocks() -> list[BlockGraph]:
         graph = read_graph(build(name, input_shape=(32, 32, 3)))
         try:
             block = first_block(graph, spec)
-        except GraphError:  # of one's own, without layers that are named as a block's
+        except GraphError:  # of a user, without layers with the names of a block
             continue
         title = f"{family.replace('_', ' ')}: {_title(spec)}"
         charts.append(block_graph(graph, block, f"block-{family}", title))

@@ -30,7 +30,7 @@ class Series:
         x, y: its points.
         look: colour and marker.
         style: ``points``, ``line``, ``dashed``, or ``front`` (a dotted step line).
-        labels: beside each point; none if empty.
+        labels: names next to each point; none if empty.
         spread: above and below each point: bars of points, a band of lines; none if empty.
     """
 
@@ -87,7 +87,7 @@ class Matrix(Chart):
         columns, rows: their names; empty where they are too many to read.
         shades: of each cell, from 0 to 1.
         texts: in each cell; empty where they are too many to read.
-        beside: right of each row; ``beside_label`` says what.
+        beside: text to the right of each row; ``beside_label`` says what it is.
         is_square: whether rows and columns are the same things.
     """
 
@@ -116,7 +116,7 @@ class Point:
     """A network in a plot of errors.
 
     Attributes:
-        name: beside it.
+        name: name next to the point.
         cost: on the horizontal axis.
         error: in per cent.
         look: of the network.

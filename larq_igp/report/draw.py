@@ -84,7 +84,7 @@ def _plot(chart: Plot, log: bool) -> Any:
 
 
 def _series(ax: Any, series: Series) -> Any:
-    """Draw a series; return what stands for it in the legend."""
+    """Draw a series, and return its handle for the legend."""
     look = series.look
     match series.style:
         case "points":

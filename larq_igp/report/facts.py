@@ -21,10 +21,10 @@ class Training:
     """How a network was trained, with several seeds or one.
 
     Attributes:
-        label: which no other network has.
+        label: a unique name of the network.
         look: colour and marker.
         histories: of the runs that have one: values of each epoch, by column.
-        layers: likewise: by what is watched, the share of each epoch by layer.
+        layers: for the same runs: by what is watched, the share of each epoch by layer.
     """
 
     label: str

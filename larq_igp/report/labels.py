@@ -1,4 +1,4 @@
-"""Puts names beside points so that they cover neither each other nor the points."""
+"""Place names next to points so that they cover neither each other nor the points."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -11,7 +11,7 @@ Box = tuple[float, float, float, float]
 DISTANCES = (4, 9, 14, 20, 28, 38, 50)
 """From a point to its name, in points of print; from the second on a line joins them."""
 PASSES = 5
-"""In how many passes each name finds its place again, beside the others."""
+"""Number of passes in which each name is placed again, given the places of the others."""
 SIDES = (
     (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0.5), (1, -0.5),
     (-1, 0.5), (-1, -0.5),

@@ -63,7 +63,7 @@ padding:.5rem .75rem}
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with a text, ``html``, and charts with ``beside`` beside them.
+    """A heading with a text, ``html``, and charts with ``beside`` next to them.
 
     ``html`` and ``beside`` are trusted; everything else is escaped by the page.
     """

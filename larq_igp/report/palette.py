@@ -37,11 +37,11 @@ FAMILIES = {
     "igp_densenet": Look("#e69f00", "X"),
 }
 OTHERS = (Look("#8a6fd1", "<"), Look("#b5651d", ">"), Look("#c2456b", "p"), Look("#3f8f8f", "h"))
-"""Of families of one's own, in the order in which they were registered, and of other networks."""
+"""Looks of families of users, in the order in which they were registered, and of other networks."""
 
 
 def look_of(family: str) -> Look:
-    """Return the look of a family; of one's own too."""
+    """Return the look of a family of the paper or of a user."""
     if family in FAMILIES:
         return FAMILIES[family]
     own = [name for name in dict.fromkeys(s.family for s in ZOO.values()) if name not in FAMILIES]

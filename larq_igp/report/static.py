@@ -98,7 +98,7 @@ def save_gradients(report: Any, path: str | Path) -> None:
 
     Args:
         report: a ``GradientReport``.
-        path: as of ``save``; errors too.
+        path: see ``save``, which also raises its errors.
     """
     with styled("gradients"):
         save(_gradient_figure(report), path)

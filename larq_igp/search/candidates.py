@@ -1,4 +1,4 @@
-"""What is told about a network that fits: its costs, its gradient paths, and how to ask for it."""
+"""A network that fits a budget: its costs, its gradient paths, and how to train it."""
 
 import dataclasses
 import shlex
@@ -24,8 +24,8 @@ class Candidate:
     """A network within a budget.
 
     Attributes:
-        network: name in the registry from which it is told.
-        parameters: that are replaced.
+        network: name in the registry that it is derived from.
+        parameters: parameters that are replaced.
         spec: the network.
         counts: its costs.
         unfilled_words: share of the channel places in 32-bit words, weighted by use, that hold no

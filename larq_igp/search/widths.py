@@ -21,7 +21,7 @@ def paper_spec(like: str | Spec, **parameters: Any) -> PaperSpec:
     """Return a specification, or that of a name as ``get_spec`` does.
 
     Raises:
-        DesignError: if it is of a family of one's own, whose widths are not known.
+        DesignError: if its family is not the paper's, so that its widths are not known.
     """
     spec = get_spec(like, **parameters) if isinstance(like, str) else like
     if not isinstance(spec, ResNetSpec | DenseNetSpec):
@@ -37,8 +37,8 @@ def width_of(spec: PaperSpec) -> int:
 
 
 def base_name(family: str, blocks: tuple[int, ...], columns: int) -> str:
-    """Return the named network of a family from which others are told, which is the nearest: of
-    these blocks, else of as many stages; of these columns; else the first.
+    """Return the nearest named network of a family: with these blocks, else with as many stages;
+    then with these columns; else the first.
     """
 
     def nearness(name: str) -> tuple[bool, bool, bool]:
@@ -82,9 +82,9 @@ def widths_within(
     """Return the networks that fit, narrow to wide.
 
     Args:
-        network: gives the network of a width.
+        network: returns the network of a width.
         fits: tells whether it is within the budgets; costs grow with the width.
-        multiple: of which widths are looked at.
+        multiple: only widths that are a multiple of this are tried.
 
     Raises:
         DesignError: if the family has no network of any width.

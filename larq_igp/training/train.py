@@ -122,7 +122,7 @@ def run_name(network: str | Path | Recipe | None) -> str:
 
 
 def images_name(recipe: Recipe) -> str:
-    """Return what the images of a recipe are called: its data set, or the folder of one's own."""
+    """Return a name for the images of a recipe: its data set, or the user's folder."""
     if recipe.dataset == "folder" and recipe.data_dir:
         return Path(recipe.data_dir).name.replace(" ", "_") or recipe.dataset
     return recipe.dataset
@@ -148,12 +148,12 @@ def _run_dirs(network: str, images: str) -> Iterator[Path]:
 
 
 def unfinished_run(network: str, recipe: Recipe) -> Path | None:
-    """Return the newest run of a recipe under its usual names that was interrupted, and that nobody
-    trains now.
+    """Return the newest interrupted run of a recipe under its usual names that no process trains
+    now.
 
     Args:
         network: as ``run_name`` returns it.
-        recipe: of which it must be.
+        recipe: the recipe that the run must have.
     """
     taken = takewhile(Path.exists, _run_dirs(network, images_name(recipe)))
     for folder in reversed(list(taken)):

@@ -121,7 +121,7 @@ REFUSED = {
     "padding with -1": (
         "a.h5",
         lambda: classifier(bin_conv(pad_values=-1.0, name="minus")),
-        "'minus' was left as a float CONV_2D: it pads with -1, and 0 or 1 is possible",
+        "'minus' was left as a float CONV_2D: it pads with -1, but only 0 and 1 are possible",
     ),
     "no binary operator": (
         "a.h5",
@@ -148,12 +148,12 @@ REFUSED = {
     "a function as a quantizer, SavedModel": (
         "a",
         lambda: classifier(bin_conv(name="signs", input_quantizer=tf.sign)),
-        "layer 'signs' is of the class QuantConv2D, which cannot be made again from a SavedModel",
+        "layer 'signs' is of the class QuantConv2D, which cannot be loaded from a SavedModel",
     ),
     "weights that are no numbers": (
         "a.h5",
         diverged,
-        "weight 'first/kernel:0' has values that are no finite numbers",
+        "weight 'first/kernel:0' has values that are not finite",
     ),
     "channels first": ("a.h5", channels_first, "layer 'turned' has channels first"),
     "a vector": (
@@ -188,10 +188,10 @@ def test_damaged_files(refused, tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["numbers"] = [1, 2]
     for name, reason in (
-        ("other.h5", "it holds HDF5 of something else"),
-        ("weights.h5", "it holds weights alone: name their network as the source, and this file"),
+        ("other.h5", "it is an HDF5 file without a Keras model"),
+        ("weights.h5", "it holds only weights: name their network as the source, and this file"),
         ("cut.h5", "it is truncated"),
-        ("cut.keras", "it is truncated, or no file of Keras"),
+        ("cut.keras", "it is truncated, or not a Keras file"),
     ):
         message = refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
         assert f"{name} holds no model that Keras can load: {reason}" in message
@@ -203,7 +203,7 @@ def test_checkpoints_are_weights_alone(refused, tmp_path):
     classifier(bin_conv()).save_weights(tmp_path / "checkpoint")
     for name in ("checkpoint", "checkpoint.index"):
         message = refused("convert", tmp_path / name, "-o", tmp_path / "a.tflite")
-        assert f"{name} is a checkpoint of TensorFlow, which holds weights alone" in message
+        assert f"{name} is a checkpoint of TensorFlow, which holds only weights" in message
 
 
 def test_what_contradicts_itself(refused, tmp_path):
@@ -229,4 +229,4 @@ def test_options_of_networks_are_refused(refused, tmp_path):
     message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--bits", 1)
     assert "leave out --bits" in message
     message = refused("convert", tmp_path / "a.h5", "-o", tmp_path / "a.tflite", "--measure")
-    assert "its data are not known" in message
+    assert "its data set is not known" in message

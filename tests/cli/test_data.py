@@ -53,7 +53,7 @@ def test_a_folder_is_seen_for_what_it_holds(igp, refused, tmp_path):
     assert "cifar100: " in igp("data", "check", "--data-dir", tmp_path / "cifar").stdout
     (tmp_path / "nothing").mkdir()
     typed = ["train", "igp_resnet_tiny", "--data-dir"]
-    assert "holds no data set that is known" in refused(*typed, tmp_path / "nothing")
+    assert "holds no known data set" in refused(*typed, tmp_path / "nothing")
     assert "is not a folder" in refused(*typed, tmp_path / "missing")
     assert "read from no folder: leave out --data-dir" in refused(
         *typed, tmp_path / "cifar", "--dataset", "digits"

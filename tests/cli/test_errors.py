@@ -110,7 +110,7 @@ def test_an_image_is_no_network(refused, tmp_path):
     photo = tmp_path / "a photo.jpg"
     photo.write_bytes(tf.io.encode_jpeg(tf.zeros((8, 8, 3), tf.uint8)).numpy())
     for words in (["convert", photo, "-o", tmp_path / "a.tflite"], ["predict", photo, photo]):
-        assert "a photo.jpg is no .tflite file, no recipe and no model" in refused(*words)
+        assert "a photo.jpg is not a .tflite file, a recipe or a model" in refused(*words)
     assert "name it with --on" in refused("predict", "none", photo, "--wheel", tmp_path)
 
 
@@ -178,9 +178,7 @@ def test_a_card_that_is_missing_or_of_another_file(refused, igp, tmp_path):
         20,
     )
     assert igp("convert", "resnet_tiny", "-o", path, *small).exit_code == 0
-    assert "names no data set that it was trained on: name one with --dataset" in refused(
-        "evaluate", path
-    )
+    assert "does not name its data set: name one with --dataset" in refused("evaluate", path)
     message = refused("evaluate", path, "--dataset", "digits")
     assert f"digits has 10 classes, but {path} has 5 outputs" in message
     card = path.with_suffix(".json")
@@ -256,13 +254,14 @@ def test_a_card_cannot_pass_other_arguments(small_file, igp, tmp_path):
 
 
 def test_options_for_the_other_kind(refused, run_dir, small_file, tmp_path):
-    assert "leave out --engine: Keras runs" in refused("evaluate", run_dir, "--engine", "lce")
+    message = refused("evaluate", run_dir, "--engine", "lce")
+    assert f"leave out --engine: {run_dir} is not a .tflite file" in message
     message = refused("predict", run_dir, __file__, "--threads", 2, "--engine", "lce")
-    assert "leave out --engine, --threads: Keras runs" in message
+    assert f"leave out --engine, --threads: {run_dir} is not a .tflite file" in message
     message = refused("evaluate", small_file, "--weights", "last")
-    assert f"leave out --weights: {small_file} is no run directory" in message
+    assert f"leave out --weights: {small_file} is not a run directory" in message
     message = refused("convert", "resnet_tiny", "-o", tmp_path / "x.tflite", "--weights", "last")
-    assert "leave out --weights: resnet_tiny is no run directory" in message
+    assert "leave out --weights: resnet_tiny is not a run directory" in message
     assert "256" in refused("evaluate", small_file, "--threads", 100_000)
 
 

@@ -34,7 +34,7 @@ def test_a_file_that_answers_once_for_several_images_is_refused():
     image = tf.keras.Input(batch_shape=(4, 28, 28, 1))
     model = tf.keras.Model(image, tf.keras.layers.Lambda(lambda x: tf.reshape(x, (1, -1)))(image))
     engine = open_engine(converted(model), engine="tflite")
-    with pytest.raises(EngineError, match="the file has 1 answers for 4 images"):
+    with pytest.raises(EngineError, match="4 images at once, but the number of results is 1"):
         engine.predict(np.zeros((4, 28, 28, 1), np.float32))
 
 

@@ -66,14 +66,15 @@ def test_right_float_files_pass(family, bits, digits):
 
 @pytest.mark.lce
 def test_an_engine_that_computes_something_else_is_named(binary_net):
-    """Larq Compute Engine corrects no border of a map that is smaller than the kernel; the file is
-    right, and the other engine computes it.
+    """Larq Compute Engine does not correct the border of a map that is smaller than the kernel.
+
+    The file is right, and the other engine computes it.
     """
     model = binary_net(side=2, pad_values=0.0)
     lce, runtime = verify_with_all(model, convert(model), random_images(2, 2, 32))
     assert (lce.engine, lce.passed) == ("lce", False)
     assert "'first'" in lce.reason
-    assert "the engine makes other sums than Keras from the same signs" in lce.reason
+    assert "the engine computes other sums than Keras from the same signs" in lce.reason
     assert (runtime.engine, runtime.passed) == ("larq_igp_runtime", True)
 
 

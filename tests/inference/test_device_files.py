@@ -104,9 +104,9 @@ def test_random_weights_stay_float_unless_asked(tmp_path):
 
 def test_what_is_not_known_is_refused(tmp_path, run_dir):
     for options, complaint in (
-        ({"input": "int8"}, "input is uint8 or float, not 'int8'"),
-        ({"dense": "4"}, "dense is int8 or float, not '4'"),
-        ({"scores": "ranks"}, "scores are probabilities or logits"),
+        ({"input": "int8"}, "input must be uint8 or float, not 'int8'"),
+        ({"dense": "4"}, "dense must be int8 or float, not '4'"),
+        ({"scores": "ranks"}, "scores must be probabilities or logits"),
     ):
         with pytest.raises(UserError, match=complaint):
             export(run_dir, tmp_path / "a.tflite", **options)

@@ -169,7 +169,7 @@ def test_a_run_of_larq_zoo_is_converted_timed_and_reported(zoo_run, igp, tmp_pat
     assert larq_igp.evaluate(path)["examples"] == 360
     timed = igp("benchmark", zoo_run, path, "--runs", 1, "--warmup", 0, "--json")
     assert {row["role"] for row in json.loads(timed.stdout)} == {"converted"}
-    assert f"{path} has no 32-bit twin beside it" in timed.stderr
+    assert f"{path} has no 32-bit twin: its topology" in timed.stderr
     (tmp_path / "latency.json").write_text(timed.stdout)
     page = tmp_path / "page.html"
     result = igp("report", zoo_run, path, "-o", page, "--latency", tmp_path / "latency.json")
@@ -192,7 +192,7 @@ def test_commands_take_each_kind(command, igp, zoo_run, tmp_path):
 def test_options_of_python_are_refused_by_their_names():
     with pytest.raises(UserError, match=r"leave out bits: .*finished is a run directory and knows"):
         open_subject(OLD / "finished", bits=2)
-    with pytest.raises(UserError, match="leave out weights: resnet_tiny is no run directory"):
+    with pytest.raises(UserError, match="leave out weights: resnet_tiny is not a run directory"):
         open_subject("resnet_tiny", weights="last")
     with pytest.raises(UserError, match="unknown field depth of a recipe"):
         open_subject("resnet_tiny", depth=3)
@@ -217,7 +217,7 @@ def test_models_of_keras_have_an_output_for_each_class(tmp_path, axes):
     image = tf.keras.Input((8, 8, 1))
     mean = tf.keras.layers.Lambda(lambda x: tf.reduce_mean(x, axes))(image)
     tf.keras.Model(image, mean).save(tmp_path / "mean.h5")
-    with pytest.raises(UserError, match="has not one output for each class"):
+    with pytest.raises(UserError, match="does not have one output for each class"):
         open_subject(tmp_path / "mean.h5")
 
 

@@ -1,1 +1,1 @@
-"""What makes a file fit for a device: pixels in, small weights, labels inside."""
+"""Files for a device: pixels as input, 8-bit weights, and labels inside."""

@@ -1,13 +1,13 @@
-"""Weights of matrix products and of 1x1 convolutions at 8 bits.
+"""8-bit weights of matrix products and 1x1 convolutions.
 
-Each filter has a scale of its own. TensorFlow Lite's hybrid kernels round what they multiply to 8
-bits too, at every call, so that nothing is calibrated beforehand.
+Each filter has its own scale. TensorFlow Lite's hybrid kernels also round the inputs to 8 bits, at
+every call, so nothing is calibrated beforehand.
 
-Keras' kernels are rounded first (``rounded_kernels``), and the network that they make is converted
-and verified in float. ``to_int8`` then stores every weight that lies on such a grid in 8 bits: it
-changes how weights are stored, and not what they are. Weights of a matrix product that have one
-scale for each filter are read by the newest interpreters alone, so the file has one scale for all,
-which is 1, and multiplies the products by the scales afterwards: that runs everywhere.
+The Keras kernels are rounded first (``rounded_kernels``), and the rounded network is converted and
+verified in float. ``to_int8`` then stores every weight that lies on such a grid in 8 bits, without
+changing its value. Only the newest interpreters accept a matrix product with one scale for each
+filter. So the file has the scale 1 for all its weights, and multiplies the products by the scales
+afterwards, which runs everywhere.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from larq_igp.keras2 import tf
 
 LARGEST = 127
 HYBRID = {"CONV_2D": 5, "FULLY_CONNECTED": 9}
-"""Operators that take weights of 8 bits and floats, and since which version, with inputs rounded
-over their own range.
+"""Operators that multiply floats by 8-bit weights -> the first version that rounds inputs over
+their own range.
 """
 NO_CLIP = 0
 NEAR = 4 * np.finfo(np.float32).eps
-"""Of the largest weight of a filter: what folding a factor may move a weight off its grid."""
+"""Share of a filter's largest weight by which folding a factor may move a weight off its grid."""
 
 
 def scales_of(filters: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def scales_of(filters: np.ndarray) -> np.ndarray:
 
 
 def _on_grid(filters: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Return the whole numbers that are nearest to filters in units of their scales."""
+    """Return filters in units of their scales, rounded to whole numbers."""
     return np.rint(filters / scales.reshape(-1, *[1] * (filters.ndim - 1)))
 
 
@@ -61,13 +61,13 @@ def can_be_int8(layer: Any) -> bool:
 
 @contextmanager
 def rounded_kernels(graph: Graph) -> Iterator[int]:
-    """Round the kernels of a model to 8 bits, for the time of a ``with``.
+    """Round the kernels of a model to 8 bits within a ``with`` block.
 
     Args:
-        graph: of the model.
+        graph: graph of the model.
 
     Yields:
-        how many kernels were rounded.
+        the number of rounded kernels.
     """
     kernels = [layer.kernel for layer in graph.layers().values() if can_be_int8(layer)]
     before = [kernel.numpy() for kernel in kernels]
@@ -81,7 +81,7 @@ def rounded_kernels(graph: Graph) -> Iterator[int]:
 
 
 def to_int8(content: bytes) -> bytes:
-    """Return the same file with the weights of 8 bits that lie on a grid.
+    """Return the same file, with weights that lie on a grid stored in 8 bits.
 
     Other weights stay as they are.
     """
@@ -121,7 +121,7 @@ def _store(edit: Edit, operator: Any, levels: np.ndarray, scales: np.ndarray) ->
 
 
 def _scale_after(edit: Edit, operator: Any, scales: np.ndarray) -> None:
-    """Multiply the products of a matrix product by scales, and only then add its bias."""
+    """Multiply the result of a matrix product by scales before its bias is added."""
     options, result = operator.builtinOptions, int(operator.outputs[0])
     name, shape = edit.name(result), edit.graph.tensors[result].shape
     clip, options.fusedActivationFunction = options.fusedActivationFunction, NO_CLIP
@@ -147,7 +147,7 @@ def _scale_after(edit: Edit, operator: Any, scales: np.ndarray) -> None:
 
 
 def to_float(edit: Edit) -> int:
-    """Let a file have float weights where ``to_int8`` stored whole numbers; return how often."""
+    """Undo ``to_int8``, and return the number of operators that were changed."""
     count = 0
     for operator in list(edit.graph.operators):
         kind = edit.kind(operator)
@@ -167,9 +167,7 @@ def to_float(edit: Edit) -> int:
 
 
 def _unscale(edit: Edit, operator: Any) -> np.ndarray:
-    """Take the scaling after a matrix product away, and let it add its bias itself again; return
-    the scales.
-    """
+    """Undo ``_scale_after``, and return the scales."""
     (multiply,) = edit.readers(int(operator.outputs[0]))
     scales = edit.constant(multiply.inputs[1])
     assert scales is not None

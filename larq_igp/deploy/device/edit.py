@@ -1,4 +1,4 @@
-"""Change a ``.tflite`` that is already written, by whichever converter."""
+"""Edit a ``.tflite`` of any converter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,15 +27,15 @@ class Edit:
     """
 
     def __init__(self, content: bytes):
-        """Read a file that has been checked before."""
+        """Read a file that was checked before."""
         self.model: Any = parse(content)
         (self.graph,) = self.model.subgraphs
-        for operator in self.graph.operators:  # as they are read, they cannot be changed
+        for operator in self.graph.operators:  # arrays of the file are read-only
             operator.inputs = np.array(operator.inputs, np.int32)
             operator.outputs = np.array(operator.outputs, np.int32)
 
     def name(self, tensor: int) -> str:
-        """Return what the file calls a tensor."""
+        """Return the name of a tensor."""
         return text(self.graph.tensors[tensor].name)
 
     def kind(self, operator: Any) -> str:
@@ -61,8 +61,8 @@ class Edit:
         return [each for each in self.graph.operators if tensor in each.inputs]
 
     def only_reader(self, tensor: int, kind: str) -> Any:
-        """Return the operator that alone reads a tensor, which is no output; None if there is none,
-        or if it is of another kind.
+        """Return the only reader of a tensor, if it is of this kind; None if not, or if the tensor
+        has other readers or is an output.
         """
         readers = self.readers(tensor)
         is_one = len(readers) == 1 and tensor not in self.graph.outputs
@@ -77,15 +77,15 @@ class Edit:
         value: np.ndarray | None = None,
         scales: np.ndarray | None = None,
     ) -> int:
-        """Add a tensor; return its index.
+        """Add a tensor, and return its index.
 
         Args:
-            name: of the tensor.
-            shape: of the tensor.
-            kind: of its elements.
-            value: of a constant.
-            scales: one, or one for each place of the first axis, of a quantized tensor whose zero
-                is 0.
+            name: name of the tensor.
+            shape: shape of the tensor.
+            kind: type of its elements.
+            value: value of a constant.
+            scales: scales of a quantized tensor with zero point 0: one, or one for each index of
+                the first axis.
         """
         tensor = schema().TensorT()
         tensor.name, tensor.shape = name.encode(), np.array(shape, np.int32)
@@ -105,7 +105,7 @@ class Edit:
         return len(self.graph.tensors) - 1
 
     def add_constant(self, name: str, value: np.ndarray) -> int:
-        """Add a constant of float32."""
+        """Add a float32 constant, and return its index."""
         value = np.asarray(value, np.float32)
         return self.add_tensor(name, value.shape, value=value)
 
@@ -123,13 +123,13 @@ class Edit:
         """Insert an operator.
 
         Args:
-            place: in the order of execution.
-            kind: of the operator.
-            inputs: tensors.
-            output: the tensor that it writes.
-            version: of the operator.
-            options: the table of the schema that holds its options.
-            **values: of these options.
+            place: place in the order of execution.
+            kind: kind of the operator.
+            inputs: indices of the tensors that it reads.
+            output: index of the tensor that it writes.
+            version: version of the operator.
+            options: name of the schema's table of its options.
+            **values: values of these options.
         """
         operator = schema().OperatorT()
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
@@ -142,7 +142,7 @@ class Edit:
         self.graph.operators.insert(place, operator)
 
     def set_code(self, operator: Any, kind: str, version: int) -> None:
-        """Make an operator one of TensorFlow Lite's own."""
+        """Make an operator a builtin one of this kind."""
         code = schema().OperatorCodeT()
         number = next(number for number, each in builtin_operators().items() if each == kind)
         code.builtinCode, code.version = number, version
@@ -162,7 +162,7 @@ class Edit:
                     entry.tensorIndex = tensor
 
     def content(self) -> bytes:
-        """Return the file without what nothing uses any more."""
+        """Return the content of the file, without unused parts."""
         self._renumber_codes()
         self._renumber_tensors()
         self._renumber_buffers()
@@ -200,7 +200,7 @@ class Edit:
         graph.tensors = [graph.tensors[tensor] for tensor in kept]
 
     def _renumber_buffers(self) -> None:
-        """Keep the first buffer, which is empty by convention, and those that something uses."""
+        """Keep the first buffer, which is empty by convention, and those that are used."""
         users = [*self.graph.tensors, *(self.model.metadata or [])]
         kept = sorted({0, *(each.buffer for each in users)})
         places = {buffer: place for place, buffer in enumerate(kept)}

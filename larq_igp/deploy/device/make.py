@@ -1,4 +1,4 @@
-"""From a converted network to a file for a device."""
+"""Convert a network to a file for a device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,12 +18,12 @@ INT8, FLOAT = 8, 32
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """What a file is to be for a device.
+    """Options of a file for a device.
 
     Attributes:
-        takes_pixels: whether it takes pixels, and normalises them itself.
-        dense_bits: width of the weights of matrix products and 1x1 convolutions, 8 or 32.
-        scores: ``probabilities`` or ``logits``; None is what the network gives.
+        takes_pixels: whether the file takes pixels, and normalises them itself.
+        dense_bits: bits of the weights of matrix products and 1x1 convolutions, 8 or 32.
+        scores: ``probabilities`` or ``logits``; None keeps those of the network.
     """
 
     takes_pixels: bool = False
@@ -38,18 +38,18 @@ def made(
     """Convert a model to a file for a device.
 
     Args:
-        model: whose scores are those that are wanted, see ``with_scores``.
-        device: what is wanted.
-        about: the network.
-        float_model: as of ``convert``.
-        converter: likewise.
+        model: model with the wanted scores, see ``with_scores``.
+        device: options of the file.
+        about: description of the network.
+        float_model: see ``convert``.
+        converter: see ``convert``.
 
     Yields:
-        the file. For the time of the ``with``, kernels of the model that have 8 bits in the file
-        are rounded in the model too.
+        the file. Within the ``with`` block, kernels that have 8 bits in the file are rounded in the
+        model too.
 
     Raises:
-        ConversionError: as ``convert``.
+        ConversionError: see ``convert``.
     """
     is_int8 = device.dense_bits == INT8
     with rounded_kernels(read_model(model)) if is_int8 else nullcontext():

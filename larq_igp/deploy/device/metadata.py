@@ -1,8 +1,9 @@
-"""TensorFlow Lite's metadata: what a file takes and gives, as Android's task library reads it.
+"""TensorFlow Lite's metadata: a file's input and output, as Android's task library reads them.
 
-They are a flatbuffer of its own in the buffer ``TFLITE_METADATA``, and the labels are a text file
-in a ZIP archive that is appended to the ``.tflite``. No package of the schema alone installs beside
-today's TensorFlow, so the few tables that are needed are written here, slot by slot.
+The metadata is a separate flatbuffer in the buffer ``TFLITE_METADATA``. The labels are a text file
+in a ZIP archive that is appended to the ``.tflite``. No package with this schema can be installed
+together with a current TensorFlow, so the few tables that are needed are written here, slot by
+slot.
 
 Reference: metadata_schema.fbs of tensorflow/tflite-support, version 1.
 """
@@ -21,16 +22,16 @@ from larq_igp.deploy.schema import schema
 ENTRY = b"TFLITE_METADATA"
 IDENTIFIER = b"M001"
 PARSER = "1.0.0"
-"""The first version of readers that know all that is written here."""
+"""First version of readers that know all fields that are written here."""
 LABELS = "labels.txt"
 LABELS_OF_AXIS = 2
 FEATURE, IMAGE = 1, 2
 """Kinds of content: anything, and images."""
 NORMALISATION = 1
 COLOURS = {3: 1, 1: 2}
-"""Channels of an image -> number of the colour space, RGB or grey; others are not known."""
+"""Channels of an image -> number of the colour space, RGB or grey."""
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The same date in each archive, so that the same network is the same file."""
+"""Date in each archive: always the same, so that the same network gives the same file."""
 
 
 def with_metadata(
@@ -44,11 +45,11 @@ def with_metadata(
     """Return the same file with metadata, and with its labels if there are any.
 
     Args:
-        content: of the file, which takes images.
-        preprocessing: of the network.
-        name: of the network.
-        class_names: in the order of the outputs; none if they are not known.
-        scores: ``probabilities`` or ``logits``, if it is known what the file gives.
+        content: content of a file that takes images.
+        preprocessing: preprocessing of the network.
+        name: name of the network.
+        class_names: in the order of the outputs; empty if unknown.
+        scores: ``probabilities`` or ``logits``; None if unknown.
     """
     edit = Edit(content)
     labels = "\n".join(" ".join(each.split()) for each in class_names)
@@ -81,7 +82,7 @@ def _described(
 
 
 def _image(build: flatbuffers.Builder, preprocessing: Preprocessing, takes_pixels: bool) -> int:
-    """Write what the input is: pixels that are not to be changed, or normalised ones."""
+    """Describe the input: unchanged pixels, or normalised ones."""
     height, width, channels = preprocessing.input_shape
     size = _table(build, 2, numbers={0: width, 1: height})
     space = COLOURS.get(channels, 0)
@@ -104,7 +105,7 @@ def _image(build: flatbuffers.Builder, preprocessing: Preprocessing, takes_pixel
 
 
 def _result(build: flatbuffers.Builder, scores: str | None, has_labels: bool) -> int:
-    """Write what the output is: a number for each class."""
+    """Describe the output: a number for each class."""
     what = _table(build, 0)
     fields = {3: _table(build, 3, numbers={0: np.uint8(FEATURE)}, offsets={1: what})}
     fields[0] = build.CreateString({"probabilities": "probability"}.get(scores or "", "score"))
@@ -126,7 +127,7 @@ def _table(
     numbers: "dict[int, int | np.int8 | np.uint8] | None" = None,
     offsets: dict[int, int] | None = None,
 ) -> int:
-    """Write a table of so many fields; numbers that are no NumPy ones are uint32."""
+    """Write a table with this number of fields; a number of type int is stored as uint32."""
     build.StartObject(slots)
     for slot, value in (numbers or {}).items():
         if isinstance(value, np.int8):

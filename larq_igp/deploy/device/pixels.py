@@ -1,9 +1,10 @@
-"""Files that take the pixels of an image as they are stored, and normalise them inside.
+"""Files that take the stored pixels of an image, and normalise them inside.
 
-Three operators stand before the network: DEQUANTIZE makes floats of bytes, ADD subtracts the mean,
-MUL divides by the deviation, for each channel. What the network pads with afterwards is 0 of the
-normalised image, as in Keras; folded into the first convolution, it would be pixel 0. LiteRT runs
-the three as they stand; ``larq-igp-runtime`` computes them with the convolution, borders right.
+Three operators precede the network: DEQUANTIZE turns bytes into floats, ADD subtracts the mean and
+MUL divides by the deviation of each channel. They are not folded into the first convolution: it
+would then pad with pixel 0, but Keras pads with 0 of the normalised image. LiteRT runs the three
+operators as they are. ``larq-igp-runtime`` computes them as part of the convolution, with correct
+borders.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ PIXELS = "UINT8"
 
 @dataclass(frozen=True)
 class Chain:
-    """What stands between pixels and network.
+    """The normalisation between pixels and network.
 
     Attributes:
         normalised: the tensor that the network reads.
-        offset: added to each pixel, one for all channels or one each.
-        factor: the sum is multiplied by it; likewise.
+        offset: added to each pixel; one for all channels, or one for each.
+        factor: multiplied with that sum; one for all channels, or one for each.
     """
 
     normalised: int
@@ -33,11 +34,11 @@ class Chain:
 
 
 def take_pixels(content: bytes, preprocessing: Preprocessing) -> bytes:
-    """Return the same file, but it takes pixels ``(1, H, W, C)`` uint8 and normalises them.
+    """Return the same file, but with uint8 pixels ``(1, H, W, C)`` as input, which it normalises.
 
     Args:
-        content: of a file whose input is normalised.
-        preprocessing: how.
+        content: content of a file whose input is normalised.
+        preprocessing: how pixels are normalised.
     """
     edit = Edit(content)
     image = int(edit.graph.inputs[0])
@@ -59,10 +60,11 @@ def take_pixels(content: bytes, preprocessing: Preprocessing) -> bytes:
 
 
 def find_chain(edit: Edit) -> Chain | None:
-    """Return what ``take_pixels`` put before a network; None for a file that takes floats.
+    """Return the normalisation that ``take_pixels`` added to a file; None for a file that takes
+    floats.
 
     Raises:
-        ConversionError: if the file makes floats of bytes in another way.
+        ConversionError: if the file turns bytes into floats in another way.
     """
     (pixels,) = edit.graph.inputs
     if edit.element_kind(pixels) != PIXELS:
@@ -72,18 +74,18 @@ def find_chain(edit: Edit) -> Chain | None:
         operator = edit.only_reader(tensor, kind)
         if operator is None:
             raise ConversionError(
-                f"the file takes uint8, but does not normalise it by {kind} where it should."
+                f"the file takes uint8, but {kind} is missing in its normalisation."
             )
         constants += [edit.constant(each) for each in operator.inputs[1:]]
         tensor = int(operator.outputs[0])
     offset, factor = constants
     if offset is None or factor is None:
-        raise ConversionError("the file normalises uint8 with what is no constant.")
+        raise ConversionError("the file normalises uint8 with values that are not constant.")
     return Chain(tensor, offset, factor)
 
 
 def drop_chain(edit: Edit) -> None:
-    """Let a file take what ``take_pixels`` makes of pixels."""
+    """Undo ``take_pixels``: let a file take normalised images."""
     chain = find_chain(edit)
     if chain is not None:
         edit.set_input(chain.normalised)

@@ -8,8 +8,8 @@ from larq_igp.deploy.device.pixels import drop_chain
 def plain_file(content: bytes) -> bytes:
     """Return the same network as a file that takes floats and has float weights.
 
-    The weights are those of the file, however they are stored there. A file that has nothing for a
-    device is returned as it is.
+    The weights have the values that they have in the file. A file without parts for a device is
+    returned unchanged.
     """
     edit = Edit(content)
     before = len(edit.graph.operators)

@@ -1,4 +1,4 @@
-"""Whether a classifier gives probabilities or logits."""
+"""Whether a classifier returns probabilities or logits."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _last_layer(model: "tf.keras.Model") -> Any:
 
 
 def gives_probabilities(model: "tf.keras.Model") -> bool:
-    """Tell whether a classifier ends in a softmax or a sigmoid; else it gives logits."""
+    """Tell whether a classifier ends in a softmax or a sigmoid; else it returns logits."""
     return _ends_in(_last_layer(model), SOFTMAX + SIGMOID)
 
 
@@ -33,25 +33,23 @@ def scores_of(model: "tf.keras.Model") -> str:
 
 
 def with_scores(model: "tf.keras.Model", scores: str | None) -> "tf.keras.Model":
-    """Return the same classifier with other scores; it shares its layers with the model.
+    """Return the same classifier with these scores; it shares its layers with the model.
 
     Args:
-        model: that ends in a softmax, alone or as an activation, or in logits.
-        scores: ``probabilities`` or ``logits``; None is what the model gives.
+        model: a classifier that ends in a softmax (a layer or an activation) or in logits.
+        scores: ``probabilities`` or ``logits``; None keeps those of the model.
 
     Raises:
-        ConversionError: if there is nothing of this name, or the model has no softmax to add or
-            take away.
+        ConversionError: if ``scores`` is neither, or a softmax cannot be added or removed.
     """
     if scores is not None and scores not in SCORES:
-        raise ConversionError(f"scores are {' or '.join(SCORES)}, not {scores!r}.")
+        raise ConversionError(f"scores must be {' or '.join(SCORES)}, not {scores!r}.")
     if scores in (None, scores_of(model)):
         return model
     layer, output = _last_layer(model), model.outputs[0]
     if _ends_in(layer, SIGMOID):
         raise ConversionError(
-            f"{model.name!r} ends in a sigmoid: leave out its scores, as logits are those of a "
-            "softmax."
+            f"{model.name!r} ends in a sigmoid, whose scores cannot be changed: leave out scores."
         )
     if output.shape[-1] == 1:
         raise ConversionError(

@@ -1,4 +1,4 @@
-"""The interpreters that run a ``.tflite`` on this machine, one file each, all behind one face."""
+"""The interpreters that run a ``.tflite`` on this machine, all with the same interface."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 MOST_THREADS = 256
-"""More would only exhaust the machine."""
+"""Largest number of threads that can be requested."""
 
 ENGINES: dict[str, type[LocalEngine]] = {
     engine.name: engine for engine in (TFLiteEngine, RuntimeEngine, LCEIndirectEngine, LCEEngine)
@@ -32,9 +32,10 @@ ENGINES: dict[str, type[LocalEngine]] = {
 
 
 def engines_for(source: str | Path | bytes) -> tuple[str, ...]:
-    """Return the names of the installed engines that a file is for, the default one first.
+    """Return the names of the installed engines for a file, the default one first.
 
-    Those with 1-bit operators if it has any, else TensorFlow Lite, which runs float operators best.
+    A file with 1-bit operators needs an engine that has them. TensorFlow Lite runs all others: it
+    is the best for float operators.
 
     Raises:
         TFLiteFileError: if the file is missing or damaged.
@@ -70,12 +71,11 @@ def open_engine(
 
     Args:
         source: a path, or the content of the file.
-        threads: that the engine may use.
+        threads: number of threads that the engine may use.
         engine: a name in ``ENGINES``; by default the first of ``engines_for``.
-        child: runs a file of which it is not known where it comes from; by default this process
-            does.
+        child: child process to run a file of unknown origin in; by default this process runs it.
         unknown_operators: whether operators that the check does not know may run.
-        name: of what is given as content, for messages.
+        name: name of the file in messages, if its content is given.
 
     Raises:
         TFLiteFileError: if the file is missing or damaged.
@@ -87,7 +87,7 @@ def open_engine(
     file = read_content(content, where)
     if len(file.inputs) != 1 or len(file.outputs) != 1:
         counts = f"{len(file.inputs)} inputs and {len(file.outputs)} outputs"
-        raise EngineError(f"the file has {counts}; one of each can be run.")
+        raise EngineError(f"the file has {counts}; it must have one of each.")
     return load_engine(content, file, threads=threads, engine=engine, child=child)
 
 

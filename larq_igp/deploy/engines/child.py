@@ -1,7 +1,7 @@
-"""An engine in a child process, for files of strangers.
+"""An engine in a child process, for files of unknown origin.
 
-Checks read the structure of a file. They cannot know how much memory and time a kernel takes, nor
-that it has no fault. If the child dies, that is one sentence in the parent.
+Checks look at the structure of a file. They cannot know how much memory and time a kernel takes, or
+whether it has a bug. If the child dies, the parent reports it in one sentence.
 """
 
 import contextlib
@@ -28,27 +28,27 @@ from larq_igp.deploy.errors import EngineError
 from larq_igp.deploy.flatbuffer import TFLiteFile
 
 MOST_BYTES = 8 << 30
-"""Memory that the child may write to: twice what the check lets a file's tensors take."""
+"""Memory that the child may write to: twice what the check allows for the tensors of a file."""
 MOST_SECONDS = 600
-"""For loading, and for one image."""
+"""Time limit for loading, and for one image."""
 START = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import serve; serve()"
 ANSWER, ERROR = b"A", b"E"
 
 
 class Child:
-    """A process that runs files which nobody vouches for, one after the other."""
+    """A process that runs files of unknown origin, one after the other."""
 
     def __init__(self) -> None:
-        """Note that nothing is started yet."""
+        """Start nothing yet: the first request starts the process."""
         self._process: subprocess.Popen | None = None
         self._errors: IO[bytes] | None = None
 
     def ask(self, *request: Any, seconds: float = MOST_SECONDS) -> list[np.ndarray]:
-        """Return what the child answers.
+        """Send a request to the child, and return its answer.
 
         Args:
-            *request: the name of what ``Server`` does, and its arguments.
-            seconds: until the child is ended.
+            *request: the name of a method of ``Server``, and its arguments.
+            seconds: time after which the child is killed.
 
         Raises:
             EngineError: if the child dies, takes too long, or the file cannot be run.
@@ -80,11 +80,11 @@ class Child:
         return _arrays(reply[1:])
 
     def _start(self) -> subprocess.Popen:
-        """Start the process with this one's packages, and nothing of the current folder."""
+        """Start the process with the packages of this one, but without the current folder."""
         package = str(Path(__file__).parents[3])
         here = os.getcwd()
         path = [each for each in sys.path if each and os.path.abspath(each) != here]
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  the child's, as long as it lives
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  open while the child runs
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", START, *dict.fromkeys([*path, package])],
             stdin=subprocess.PIPE,
@@ -110,20 +110,20 @@ class Child:
 
 
 class ChildEngine(Engine):
-    """An engine that a child process has loaded; good until the child loads another file."""
+    """An engine in a child process; valid until the child loads another file."""
 
     def __init__(self, name: str, content: bytes, file: TFLiteFile, threads: int, child: Child):
         """Load the file in the child.
 
         Args:
-            name: of the engine, which can run this file here.
-            content: of the file, which is checked.
-            file: what was read of it.
-            threads: that the engine may use.
-            child: that runs it.
+            name: name of an engine that can run this file here.
+            content: content of the file, which was checked.
+            file: the parsed file.
+            threads: number of threads that the engine may use.
+            child: the child process.
 
         Raises:
-            EngineError: if the engine cannot load it, or dies of it.
+            EngineError: if the engine cannot load it, or the child dies.
         """
         super().__init__(file, threads)
         self.name, self._child = name, child
@@ -145,11 +145,11 @@ class ChildEngine(Engine):
         return self._ask("run", inputs)
 
     def invoke(self) -> None:
-        """Run once on whatever the inputs hold."""
+        """Run once on the current inputs."""
         self._ask("invoke")
 
     def times_ns(self, *, runs: int, warmup: int) -> list[int]:
-        """Return the nanoseconds of invocations, which the child times itself."""
+        """Return the nanoseconds of invocations, timed in the child."""
         start = time.perf_counter()
         self.invoke()
         expected = (runs + warmup) * (time.perf_counter() - start)
@@ -158,12 +158,12 @@ class ChildEngine(Engine):
 
 
 class Server:
-    """What the child does: one engine, and the requests of the parent."""
+    """Methods that the child runs for its parent, with one engine."""
 
     engine: Engine
 
     def load(self, name: str, content: bytes, file: TFLiteFile, threads: int) -> list:
-        """Load a file into an engine, in place of the one before."""
+        """Load a file into an engine, in place of the previous one."""
         from larq_igp.deploy.engines import ENGINES
 
         self.engine = ENGINES[name](content, file, threads)
@@ -174,7 +174,7 @@ class Server:
         return self.engine.run(inputs)
 
     def invoke(self) -> list:
-        """Run once on whatever the inputs hold."""
+        """Run once on the current inputs."""
         self.engine.invoke()
         return []
 
@@ -184,10 +184,10 @@ class Server:
 
 
 def serve() -> None:
-    """Answer the parent until it closes its end: the child's whole life."""
+    """Answer the parent's requests until it closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # keep what libraries print out of the answers
     limit_memory()
     server = Server()
     while (request := _receive(requests)) is not None:
@@ -196,13 +196,13 @@ def serve() -> None:
             reply = ANSWER + _bytes_of(getattr(server, what)(*arguments))
         except MemoryError:
             reply = ERROR + f"it needs more than {MOST_BYTES >> 30} GiB of memory".encode()
-        except Exception as error:  # whatever an interpreter raises is about the file
+        except Exception as error:  # every error of an interpreter is about the file
             reply = ERROR + " ".join(str(error).split()).encode()
         _send(answers, reply)
 
 
 def limit_memory() -> None:
-    """Bound the memory of this process, where the system can, and leave no core file."""
+    """Limit the memory of this process, if the system can, and write no core file."""
     if importlib.util.find_spec("resource") is None:  # Windows
         return
     resource = importlib.import_module("resource")
@@ -217,7 +217,7 @@ def _end(process: subprocess.Popen, errors: IO[bytes]) -> None:
     process.wait()
     for stream in (process.stdin, process.stdout, errors):
         if stream is not None:
-            with contextlib.suppress(OSError):  # what was left to write has nobody to read it
+            with contextlib.suppress(OSError):  # nobody reads the rest
                 stream.close()
 
 

@@ -1,4 +1,4 @@
-"""What an engine is: an interpreter with a file in it."""
+"""The interface of an engine, an interpreter that has loaded a file."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -13,20 +13,20 @@ from larq_igp.versions import installed_version
 
 
 class Engine(ABC):
-    """An interpreter with a file in it, at the batch of the file.
+    """An interpreter that has loaded a file.
 
     Attributes:
-        name: of the interpreter.
-        threads: that it may use.
-        input_shape: ``(B, H, W, C)``; the batch B of a file is mostly 1.
-        input_dtype: of the input's elements.
-        output_shape: of one result, ``(B, classes)``.
+        name: name of the engine.
+        threads: number of threads that it may use.
+        input_shape: ``(B, H, W, C)``; the batch B of a file is usually 1.
+        input_dtype: type of the input's elements.
+        output_shape: shape of the output, ``(B, classes)``.
     """
 
     name: str
 
     def __init__(self, file: TFLiteFile, threads: int):
-        """Note what the file takes and gives."""
+        """Read the shapes of input and output."""
         self.threads = threads
         inputs = [file.tensors[index] for index in file.inputs]
         self.input_shape, self.input_dtype = inputs[0].shape, inputs[0].dtype
@@ -39,19 +39,20 @@ class Engine(ABC):
 
     @abstractmethod
     def invoke(self) -> None:
-        """Run once on whatever the inputs hold: the call to time."""
+        """Run once on the current inputs: the call to time."""
 
     def times_ns(self, *, runs: int, warmup: int) -> list[int]:
-        """Return the nanoseconds of ``runs`` invocations, after ``warmup`` others."""
+        """Return the nanoseconds of ``runs`` invocations, after ``warmup`` untimed ones."""
         return time_calls(self.invoke, runs=runs, warmup=warmup)
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``, as many at once as the
-        file takes; zeros fill up the last batch.
+        """Return the first output ``(N, ...)`` for images ``(N, H, W, C)``.
+
+        Images are run in batches of the file's size; zeros fill up the last batch.
 
         Raises:
             ValueError: if the images have another shape or type than the file takes.
-            EngineError: if the file has another number of answers than of images, or fails.
+            EngineError: if the file returns another number of results than images, or fails.
         """
         batch = np.asarray(batch)
         if batch.ndim != len(self.input_shape) or batch.shape[1:] != self.input_shape[1:]:
@@ -65,7 +66,10 @@ class Engine(ABC):
             return np.empty((0, *self.output_shape[1:]), np.float32)
         size = self.input_shape[0]
         if self.output_shape[0] != size:
-            raise EngineError(f"the file has {self.output_shape[0]} answers for {size} images.")
+            raise EngineError(
+                f"the file takes {size} images at once, but the number of results is "
+                f"{self.output_shape[0]}."
+            )
         filled = np.concatenate([batch, self._zeros[0][: -len(batch) % size]])
         outputs = [self.run([piece])[0] for piece in np.split(filled, len(filled) // size)]
         return np.concatenate(outputs)[: len(batch)]
@@ -75,7 +79,7 @@ class LocalEngine(Engine):
     """An engine in this process.
 
     Attributes:
-        package: that it comes in.
+        package: the package that contains it.
         runs_binary: whether it has Larq Compute Engine's 1-bit operators.
     """
 
@@ -86,7 +90,7 @@ class LocalEngine(Engine):
         """Load the file and allocate its tensors.
 
         Raises:
-            EngineError: if the package is not usable here, or cannot load this file.
+            EngineError: if the package is not usable here, or cannot load the file.
         """
         refusal = self.refusal(file)
         if refusal:
@@ -112,7 +116,7 @@ class LocalEngine(Engine):
 
     @abstractmethod
     def _invoke(self) -> None:
-        """Run once on whatever the inputs hold."""
+        """Run once on the current inputs."""
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Run once; return copies of all outputs.
@@ -126,7 +130,7 @@ class LocalEngine(Engine):
             raise self._failure("run", error) from error
 
     def invoke(self) -> None:
-        """Run once on whatever the inputs hold; errors as of ``run``."""
+        """Run once on the current inputs; errors as in ``run``."""
         try:
             self._invoke()
         except (RuntimeError, ValueError) as error:

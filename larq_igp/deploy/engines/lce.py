@@ -1,4 +1,4 @@
-"""Larq Compute Engine, with its default kernels and with those that are its fastest on a host."""
+"""Larq Compute Engine, with its default kernels and with its fastest ones on a host."""
 
 from typing import Any
 
@@ -10,8 +10,9 @@ from larq_igp.packages import BY_MODULE, why_lce_cannot_run
 
 
 class LCEEngine(LocalEngine):
-    """Larq Compute Engine's interpreter with its default kernels; for grouped convolutions, which
-    those cannot compute, with its indirect ones.
+    """Larq Compute Engine's interpreter with its default kernels.
+
+    A file with grouped convolutions, which these cannot compute, gets the indirect kernels.
     """
 
     name = "lce"
@@ -47,15 +48,15 @@ class LCEEngine(LocalEngine):
         return self._interpreter.predict([_plain(value) for value in inputs])
 
     def _invoke(self) -> None:
-        """Run once on zeros: this interpreter copies its input in with every call, which takes
+        """Run once on zeros. This interpreter copies its input in at every call, which takes
         microseconds.
         """
         self._interpreter.predict([_plain(value) for value in self._zeros])
 
 
 class LCEIndirectEngine(LCEEngine):
-    """Larq Compute Engine at its best on a host: indirect 1-bit kernels, and XNNPACK for the float
-    operators.
+    """Larq Compute Engine with its fastest kernels on a host: indirect 1-bit kernels, and XNNPACK
+    for float operators.
     """
 
     name = "lce_indirect"
@@ -63,8 +64,8 @@ class LCEIndirectEngine(LCEEngine):
 
 
 def _plain(value: np.ndarray) -> np.ndarray:
-    """Return an array whose type is NumPy's own object for it.
+    """Return an array with NumPy's own dtype object.
 
-    The interpreter compares types by identity, and that of an unpickled array is another object.
+    The interpreter compares dtypes by identity, and an unpickled array has another object.
     """
     return np.ascontiguousarray(value).view(value.dtype.type)

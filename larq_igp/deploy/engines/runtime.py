@@ -1,4 +1,4 @@
-"""This project's own engine, the package in ``runtime/``."""
+"""larq-igp-runtime, the engine in ``runtime/``."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from larq_igp.packages import BY_MODULE
 
 
 class RuntimeEngine(LocalEngine):
-    """The engine of ``runtime/`` for 1-bit operators; float operators go to LiteRT with XNNPACK."""
+    """larq-igp-runtime for 1-bit operators, and LiteRT with XNNPACK for float operators."""
 
     name = "larq_igp_runtime"
     package = BY_MODULE["larq_igp_runtime"]
@@ -24,10 +24,10 @@ class RuntimeEngine(LocalEngine):
         return Interpreter
 
     def _load(self, interpreter: Any, content: bytes) -> None:
-        # The file is checked, and whether unknown operators may run was decided there.
+        # The file was checked before, and that check decided about unknown operators.
         options = {"unknown_operators": True} if installed_check() else {}
         self._interpreter = interpreter(content, num_threads=self.threads, **options)
-        self.run(self._zeros)  # so that what is timed later has numbers to read
+        self.run(self._zeros)  # so that timed calls read defined numbers
 
     def _run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Run once; return copies of all outputs."""
@@ -35,5 +35,5 @@ class RuntimeEngine(LocalEngine):
         return outputs if isinstance(outputs, list) else [outputs]
 
     def _invoke(self) -> None:
-        """Run once on whatever the inputs hold."""
+        """Run once on the current inputs."""
         self._interpreter.invoke()

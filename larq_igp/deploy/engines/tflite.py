@@ -1,4 +1,4 @@
-"""TensorFlow Lite, as it comes with TensorFlow."""
+"""TensorFlow Lite, as part of TensorFlow."""
 
 import warnings
 from typing import Any
@@ -25,7 +25,7 @@ class TFLiteEngine(LocalEngine):
 
     def _load(self, interpreter: Any, content: bytes) -> None:
         with warnings.catch_warnings():
-            # TensorFlow announces a successor of this class; it serves all releases in range.
+            # TensorFlow recommends its successor; this class works in all supported releases.
             warnings.simplefilter("ignore")
             self._interpreter = interpreter(model_content=content, num_threads=self.threads)
         self._interpreter.allocate_tensors()
@@ -44,5 +44,5 @@ class TFLiteEngine(LocalEngine):
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
     def _invoke(self) -> None:
-        """Run once on whatever the inputs hold."""
+        """Run once on the current inputs."""
         self._interpreter.invoke()

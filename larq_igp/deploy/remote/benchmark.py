@@ -1,4 +1,4 @@
-"""Time a ``.tflite`` on another machine, and keep what was measured."""
+"""Time a ``.tflite`` on another machine, and save the measurements."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,12 @@ def benchmark_on(
 
     Returns:
         ``file``, ``on``, ``engine``, ``threads``, ``runs``, ``warmup``, ``latency_ms_median``,
-        ``..._p10``, ``..._p90``, ``..._min`` and ``..._max``; ``machine``, which it is; ``before``
-        and ``after``, its ``clock_mhz`` and ``temperature_c``, and ``peak_memory_bytes``: None
-        where it does not say.
+        ``..._p10``, ``..._p90``, ``..._min`` and ``..._max``; ``machine``, a description of it;
+        ``before`` and ``after``, each with ``clock_mhz`` and ``temperature_c``; and
+        ``peak_memory_bytes``. Values that the machine does not report are None.
 
     Raises:
-        RemoteError: if it cannot be done there.
+        RemoteError: if the machine cannot do it.
         UserError: if the file cannot be read.
     """
     arguments = [FILE, "--json", "--threads", threads, "--runs", runs, "--warmup", warmup]
@@ -39,16 +39,16 @@ def benchmark_on(
         known = {name: report[name] for name in ("machine", "before", "after", "peak_memory_bytes")}
     except (ValueError, KeyError, TypeError) as error:
         raise RemoteError(
-            f"{remote.name} has another version of larq-igp-runtime, and its answer is not "
-            "understood: copy a wheel of this one with --wheel."
+            f"{remote.name} has another version of larq-igp-runtime, whose output cannot "
+            "be read here: copy a wheel of this version with --wheel."
         ) from error
     row = {"file": str(path), "on": remote.name, "engine": RUNTIME, "threads": threads}
     return {**row, "runs": runs, "warmup": warmup, **times, **known}
 
 
 def keep(path: str | Path, row: dict[str, Any]) -> Path:
-    """Add a row to the measurements beside a file, and return where they are:
-    ``net.benchmarks.json`` for ``net.tflite``.
+    """Add a row to the measurements of a file, and return their path: ``net.benchmarks.json`` for
+    ``net.tflite``.
 
     Raises:
         UserError: if they cannot be read or written.
@@ -56,6 +56,6 @@ def keep(path: str | Path, row: dict[str, Any]) -> Path:
     kept = Path(path).with_suffix(".benchmarks.json")
     rows = read_json(kept) if kept.exists() else []
     if not isinstance(rows, list):
-        raise UserError(f"{kept} holds no list of measurements: move it away.")
+        raise UserError(f"{kept} does not hold a list of measurements: move it away.")
     write_json(kept, [*rows, row])
     return kept

@@ -1,5 +1,6 @@
-"""Another machine: what a call needs is copied into a folder there that is removed at the end, and
-nothing is installed.
+"""Run the runtime on another machine, without installing anything there.
+
+Files are copied into a temporary folder, which is removed after the call.
 """
 
 import io
@@ -18,19 +19,21 @@ TIMEOUT_SECONDS = 3600
 MOST_BYTES = 1 << 31
 FILE, RUNTIME = "net.tflite", "larq_igp_runtime"
 NO_PYTHON, NO_WHEEL = 127, 90
-"""What the script returns: the first as every shell, the second as nothing else does."""
+"""Exit codes of the script: the first is every shell's for a missing command; nothing else uses the
+second.
+"""
 MISSING = re.compile(r"No module named '?([\w.]+)")
 INSTALLED_AS = {"PIL": "pillow", "ai_edge_litert": "ai-edge-litert"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command on another machine printed.
+    """The result of a command on another machine.
 
     Attributes:
-        code: that it returned.
-        output: on standard output.
-        errors: on standard error.
+        code: exit code.
+        output: text on standard output.
+        errors: text on standard error.
     """
 
     code: int
@@ -41,7 +44,7 @@ class Answer:
     def last_error(self) -> str:
         """The last line on standard error."""
         lines = self.errors.strip().splitlines()
-        return lines[-1].removeprefix("error: ").rstrip(".") if lines else "it said nothing"
+        return lines[-1].removeprefix("error: ").rstrip(".") if lines else "it printed nothing"
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ class Remote:
     """Another machine.
 
     Attributes:
-        transport: how commands get there.
+        transport: runs commands there.
         python: the interpreter there.
-        wheels: of larq-igp-runtime, a file or a folder of them, to be copied; None if it is
+        wheels: wheel of larq-igp-runtime, or a folder of wheels, to copy there; None if it is
             installed there.
     """
 
@@ -61,15 +64,15 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """The machine as it was typed."""
+        """Name of the machine, as it was typed."""
         return self.transport.name
 
     def call(self, arguments: Sequence[str], files: Mapping[str, bytes]) -> Answer:
         """Run the runtime's command there, in a folder with these files.
 
         Args:
-            arguments: of ``python -m larq_igp_runtime``.
-            files: their contents by name.
+            arguments: arguments of ``python -m larq_igp_runtime``.
+            files: contents of the files by name.
 
         Raises:
             RemoteError: if the machine cannot be reached, or has no Python or no runtime.
@@ -123,7 +126,9 @@ class Remote:
                 f"{self.transport.python_advice}."
             )
         if answer.code == NO_WHEEL:
-            raise RemoteError(f"{self.wheels} has no wheel for {said}, which {self.name} is.")
+            raise RemoteError(
+                f"{self.wheels} has no wheel for {said}, the architecture of {self.name}."
+            )
         if f"No module named {RUNTIME}" in answer.errors:
             raise RemoteError(
                 f"{self.name} has no larq-igp-runtime for {self.python}: install it there, name "
@@ -134,8 +139,8 @@ class Remote:
         if missing is not None:
             package = INSTALLED_AS.get(missing[1], missing[1])
             raise RemoteError(
-                f"{self.name} has no {package} for {self.python}, and a wheel brings none along: "
-                f"`{self.python} -m pip install numpy pillow ai-edge-litert` there."
+                f"{self.name} has no {package} for {self.python}, and a wheel does not contain it: "
+                f"run `{self.python} -m pip install numpy pillow ai-edge-litert` there."
             )
         if answer.code not in (0, 2):
             raise RemoteError(f"{self.name} failed with exit code {answer.code}: {said}.")
@@ -154,15 +159,16 @@ def _archive(contents: Mapping[str, bytes]) -> bytes:
 def open_remote(
     target: str, *, python: str = "python3", wheels: str | Path | None = None
 ) -> Remote:
-    """Return another machine. An Android device is looked for; over ssh nothing is contacted yet.
+    """Return another machine. An Android device must be connected; a machine over ssh is not
+    contacted yet.
 
     Args:
         target: ``ssh://user@host``, ``ssh://user@host:port``, ``adb`` or ``adb:SERIAL``.
         python: the interpreter there.
-        wheels: of larq-igp-runtime, a file or a folder of them, to be copied for the call.
+        wheels: wheel of larq-igp-runtime, or a folder of wheels, to copy for each call.
 
     Raises:
-        RemoteError: if it is none that can be used, or there are no such wheels.
+        RemoteError: if the target is not valid, no device is ready, or there are no such wheels.
     """
     if wheels is not None:
         check_wheels(wheels)

@@ -1,4 +1,4 @@
-"""Name what is on photos on another machine, by the file and its card, as ``predict`` does here."""
+"""Classify photos on another machine, with a ``.tflite`` and its card."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,17 +18,17 @@ PHOTOS_AT_ONCE = 64
 def predict_on(
     remote: Remote, path: str | Path, images: Iterable[str], *, top: int, threads: int = 1
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each image, as of ``larq_igp.predict``.
+    """Yield a row for each image, as ``larq_igp.predict`` does.
 
     Args:
         remote: the other machine.
-        path: of a ``.tflite`` with its card.
-        images: paths of image files here, which are copied some at a time.
-        top: how many classes to name for each.
-        threads: of the engine there.
+        path: path of a ``.tflite`` with a card.
+        images: paths of image files on this machine; they are copied in groups.
+        top: number of classes to name for each image.
+        threads: number of threads that the engine there may use.
 
     Raises:
-        RemoteError: if it cannot be done there.
+        RemoteError: if the machine cannot do it.
         UserError: if the file or its card cannot be read.
     """
     content = read_file(path, MOST_BYTES)
@@ -56,7 +56,7 @@ def predict_on(
 def _ask(
     remote: Remote, files: dict[str, bytes], photos: dict[str, bytes], top: int, threads: int
 ) -> dict[str, Any]:
-    """Return for each photo its classes, or why it cannot be read."""
+    """Return the classes of each photo, or why it cannot be read."""
     arguments = [FILE, *photos, "--json", "--top", str(top), "--threads", str(threads)]
     answer = remote.call(arguments, files | photos)
     found: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def _ask(
         rows = [json.loads(line) for line in answer.output.splitlines()]
         found |= {row["photo"]: row["classes"] for row in rows}
     except (ValueError, KeyError, TypeError) as error:
-        raise RemoteError(f"{remote.name} answers what is not understood: {error}.") from error
+        raise RemoteError(f"the answer of {remote.name} cannot be read: {error}.") from error
     if len(found) < len(photos):
         raise RemoteError(f"{remote.name} cannot run the file: {answer.last_error}.")
     return found

@@ -1,5 +1,7 @@
-"""How a command gets to another machine: ssh, or adb to an Android device. Both take a shell
-command as their last argument, pass standard input on, and return its exit code.
+"""Run commands on another machine over ssh, or on an Android device over adb.
+
+Both programs take a shell command as their last argument, forward standard input, and return the
+command's exit code.
 """
 
 import os
@@ -13,32 +15,32 @@ from larq_igp.errors import UserError
 SSH = re.compile(r"ssh://(?P<host>(?:[\w.-]+@)?(?!-)[\w.:%\[\]-]+?)(?::(?P<port>\d+))?/?")
 ADB = re.compile(r"adb(?::(?P<serial>(?!-)[\w.:\[\]-]+))?")
 SSH_VARIABLE = "LARQ_IGP_SSH"
-"""The command that stands for ``ssh``, with options of its own: ``ssh -F my_config``."""
+"""Variable with a command to use instead of ``ssh``, such as ``ssh -F my_config``."""
 SERIAL_VARIABLE = "ANDROID_SERIAL"
-"""Names a device where several are attached, as for ``adb`` itself."""
+"""Variable that names a device if several are attached, as for ``adb`` itself."""
 CONNECT_SECONDS, LOOK_SECONDS = 15, 60
 UNREACHABLE = 255
-"""What ssh returns where the fault is its own."""
+"""Exit code of ssh for its own errors."""
 READY = "device"
-"""The state of a device that takes commands, as ``adb devices`` prints it."""
+"""State of a device that is ready, as ``adb devices`` prints it."""
 WAYS = "ssh://USER@HOST, ssh://USER@HOST:PORT, adb or adb:SERIAL"
 
 
 class RemoteError(UserError):
-    """Another machine cannot be reached, or does not do what it was asked for."""
+    """Another machine cannot be reached, or a command fails there."""
 
 
 @dataclass(frozen=True)
 class Transport:
-    """How commands get to another machine.
+    """Runs shell commands on another machine.
 
     Attributes:
-        name: of the machine, as it was typed.
-        command: that runs a shell command there, which is its last argument.
-        package: of Debian that has this command.
-        unreachable: the exit code that says that the machine was not reached; None if none does.
-        advice: a sentence on what to do then.
-        python_advice: what to say where the machine has no Python, behind what is said anyway.
+        name: name of the machine, as it was typed.
+        command: command that runs a shell command there, given as its last argument.
+        package: Debian package of this command.
+        unreachable: exit code that means that the machine was not reached; None if there is none.
+        advice: sentence that says what to do then.
+        python_advice: what to add to the message if the machine has no Python.
     """
 
     name: str
@@ -58,16 +60,16 @@ def _missing(command: str, package: str) -> RemoteError:
 
 
 def transport_to(target: str) -> Transport:
-    """Return how commands get to a machine.
+    """Return the transport to a machine.
 
     Raises:
-        RemoteError: if nothing is named, or no such Android device is ready.
+        RemoteError: if the target is not valid, or no such Android device is ready.
     """
     if match := ADB.fullmatch(target):
         return _adb(target, match["serial"])
     if match := SSH.fullmatch(target):
         return _ssh(target, match["host"], match["port"])
-    raise RemoteError(f"{target} names no machine: give {WAYS}.")
+    raise RemoteError(f"{target} is not a machine: give {WAYS}.")
 
 
 def _ssh(target: str, host: str, port: str | None) -> Transport:
@@ -93,7 +95,7 @@ def _adb(target: str, serial: str | None) -> Transport:
 
 
 def _ready(serial: str | None) -> str:
-    """Return the serial number of the device that is meant, if it takes commands."""
+    """Return the serial number of the chosen device, if it is ready."""
     devices = _devices()
     known = ", ".join(devices)
     if not devices:
@@ -107,7 +109,7 @@ def _ready(serial: str | None) -> str:
         )
     serial = serial or known
     if serial not in devices:
-        raise RemoteError(f"adb finds no device {serial}, but {known}.")
+        raise RemoteError(f"adb finds no device {serial}, only {known}.")
     if devices[serial] != READY:
         raise RemoteError(
             f"{serial} is {devices[serial]}: unlock it and allow USB debugging by this computer, "
@@ -125,9 +127,9 @@ def _devices() -> dict[str, str]:
     except FileNotFoundError as error:
         raise _missing("adb", "adb") from error
     except subprocess.TimeoutExpired as error:
-        raise RemoteError("adb does not answer: `adb kill-server`, and try again.") from error
+        raise RemoteError("adb does not answer: run `adb kill-server`, and try again.") from error
     if listed.returncode:
-        lines = listed.stderr.strip().splitlines() or ["it said nothing"]
+        lines = listed.stderr.strip().splitlines() or ["it printed nothing"]
         raise RemoteError(f"adb fails: {lines[-1]}.")
     rows = [line.split("\t") for line in listed.stdout.splitlines() if "\t" in line]
     return {row[0]: row[1] for row in rows}

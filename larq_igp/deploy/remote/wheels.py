@@ -1,4 +1,4 @@
-"""Wheels of larq-igp-runtime, one for each kind of machine: `uname -m` says which one is used."""
+"""Wheels of larq-igp-runtime, one for each architecture as `uname -m` prints it."""
 
 import re
 from pathlib import Path
@@ -8,23 +8,23 @@ from larq_igp.files import read_file
 
 MOST_BYTES = 1 << 26
 WHEELS = "wheels"
-"""The folder that wheels are copied to."""
+"""Folder that wheels are copied to."""
 ONLY_WHEEL = f"{WHEELS}/only.whl"
-"""A wheel that was named itself, for whatever machine."""
+"""Name of a wheel that was given as a file, for any machine."""
 NAME = re.compile(r"larq_igp_runtime-.*-(?:manylinux|linux)[^-]*?_(x86_64|aarch64)\.whl")
 MAKE = "`make -C runtime wheels` in a checkout makes them, in runtime/dist"
 
 
 def check_wheels(path: str | Path) -> None:
-    """Refuse what ``read_wheels`` would; errors as of it."""
+    """Check that ``read_wheels`` finds wheels; errors as there."""
     _find(Path(path))
 
 
 def read_wheels(path: str | Path) -> dict[str, bytes]:
-    """Return the contents of wheels by the names that they are copied to.
+    """Return the contents of wheels by the names that their copies get.
 
     Args:
-        path: of a wheel, or of a folder with at most one for each architecture.
+        path: path of a wheel, or of a folder with at most one for each architecture.
 
     Raises:
         RemoteError: if there is none, or several for one architecture.

@@ -1,8 +1,8 @@
-"""What one ``LceBconv2d`` makes of its sums, and what Keras makes of the same sums.
+"""The results of a ``LceBconv2d`` as a function of its sums, to compare with Keras.
 
-The sum of ``K`` products of signs is one of ``K + 1`` whole numbers (``2 K + 1`` with zero
-padding). What follows it, multiplier and bias or a threshold, is a function of that number for each
-channel, and is compared for all of them.
+The sum of ``K`` products of signs is one of ``K + 1`` integers (``2 K + 1`` with zero padding).
+What follows, multiplier and bias or a threshold, is a function of the sum for each channel. It is
+compared for all possible sums.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,11 +18,11 @@ from larq_igp.deploy.verification.rounding import Terms
 from larq_igp.keras2 import tf
 
 SAME = 0
-"""TensorFlow Lite's number of this padding."""
+"""TensorFlow Lite's number for this padding."""
 ACTIVATIONS = {0: (-np.inf, np.inf), 1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}
 """TensorFlow Lite's numbers of fused activations, and where these clip."""
 MOST_ELEMENTS = 2**22
-"""Sums that are put through Keras' layers at once."""
+"""Number of sums that are run through Keras' layers at once."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class BinaryOperator:
     """A binary convolution of a file.
 
     Attributes:
-        file: that it stands in.
+        file: the file.
         operator: the operator.
-        negated: which of its filters, ``(O,)``, are the negatives of the kernel that it was found
-            for: the converter negates those that a negative factor follows.
+        negated: which of its filters, ``(O,)``, are the negatives of the matched kernel's: the
+            converter negates filters that are followed by a negative factor.
     """
 
     file: TFLiteFile
@@ -43,7 +43,7 @@ class BinaryOperator:
     def _constant(self, operand: int) -> np.ndarray:
         value = self.file.tensors[self.operator.inputs[operand]].value
         if value is None:
-            raise Fault(f"{where(self.operator)} has operand {operand} that is no constant.")
+            raise Fault(f"{where(self.operator)} has a non-constant operand {operand}.")
         return value
 
     @property
@@ -53,7 +53,7 @@ class BinaryOperator:
 
     @property
     def writes(self) -> int:
-        """The tensor that it makes."""
+        """The tensor that it writes."""
         return self.operator.outputs[0]
 
     @property
@@ -70,12 +70,12 @@ class BinaryOperator:
 
     @property
     def products(self) -> int:
-        """How many products are added."""
+        """Number of products in a sum."""
         return int(np.prod(self.filters.shape[1:]))
 
     def of_kernel(self, kernel: np.ndarray) -> "BinaryOperator | None":
-        """Return the operator with what it has negated of a kernel ``(H, W, I, O)``; None if its
-        weights are others.
+        """Return the operator with its negated filters of a kernel ``(H, W, I, O)``; None if its
+        weights are different.
         """
         differs = self._differs(kernel)
         if differs is None or not np.all(differs.all(axis=1) | ~differs.any(axis=1)):
@@ -83,8 +83,8 @@ class BinaryOperator:
         return replace(self, negated=differs.all(axis=1))
 
     def weights_that_differ(self, kernel: np.ndarray) -> np.ndarray | None:
-        """Return in how many weights each filter, or its negative, differs from a kernel's,
-        ``(O,)``; None for another shape.
+        """Return the number of weights in which each filter, or its negative, differs from a
+        kernel's, ``(O,)``; None for another shape.
         """
         differs = self._differs(kernel)
         return None if differs is None else np.minimum(differs.sum(1), (~differs).sum(1))
@@ -114,9 +114,9 @@ class BinaryOperator:
         return None
 
     def possible_sums(self, shape: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield all sums that may occur, in maps of a shape: arrays ``(N, H, W, O)``.
+        """Yield all sums that may occur in maps of a shape, as arrays ``(N, H, W, O)``.
 
-        Where zeros are padded, some products are missing.
+        With zero padding, some products are missing.
 
         Args:
             shape: height and width of the maps.
@@ -131,10 +131,10 @@ class BinaryOperator:
             yield np.broadcast_to(part, (*part.shape[:3], len(self.filters)))
 
     def has_written(self, found: np.ndarray, sums: np.ndarray) -> bool:
-        """Tell whether these are its results for sums of Keras' products ``(N, H, W, O)``.
+        """Tell whether ``found`` is its result for sums of Keras' products ``(N, H, W, O)``.
 
-        Bits have to be equal. Floats may be off by rounding, which is far less than a sum that is
-        off by one would make.
+        Bits must be equal. Floats may differ by rounding, which is far less than the effect of a
+        sum that is wrong by one.
         """
         if self.writes_signs:
             expected = self.signs(sums)
@@ -149,7 +149,7 @@ class BinaryOperator:
         return clipped * self._constant(2).astype(np.float64) + self._constant(3)
 
     def _own(self, sums: np.ndarray) -> np.ndarray:
-        """Return the sums of its own products, for those of Keras'."""
+        """Return the sums of the operator's products for sums of Keras' products."""
         return np.where(self.negated, -sums, sums)
 
     def _terms(self) -> Terms:

@@ -17,8 +17,8 @@ class Comparison:
     """How one result of Keras differs from what an operator writes.
 
     Attributes:
-        channels: those that differ for any sum so far, ``(O,)``.
-        example: a sum for which they do, what the file gives and what Keras gives.
+        channels: whether each channel differs for any sum so far, ``(O,)``.
+        example: a sum for which they differ, the file's result and Keras' result.
     """
 
     channels: np.ndarray
@@ -31,14 +31,14 @@ def require_same_function(
     steps_after: Callable[[np.ndarray], Iterable[Step]],
     shape: Sequence[int],
 ) -> int:
-    """Return the result of Keras that is the same function of the sums as what an operator writes;
-    the first, if there are several.
+    """Return the first result of Keras that is the same function of the sums as an operator's
+    output.
 
     Args:
         what: the layer and the operator, for messages.
-        operator: of the file.
-        steps_after: puts sums ``(N, H, W, O)`` through the layers that follow, and yields number,
-            value and terms of the result of each.
+        operator: the operator of the file.
+        steps_after: runs sums ``(N, H, W, O)`` through the layers that follow, and yields number,
+            value and terms of each result.
         shape: height and width of the maps.
 
     Raises:
@@ -56,7 +56,7 @@ def require_same_function(
     gives = ("-1" if found else "+1") if operator.writes_signs else f"{found:.7g}"
     raise Fault(
         f"{what}: channels {some(np.flatnonzero(nearest.channels))} differ in what follows the "
-        f"popcount, such as for a sum of {total}: the file gives {gives}, Keras {wanted:.7g}."
+        f"popcount, for example for a sum of {total}: the file gives {gives}, Keras {wanted:.7g}."
     )
 
 
@@ -67,7 +67,7 @@ def _compare(
     value: np.ndarray,
     terms: Terms,
 ) -> None:
-    """Add to a comparison what some sums show."""
+    """Continue a comparison with more sums."""
     if operator.writes_signs:
         found = operator.signs(sums)
         differs = (found != (value < 0)) & ~terms.may_be_zero(value)

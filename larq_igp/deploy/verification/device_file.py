@@ -1,8 +1,8 @@
-"""What a file for a device has beside the network that is compared layer by layer.
+"""Verify the parts of a file for a device that ``device.plain`` removes.
 
-``device.plain`` takes it away: pixels that are normalised inside, and weights of 8 bits, with which
-TensorFlow Lite multiplies inputs that it rounds to 8 bits as well. Here the file is run as it
-stands, and each of these parts is compared with what it stands for.
+These are pixels that the file normalises, and 8-bit weights: TensorFlow Lite multiplies them by
+inputs that it rounds to 8 bits as well. Here the file is run as it is, and each of these parts is
+compared with what it should compute.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ from larq_igp.deploy.verification.file_tensors import FileTensors, read_tensors,
 from larq_igp.deploy.verification.rounding import UNITS, Terms
 
 OF_PIXELS = 1e-4
-"""Of the largest result: what an engine may differ by that computes the first convolution on bytes,
-in whole numbers. larq-igp-runtime promises half of it.
+"""Share of the largest result by which an engine may differ if it computes the first convolution on
+bytes, in integers. larq-igp-runtime guarantees half of it.
 """
 
 
@@ -33,14 +33,14 @@ def check_device_file(
     engine: str,
     threads: int,
 ) -> list[str]:
-    """Compare the parts of a file that are for a device; return what was found right, in words.
+    """Verify the parts of a file for a device, and return in words what is right.
 
     Args:
-        content: of the file.
-        images: as it takes them, ``(N, H, W, C)``.
-        normalise: makes of them what the network takes.
-        engine: that runs it.
-        threads: of the engine.
+        content: content of the file.
+        images: images as the file takes them, ``(N, H, W, C)``.
+        normalise: turns them into inputs of the network.
+        engine: name of the engine.
+        threads: number of threads that the engine may use.
 
     Raises:
         Fault: naming the first part that is wrong.
@@ -55,7 +55,7 @@ def check_device_file(
         said.append("normalises pixels as Keras does")
     count = sum(1 for _ in _checked_products(edit, tensors))
     if count:
-        said.append(f"multiplies {count} times with weights of 8 bits within their rounding")
+        said.append(f"multiplies {count} times by 8-bit weights, within their rounding")
     return said
 
 
@@ -67,8 +67,8 @@ def _check_normalised(
     distance = float(np.max(terms.distance(tensors.values[tensor], wanted)))
     if distance > UNITS:
         raise Fault(
-            f"the file normalises pixels otherwise than Keras: {distance:.0f} units in the last "
-            f"place apart, where rounding may take {UNITS:g}."
+            f"the file does not normalise pixels as Keras does: {distance:.0f} units in the "
+            f"last place apart, where rounding may take {UNITS:g}."
         )
 
 
@@ -81,7 +81,7 @@ def _check_first(
     engine: str,
     threads: int,
 ) -> None:
-    """Check what first reads the normalised image, where the engine may compute it on bytes."""
+    """Check the first readers of the normalised image, which an engine may compute on bytes."""
     readers = [each for each in tensors.file.operators if tensor in each.inputs]
     outputs = [each.outputs[0] for each in readers]
     exposed = with_outputs(content, [*outputs, *tensors.file.outputs])
@@ -95,13 +95,13 @@ def _check_first(
             apart = float(np.max(np.abs(found.reshape(wanted.shape) - wanted)))
             if not apart <= OF_PIXELS * float(np.max(np.abs(wanted))):
                 raise Fault(
-                    f"the engine makes something else of pixels than of floats in "
+                    f"the engine computes other results from pixels than from floats in "
                     f"{tensors.file.tensors[output].name!r}: {apart:.3g} apart."
                 )
 
 
 def _checked_products(edit: Edit, tensors: FileTensors) -> Iterator[str]:
-    """Yield the name of each result of weights of 8 bits, after it was compared."""
+    """Compare each result of 8-bit weights, and yield its name."""
     for operator in edit.graph.operators:
         kind = edit.kind(operator)
         if kind not in HYBRID or edit.element_kind(operator.inputs[1]) != "INT8":
@@ -125,5 +125,5 @@ def _checked_products(edit: Edit, tensors: FileTensors) -> Iterator[str]:
         step = np.repeat(step, len(wanted) // len(x))[:, np.newaxis]
         allowed = step * np.abs(weights).sum(axis=1) * (1 + 1e-3) + 1e-6
         if not np.all(np.abs(found - wanted) <= allowed):
-            raise Fault(f"{edit.name(result)!r} is not the product with its weights of 8 bits.")
+            raise Fault(f"{edit.name(result)!r} is not the product with its 8-bit weights.")
         yield edit.name(result)

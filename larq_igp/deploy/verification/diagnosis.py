@@ -1,4 +1,4 @@
-"""Which layer is at fault, in words."""
+"""Messages that say which layer is wrong."""
 
 import numpy as np
 
@@ -12,12 +12,12 @@ from larq_igp.deploy.verification.rounding import UNITS
 from larq_igp.graph import Call
 
 NAMED = 4
-"""Layers that a message names at most."""
+"""Largest number of layers that a message names."""
 
 
 def difference(replay: Replay, index: int) -> Fault:
-    """Return the fault that stands between a result of Keras, which the file has not, and the last
-    ones that it has.
+    """Return the fault between a result of Keras that the file lacks and the last results that it
+    has.
     """
     missing, stack = set(), [index]
     while stack:
@@ -29,7 +29,7 @@ def difference(replay: Replay, index: int) -> Fault:
 
 
 def difference_at(replay: Replay, operator: Operator) -> Fault:
-    """Return the fault of an operator that makes no result of Keras."""
+    """Return the fault of an operator whose output is not a result of Keras."""
     found, sources, stack = replay.found_tensors(), set(), list(replay.file.reads(operator))
     while stack:
         tensor = stack.pop()
@@ -43,7 +43,7 @@ def difference_at(replay: Replay, operator: Operator) -> Fault:
         for index, known in sorted(replay.known.items())
         if not known.is_found
         and known.sources == sources
-        # A convolution is not missed where the BatchNorm that it is fused with was found.
+        # A convolution is not missing if the BatchNorm that it is fused with was found.
         and not any(replay.known[each].is_found for each in replay.followers(index))
     ]
     if not missing:
@@ -52,7 +52,7 @@ def difference_at(replay: Replay, operator: Operator) -> Fault:
 
 
 def _fault(replay: Replay, missing: list[int]) -> Fault:
-    """Name the first of some results that the file has not, and those that follow from it alone."""
+    """Name the first of some missing results, and those that depend on it alone."""
     run = missing[:1]
     while len(run) < NAMED:
         readers = replay.readers(run[-1])
@@ -66,7 +66,7 @@ def _fault(replay: Replay, missing: list[int]) -> Fault:
     units, tensor = min(nearest)
     return Fault(
         f"{names}: from the same inputs {where(replay.file.producer(tensor))} is off by "
-        f"{units:.0f} units in the last place, and rounding by {UNITS:g} at most."
+        f"{units:.0f} units in the last place, but rounding by {UNITS:g} at most."
     )
 
 

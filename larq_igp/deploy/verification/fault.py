@@ -1,4 +1,4 @@
-"""What is wrong with a file."""
+"""The error for a file that is wrong."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from larq_igp.deploy.flatbuffer import Operator
 
 
 class Fault(Exception):
-    """Something in a file is not what Keras has; the message names the layer."""
+    """A file differs from Keras; the message names the layer."""
 
 
 def where(operator: Operator | None) -> str:
-    """Return how a message calls an operator."""
+    """Return the name of an operator in messages."""
     return "the input" if operator is None else f"operator {operator.index}, {operator.name}"
 
 

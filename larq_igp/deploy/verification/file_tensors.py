@@ -19,10 +19,10 @@ def with_all_outputs(content: bytes) -> bytes:
 
 
 def with_outputs(content: bytes, tensors: Sequence[int]) -> bytes:
-    """Return the same file with other tensors for outputs."""
+    """Return the same file with these tensors as outputs."""
     model = parse(content)
     model.subgraphs[0].outputs = list(tensors)
-    model.signatureDefs = None  # they name outputs
+    model.signatureDefs = None  # signatures name outputs
     return pack(model)
 
 
@@ -53,14 +53,14 @@ class FileTensors:
         return self._producers.get(tensor)
 
     def reads(self, operator: Operator) -> list[int]:
-        """Return the tensors that an operator reads and that are no constants."""
+        """Return the tensors that an operator reads, without constants."""
         tensors = self.file.tensors
         return [each for each in operator.inputs if each != ABSENT and tensors[each].value is None]
 
     @cached_property
     def of_images(self) -> frozenset[int]:
-        """Tensors that depend on the images; others are constants that the converter left to be
-        computed.
+        """Tensors that depend on the images; others are constants that the converter did not
+        compute.
         """
         found = set(self.file.inputs)
         for operator in self.file.operators:
@@ -70,7 +70,7 @@ class FileTensors:
 
     def computed_from(self, sources: frozenset[int]) -> list[int]:
         """List the tensors that are computed from all of these and nothing else, in the order of
-        execution; a tensor that is the only source stands first.
+        execution. A tensor that is the only source comes first.
         """
         origins: dict[int, frozenset[int] | None] = {each: frozenset([each]) for each in sources}
         for operator in self.file.operators:
@@ -86,7 +86,7 @@ class FileTensors:
 def read_tensors(
     content: bytes, images: np.ndarray, *, engine: str | None, threads: int
 ) -> FileTensors:
-    """Run a file on images ``(N, H, W, C)`` and keep all that it computes.
+    """Run a file on images ``(N, H, W, C)`` and return all its tensors.
 
     Raises:
         TFLiteFileError: if the file is damaged.
@@ -106,6 +106,6 @@ def read_tensors(
 
 
 def bytes_per_image(file: TFLiteFile) -> int:
-    """Return the size of all that a file computes for one image."""
+    """Return the size in bytes of all that a file computes for one image."""
     written = [file.tensors[t] for operator in file.operators for t in operator.outputs]
     return sum(prod(tensor.shape) * tensor.dtype.itemsize for tensor in written)

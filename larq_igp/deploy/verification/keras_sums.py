@@ -1,4 +1,4 @@
-"""The sums of a binary convolution as its Keras layer makes them, and what the layer does next."""
+"""The sums of a binary convolution as its Keras layer computes them, and what follows there."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +17,12 @@ SUMS_ALONE = {
     "use_bias": False,
     "activation": None,
 }
-"""Configuration of a layer that does nothing but add products."""
+"""Configuration of a layer that only adds products."""
 
 
 @dataclass(frozen=True)
 class KerasSums:
-    """A binary convolution taken apart: its sums of signs; and factor, bias and activation."""
+    """The parts of a binary convolution: sums of signs, then factor, bias and activation."""
 
     kernel: Kernel
 
@@ -44,7 +44,7 @@ class KerasSums:
     def sums(self, negative: np.ndarray) -> np.ndarray:
         """Return the sums of products, whole numbers ``(N, H, W, O)``.
 
-        A copy of the layer makes them, with the signs of the kernel for weights.
+        A copy of the layer computes them, with the signs of the kernel as weights.
 
         Args:
             negative: where the layer reads -1, ``(N, H, W, I)``.
@@ -61,15 +61,15 @@ class KerasSums:
         return self.layer.activation not in (None, tf.keras.activations.linear)
 
     def before_activation(self, sums: np.ndarray) -> tuple[np.ndarray, Terms]:
-        """Return factor and bias on sums ``(..., O)``, float32, and the terms of that."""
+        """Return sums ``(..., O)`` after factor and bias, float32, and their terms."""
         magnitudes = np.abs(self.weights)
         factor = magnitudes.max(axis=(0, 1, 2))
         bias = 0.0 if self.layer.bias is None else self.layer.bias.numpy()
-        # The converter takes one magnitude for a filter whose weights are nearly of one magnitude.
+        # The converter uses one magnitude for a filter whose weights nearly agree in magnitude.
         approximation = (factor - magnitudes.min(axis=(0, 1, 2))) * magnitudes[..., 0].size
         size = np.abs(sums) * factor + np.abs(bias) + approximation / (UNITS * UNIT)
         return (sums * factor + bias).astype(np.float32), Terms(size)
 
     def activated(self, values: np.ndarray, terms: Terms) -> tuple[np.ndarray, Terms]:
-        """Return what the activation makes of values, and the terms of that."""
+        """Return values after the activation, and their terms."""
         return np.asarray(self.layer.activation(tf.constant(values))), terms

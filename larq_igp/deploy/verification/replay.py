@@ -1,4 +1,4 @@
-"""What is known of Keras' results while a model is run layer by layer beside a file."""
+"""Keras' results while a model is compared with a file layer by layer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ TINY = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a result of Keras.
+    """What is known about a result of Keras.
 
     Attributes:
-        value: ``(N, ...)``; the file's, where the file has it.
-        terms: that it was added from.
-        sources: the nearest tensors of the file that it is computed from; where the file has the
-            result, that tensor itself.
-        is_found: whether the file has it.
-        nearest: distance and tensor of the file that are nearest, where none is near enough.
+        value: the value, ``(N, ...)``; the file's if the file has the result.
+        terms: the terms that it is the sum of.
+        sources: the nearest tensors of the file that it is computed from; if the file has the
+            result, its tensor.
+        is_found: whether the file has the result.
+        nearest: distance and index of the nearest tensor of the file, if none is near enough.
     """
 
     value: np.ndarray
@@ -37,16 +37,16 @@ class Known:
 
 
 class Replay:
-    """The results so far.
+    """The results that are known so far.
 
     Attributes:
-        graph: of the Keras model.
+        graph: graph of the Keras model.
         file: the file with the values of its tensors.
-        known: what is known of each result, by the index of the call that returns it.
+        known: the results, by the index of the call that returns them.
         farthest: largest distance of a value of the file from Keras', see ``rounding``.
-        explained: tensors of the file that were compared, but are no result of a whole layer.
-        before: of a tensor that the file has for other readers, though the converter may fold the
-            layer that makes it into a convolution: what that layer reads.
+        explained: tensors of the file that were compared, but are not the result of a whole layer.
+        before: maps tensors of the file to what their layer reads, for layers that the converter
+            may fold into a convolution although other readers need the tensor.
     """
 
     def __init__(self, graph: Graph, file: FileTensors):
@@ -61,8 +61,10 @@ class Replay:
         return [place for place, call in enumerate(self.graph.calls) if index in call.inputs]
 
     def followers(self, index: int) -> Iterator[int]:
-        """Yield the calls each of which alone reads the last one's result and nothing else, up to
-        one with weights to multiply or a quantizer.
+        """Yield a chain of calls: each is the only reader of the previous result, and reads nothing
+        else.
+
+        The chain ends before a call with a kernel or a quantizer.
         """
         while True:
             readers = self.readers(index)
@@ -71,14 +73,14 @@ class Replay:
             (index,) = readers
             call = self.graph.calls[index]
             is_plain = len(call.inputs) == 1 and call.layer is not None and not call.kernels
-            # A layer of several outputs is read by one call without a layer for each.
+            # Each output of a layer with several outputs is a call without a layer.
             is_split = any(self.graph.calls[each].layer is None for each in self.readers(index))
             if not is_plain or is_split or output_quantizer(call.layer) is not None:
                 return
             yield index
 
     def found(self, tensor: int, shape: tuple[int, ...] | None = None) -> Known:
-        """Return what is known of a result that the file has as a tensor."""
+        """Return the result that is a tensor of the file."""
         value = self.file.values[tensor]
         value = value if shape is None else value.reshape(shape)
         return Known(value, terms_of(value), frozenset([tensor]), is_found=True)
@@ -88,8 +90,9 @@ class Replay:
         return {tensor for each in self.known.values() if each.is_found for tensor in each.sources}
 
     def computed_from(self, sources: frozenset[int]) -> list[int]:
-        """List the tensors that are computed from all of these and nothing else; where layers are
-        folded into what follows them, from what they read.
+        """List the tensors that are computed from all of these and nothing else.
+
+        Tensors that are computed from the inputs of folded layers are included.
         """
         found = self.file.computed_from(sources)
         earlier = frozenset().union(*(self.before.get(each, {each}) for each in sources))
@@ -111,8 +114,9 @@ class Replay:
         return Known(value, terms, sources, nearest=nearest)
 
     def _is_nearer_later(self, index: int, value: np.ndarray, found: int) -> bool:
-        """Tell whether a layer that follows comes nearer to a tensor of the file than this one: a
-        BatchNorm that is nearly the identity is fused all the same.
+        """Tell whether a later layer is nearer to a tensor of the file than this one.
+
+        This finds a fused BatchNorm that is nearly the identity.
         """
         target = self.file.values[found].reshape(value.shape)
         distance = float(np.max(np.abs(target - value)))
@@ -125,7 +129,7 @@ class Replay:
         return False
 
     def signs(self, tensor: int, shape: Sequence[int]) -> np.ndarray | None:
-        """Return where a packed tensor of the file is -1; None if it is not packed, or of another
+        """Return where a packed tensor of the file is -1; None if it is not packed, or has another
         shape.
         """
         words = self.file.values[tensor]
@@ -134,8 +138,8 @@ class Replay:
         return unpack_signs(words, shape[-1])
 
     def look_up_signs(self, index: int) -> bool:
-        """Find the packed signs of a result that the file has not in float; tell whether the file
-        has either.
+        """Find the packed signs of a result that the file does not have in float, and tell whether
+        the file has either.
         """
         known = self.known[index]
         if known.is_found:
@@ -150,8 +154,8 @@ class Replay:
         return False
 
     def _is_of_unknown(self, packed: int) -> bool:
-        """Tell whether signs were taken from floats of the file that are no result of Keras: then
-        signs may hide a difference.
+        """Tell whether signs were taken from floats of the file that are not a result of Keras:
+        then they may hide a difference.
         """
         operator = self.file.producer(packed)
         if operator is None or operator.name != QUANTIZE:
@@ -159,8 +163,9 @@ class Replay:
         return operator.inputs[0] not in self.found_tensors()
 
     def found_signs(self, tensor: int, value: np.ndarray, terms: Terms) -> Known:
-        """Return what is known of a result of which the file has the signs alone: the file's, where
-        Keras' value is 0 up to rounding.
+        """Return the result of which the file has only the signs.
+
+        Where Keras' value is 0 up to rounding, the file's sign is used.
         """
         negative = unpack_signs(self.file.values[tensor], value.shape[-1])
         value = np.where(negative == (value < 0), value, np.where(negative, -TINY, TINY))

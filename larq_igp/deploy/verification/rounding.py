@@ -1,10 +1,10 @@
-"""How far float32 arithmetic may take a layer's result from the exact one.
+"""How far float32 arithmetic may move a layer's result from the exact one.
 
-A sum is off by a few units in the last place of the *terms* that it adds, not of the result: where
-large terms cancel, little is left but their rounding. So every value carries its terms: how large
-they are, in each channel, and how many were added. Two results agree if they differ by no more
-than ``UNITS`` units in the last place of these. For more than ``FEW_TERMS`` terms the units grow
-with the root of their number, as so many roundings add up like steps of a random walk.
+The error of a sum is a few units in the last place of its *terms*, not of the result: if large
+terms cancel, mostly their rounding is left. So every value carries its terms: their size in each
+channel, and their number. Two results agree if they differ by no more than ``UNITS`` units in the
+last place of the terms. For more than ``FEW_TERMS`` terms the units grow with the root of their
+number, because roundings add up like the steps of a random walk.
 """
 
 from collections.abc import Callable
@@ -15,27 +15,30 @@ import numpy as np
 from larq_igp.keras2 import tf
 
 UNIT = float(np.finfo(np.float32).eps) / 2
-"""What one float32 operation is off by at most, relative to its result."""
+"""Largest error of one float32 operation, relative to its result."""
 UNITS = 12.0
-"""Of these: Keras and an engine add in different orders, and fold BatchNorm into weights or not."""
+"""Allowed number of these errors: Keras and an engine add in different orders, and only one of them
+may fold BatchNorm into weights.
+"""
 FEW_TERMS = 16
-"""An engine that begins a sum with a large bias rounds to that at each of ``n`` terms: the standard
-deviation is 0.29 times the root of ``n`` units. ``UNITS`` and ``FEW_TERMS`` together allow ten of
-these; the farthest of millions of values in random networks was six away.
+"""An engine that starts a sum with a large bias rounds to the bias' precision at each of ``n``
+terms. The standard deviation of the sum is 0.29 times the root of ``n`` units. ``UNITS`` and
+``FEW_TERMS`` together allow ten standard deviations; the largest distance of millions of values in
+random networks was six.
 """
 UNKNOWN_LAYER = 4.0
-"""Factor for layers whose arithmetic is not known here."""
+"""Factor for layers with unknown arithmetic."""
 
 keras = tf.keras.layers
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a value was added from.
+    """The terms of a sum.
 
     Attributes:
-        size: sum of the terms' magnitudes; broadcasts to the value, mostly one for each channel.
-        count: how many terms the longest sum has.
+        size: sum of the terms' magnitudes; broadcasts to the value, usually one for each channel.
+        count: number of terms of the longest sum.
     """
 
     size: np.ndarray
@@ -43,13 +46,13 @@ class Terms:
 
     @property
     def unit(self) -> np.ndarray:
-        """What one rounding is off by, or many of them together."""
+        """Error of one rounding, or of many of them together."""
         unit = UNIT * self.size * max(1.0, (self.count / FEW_TERMS) ** 0.5)
         # Below the smallest normal numbers, engines may flush to zero.
         return np.maximum(unit, np.finfo(np.float32).tiny)
 
     def distance(self, found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-        """Return how far two results are apart, in units; NaN is far from everything."""
+        """Return the distance of two results in units; that of NaN is infinite."""
         units = np.abs(found.astype(np.float64) - expected) / self.unit
         return np.nan_to_num(units, nan=np.inf)
 
@@ -58,18 +61,18 @@ class Terms:
         return self.distance(found, expected) <= UNITS
 
     def may_be_zero(self, value: np.ndarray) -> np.ndarray:
-        """Tell where rounding may have turned the sign of a value."""
+        """Tell where rounding may have changed the sign of a value."""
         return np.abs(value) <= UNITS * self.unit
 
 
 def terms_of(value: np.ndarray) -> Terms:
-    """Return the terms of a value that is given: the largest in each channel."""
+    """Return the terms of a value that is not a known sum: the largest in each channel."""
     return Terms(np.abs(value).reshape(-1, value.shape[-1]).max(axis=0))
 
 
 @dataclass(frozen=True)
 class LayerCall:
-    """A layer with what it read and made."""
+    """A layer with its inputs and its output."""
 
     layer: "tf.keras.layers.Layer"
     sizes: list[np.ndarray]
@@ -90,7 +93,7 @@ def _same(call: LayerCall) -> tuple[np.ndarray, int]:
 
 def _pool(call: LayerCall) -> tuple[np.ndarray, int]:
     window = int(np.prod(getattr(call.layer, "pool_size", None) or call.inputs[0].shape[1:-1]))
-    # The terms of a flat map are equal, and so are their roundings: they add up as they are.
+    # The terms of a flat map are equal, and so are their roundings, which add up in full.
     return call.sizes[0], max(window, int(FEW_TERMS * (window / UNITS) ** 2))
 
 
@@ -185,18 +188,19 @@ RULES: dict[type, Rule] = {
     keras.PReLU: _prelu,
     keras.Rescaling: _rescaling,
 }
-"""The rule of a class holds for those derived from it, as Larq's layers are from Keras'."""
+"""The rule of a class also applies to its subclasses, as Larq's layers are of Keras'."""
 
 
 def is_foldable(layer: "tf.keras.layers.Layer") -> bool:
-    """Tell whether a converter may fold a layer into the weights of a convolution that follows."""
+    """Tell whether a converter may fold a layer into the weights of a later convolution."""
     factors = (keras.BatchNormalization, keras.Rescaling, keras.Normalization, keras.Average)
     return isinstance(layer, factors)
 
 
 def has_inner_results(layer: "tf.keras.layers.Layer") -> bool:
-    """Tell whether a layer may be several steps, with results in between that Keras does not show:
-    one whose arithmetic is not known here, or with an activation that is no ReLU.
+    """Tell whether a layer may have intermediate results that Keras does not show.
+
+    These are layers with unknown arithmetic, or with an activation other than a ReLU.
     """
     activation = getattr(layer, "activation", None)
     is_fused = activation in (None, tf.keras.activations.linear, tf.keras.activations.relu)
@@ -214,10 +218,10 @@ def terms_after(
     """Return the terms of a layer's result.
 
     Args:
-        layer: that was called.
-        terms: of its inputs.
-        inputs: their values.
-        output: what the layer made of them.
+        layer: the layer.
+        terms: terms of its inputs.
+        inputs: values of its inputs.
+        output: value of its output.
     """
     size, count = _rule_of(layer)(LayerCall(layer, [each.size for each in terms], inputs, output))
     if np.ndim(size) > 1 and np.shape(size) != output.shape:  # pooled, or moved

@@ -7,7 +7,7 @@ from larq_igp.keras2 import tf
 
 
 def run_call(call: Call, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """Return what a layer makes of inputs, given in the order of ``call.inputs``, in inference."""
+    """Return a layer's outputs in inference for inputs in the order of ``call.inputs``."""
     values: dict[str, list] = {}
     for tensor, value in zip(call.node.keras_inputs, inputs, strict=True):
         values.setdefault(str(id(tensor)), []).insert(0, tf.convert_to_tensor(value))

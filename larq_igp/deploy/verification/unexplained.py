@@ -1,8 +1,8 @@
-"""Whether all that a file computes are results of Keras, as far as the converter lets them be.
+"""Find operators that compute something other than results of Keras.
 
-The converter fuses some layers into others, so not every result of Keras is in the file. The other
-way round there are few exceptions: what a convolution, a pooling or a concatenation reads and makes
-are results of Keras, and only inside of one layer may values stand that Keras does not show.
+The converter fuses some layers into others, so not every result of Keras is in the file. The
+reverse has few exceptions: the inputs and outputs of a convolution, a pooling or a concatenation
+are results of Keras, and only inside one layer may there be values that Keras does not show.
 """
 
 from larq_igp.deploy.flatbuffer import Operator
@@ -13,19 +13,19 @@ WHOLE = {
     *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "LceBconv2d"),
     *("MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "SOFTMAX"),
 }
-"""Operators that are a layer, with what is fused into them."""
+"""Operators that are a whole layer, with what is fused into them."""
 ARITHMETIC = {
     *("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "PRELU", "LEAKY_RELU"),
     *("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"),
 }
-"""Operators of which several may make up one layer, the last of them its result.
+"""Operators of which several may form one layer. The last one writes its result.
 
 All others move values or quantize them.
 """
 
 
 def first_unexplained(replay: Replay) -> Operator | None:
-    """Return the first operator whose result should be one of Keras' and is none."""
+    """Return the first operator whose result should be a result of Keras, but is not."""
     file = replay.file
     explained = replay.found_tensors() | replay.explained | _inside_of_layers(replay)
     readers: dict[int, list[Operator]] = {}
@@ -45,7 +45,7 @@ def first_unexplained(replay: Replay) -> Operator | None:
 
 
 def _is_moved(tensor: int, readers: dict[int, list[Operator]], explained: set[int]) -> bool:
-    """Tell whether a tensor becomes a result of Keras by being moved, as with dilation."""
+    """Tell whether a tensor is a result of Keras after its values are moved, as with dilation."""
     following = readers.get(tensor, [])
     return bool(following) and all(
         each.name not in WHOLE | ARITHMETIC
@@ -55,8 +55,8 @@ def _is_moved(tensor: int, readers: dict[int, list[Operator]], explained: set[in
 
 
 def _inside_of_layers(replay: Replay) -> set[int]:
-    """Return the tensors between what a layer of several steps reads and what it, or a layer that
-    follows, makes.
+    """Return the tensors between the inputs of a layer with several steps and its result, or the
+    result of a layer that follows it.
     """
     inside: set[int] = set()
     for index, call in enumerate(replay.graph.calls):

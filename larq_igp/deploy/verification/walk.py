@@ -1,11 +1,11 @@
-"""Walk through Keras and a file side by side, every layer from the inputs that the file has.
+"""Compare Keras and a file layer by layer, each layer from the inputs that the file has.
 
-Each result of Keras is looked for in the file: a tensor that is computed from the same tensors and
-has the same values up to rounding. From there on Keras continues with the *file's* values. So
-rounding does not add up, no sign flips, and a difference is the fault of what stands between two
-tensors that were found. What the converter fused away is not found; Keras' own values serve until
-the next tensor that is. No sign may stand in between, as it would hide differences, and no more
-than the converter can fuse (``unexplained``).
+For each result of Keras, the file is searched for a tensor that is computed from the same tensors
+and has the same values up to rounding. Keras then continues with the *file's* values. So rounding
+errors do not accumulate, no sign flips, and a difference is caused by the operators between two
+tensors that were found. A result that the converter fused away is not found. Keras' values are used
+until the next tensor that is found. Neither a sign, which would hide differences, nor more than the
+converter can fuse (``unexplained``) may lie in between.
 """
 
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ from larq_igp.graph.bits import output_quantizer
 from larq_igp.keras2 import tf
 
 BEFORE_ACTIVATION = -1
-"""Stands for what a layer makes before its activation, which may be an operator of its own."""
+"""Stands for a layer's result before its activation, which may be a separate operator."""
 
 
 class Walk(Replay):
-    """One walk from the images to the output."""
+    """One comparison from the images to the output."""
 
     def __init__(self, graph: Graph, file: FileTensors):
         """Start at the images."""
@@ -47,7 +47,7 @@ class Walk(Replay):
 
     @property
     def binary_convolutions(self) -> int:
-        """How many of the file were compared."""
+        """Number of binary convolutions of the file that were compared."""
         return len(self._used)
 
     def run(self) -> None:
@@ -71,7 +71,7 @@ class Walk(Replay):
             raise difference(self, self.graph.outputs[0])
 
     def _is_output(self, known: Known) -> bool:
-        """Tell whether the file gives a result that it has; perhaps in another shape."""
+        """Tell whether a result that the file has is its output, perhaps in another shape."""
         given = self.file.file.outputs[0]
         if known.sources == {given}:
             return True
@@ -82,7 +82,7 @@ class Walk(Replay):
         return bool(np.all(known.terms.agree(found.reshape(known.value.shape), known.value)))
 
     def _call(self, index: int) -> None:
-        """Run a layer, and look in the file for what it makes."""
+        """Run a layer, and look for its result in the file."""
         call = self.graph.calls[index]
         if any(kernel.input_quantizer for kernel in call.kernels):
             self._require_signs_or_values(call.inputs[0])
@@ -92,7 +92,7 @@ class Walk(Replay):
         values, terms = [each.value for each in inputs], [each.terms for each in inputs]
         sources = frozenset().union(*(each.sources for each in inputs))
         outputs = run_call(call, values)
-        # A layer of several outputs is followed by one call for each.
+        # A layer with several outputs is followed by one call for each of them.
         places = [index] if len(outputs) == 1 else range(index + 1, index + 1 + len(outputs))
         for place, value in zip(places, outputs, strict=True):
             after = terms_after(call.layer, terms, values, value)
@@ -113,16 +113,16 @@ class Walk(Replay):
             self.explained |= found.sources
 
     def _require_signs_or_values(self, index: int) -> None:
-        """Check that the file has what a quantizer reads: behind it, differences would be hidden.
+        """Check that the file has the input of a quantizer, which would hide differences.
 
         Raises:
-            Fault: if it has not.
+            Fault: if it does not.
         """
         if not self.look_up_signs(index):
             raise difference(self, index)
 
     def _binary_convolution(self, index: int) -> None:
-        """Compare a binary convolution in all its parts, and what the converter fused into it."""
+        """Compare all parts of a binary convolution, and what the converter fused into it."""
         call = self.graph.calls[index]
         self._require_signs_or_values(call.inputs[0])
         source, keras = self.known[call.inputs[0]], KerasSums(call.kernels[0])
@@ -138,7 +138,7 @@ class Walk(Replay):
         )
         sums = keras.sums(keras.signs_of(source.value))
         if not operator.has_written(self.file.values[operator.writes], sums):
-            raise Fault(f"{what}: the engine makes other sums than Keras from the same signs.")
+            raise Fault(f"{what}: the engine computes other sums than Keras from the same signs.")
         if end == BEFORE_ACTIVATION:
             self.explained.add(operator.writes)
             before = self.found(operator.writes)
@@ -159,9 +159,11 @@ class Walk(Replay):
     def _after_sums(
         self, index: int, keras: KerasSums, sums: np.ndarray
     ) -> Iterator[tuple[int, np.ndarray, Terms]]:
-        """Yield results of Keras that are functions of a convolution's sums: call, value, terms.
+        """Yield the results of Keras that are functions of a convolution's sums: call, value,
+        terms.
 
-        First what the layer itself makes, then what each layer does that alone reads the last one.
+        First the layer's own result, then that of each layer that is the only reader of the
+        previous one.
         """
         value, terms = keras.before_activation(sums)
         if keras.has_activation:
@@ -177,7 +179,7 @@ class Walk(Replay):
             yield following, value, terms
 
     def _operator_of(self, call: Call, keras: KerasSums, source: Known) -> BinaryOperator:
-        """Find the operator of a call: by its weights, and among several by what they read."""
+        """Find the operator of a call by its weights, and among several by their inputs."""
         of_kernel = [each.of_kernel(keras.weights) for each in self._operators]
         same = [each for each in of_kernel if each is not None]
         if not same:

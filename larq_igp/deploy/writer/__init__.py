@@ -1,4 +1,4 @@
-"""larq-igp's own writer of Larq Compute Engine's ``.tflite`` format."""
+"""larq-igp's writer of Larq Compute Engine's ``.tflite`` format."""
 
 from larq_igp.deploy.errors import UnwritableError
 from larq_igp.deploy.writer.draft import Draft, Operator, Tensor

@@ -1,4 +1,4 @@
-"""Activations, as operators."""
+"""Write activations as operators."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Write = Callable[[Draft, Tensor, str], Tensor]
 
 
 def elementwise(kind: str, **options: Any) -> Write:
-    """Return what writes an operator of one operand that keeps the shape."""
+    """Return a function that writes an operator with one operand of the same shape."""
     return lambda draft, x, name: draft.add(kind, [x], x.shape, name=name, **options)
 
 
@@ -80,7 +80,7 @@ ACTIVATIONS: dict[Any, Write] = {
     keras.hard_sigmoid: _hard_sigmoid,
     keras.softplus: _softplus,
 }
-"""Functions by the operators that compute them."""
+"""Functions -> what writes the operators that compute them."""
 
 
 def write_activation(draft: Draft, function: Any, x: Tensor, name: str) -> Tensor:

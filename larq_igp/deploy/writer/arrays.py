@@ -59,7 +59,7 @@ def reshape(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 
 @writes(keras.Concatenate)
 def concatenate(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a join of maps along an axis."""
+    """Write a concatenation of maps along an axis."""
     layer: Any = call.layer
     axis = layer.axis % len(inputs[0].shape)
     shape = list(inputs[0].shape)

@@ -1,7 +1,7 @@
-"""Rules for 1-bit operators: which convolutions become binary, and what they absorb.
+"""Rules for 1-bit operators: which convolutions become binary, and what is fused into them.
 
-They are Larq Compute Engine's, so that files are the same operator for operator. One is stricter:
-a pooling with a fused ReLU is not turned into one of bits, as the ReLU would be lost.
+They are Larq Compute Engine's, so that files have the same operators. One rule is stricter: a
+pooling with a fused ReLU does not become one of bits, because the ReLU would be lost.
 """
 
 import numpy as np
@@ -19,9 +19,9 @@ BCONV, QUANTIZE, DEQUANTIZE, BMAXPOOL = (
 )
 PADS = "PADV2"
 ALWAYS, NEVER = np.iinfo(np.int32).min, np.iinfo(np.int32).max
-"""Thresholds that every popcount exceeds, and that none does."""
+"""Thresholds that every popcount exceeds, and that no popcount exceeds."""
 CLAMPS = {0: None, 1: (0, None), 2: (-1, 1), 3: (0, 6)}
-"""TensorFlow Lite's numbers of fused activations, and where they clip; None is nowhere."""
+"""TensorFlow Lite's numbers of fused activations, and where they clip; None for no limit."""
 F = np.float32
 
 
@@ -71,7 +71,7 @@ def has_one_magnitude(filters: np.ndarray) -> bool:
 
 
 def fuse_arithmetic(draft: Draft, operator: Operator) -> bool:
-    """Fold a factor or an offset into the multiplier and bias of the binary convolution before."""
+    """Fold a factor or an offset into multiplier and bias of the preceding binary convolution."""
     if operator.kind not in ("ADD", "SUB", "MUL") or operator.options[CLIPPED]:
         return False
     convolution, constant = operator.source.producer, operator.constant(1)
@@ -98,7 +98,7 @@ ACTIVATIONS = {"RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 
 
 def fuse_activation(draft: Draft, operator: Operator) -> bool:
-    """Fold a ReLU into the binary convolution before, which clips its sums."""
+    """Fold a ReLU into the preceding binary convolution, which clips its sums."""
     convolution = operator.source.producer
     if operator.kind not in ACTIVATIONS or convolution is None or convolution.kind != BCONV:
         return False
@@ -123,7 +123,7 @@ def _pads_zeros(convolution: Operator) -> bool:
 
 
 def quantize_before_pooling(draft: Draft, operator: Operator) -> bool:
-    """Pool bits in place of the floats whose signs are taken afterwards."""
+    """Pool bits instead of floats if only their signs are used afterwards."""
     pool = operator.source.producer
     if operator.kind != QUANTIZE or pool is None or pool.kind != "MAX_POOL_2D":
         return False
@@ -156,7 +156,7 @@ def _quantized(draft: Draft, x: Tensor, place: int) -> Tensor:
 
 
 def write_bits(draft: Draft, operator: Operator) -> bool:
-    """Let a binary convolution write the signs of its results itself, by thresholds."""
+    """Let a binary convolution write the signs of its results, by thresholds."""
     convolution = operator.source.producer
     if operator.kind != QUANTIZE or convolution is None or convolution.kind != BCONV:
         return False
@@ -190,17 +190,18 @@ def thresholds(
     bias: np.ndarray,
     clip: tuple[int | None, int | None] | None,
 ) -> np.ndarray:
-    """Return which popcounts make a result negative: those above, int32 ``(O,)``.
+    """Return the thresholds, int32 ``(O,)``: a popcount above its threshold makes the result
+    negative.
 
-    A popcount ``p`` stands for the sum ``K - 2 p``, and that for ``m * clip(K - 2 p) + b``. With
+    A popcount ``p`` means the sum ``K - 2 p`` and the result ``m * clip(K - 2 p) + b``. With
     ``m > 0`` this is negative where ``p > (b / m + K) / 2``. Filters with ``m < 0`` are negated,
-    and ``-m`` takes the place of ``m``.
+    and ``-m`` replaces ``m``.
 
     Args:
         products: ``K``.
         multiplier: ``m``, ``(O,)``.
         bias: ``b``, ``(O,)``.
-        clip: lowest and highest sum; None is no limit.
+        clip: lowest and highest sum; None for no limit.
     """
     low, high = (-products, products) if clip is None else clip
     bounds = np.array([low, products if high is None else high], F)
@@ -217,7 +218,7 @@ def thresholds(
 
 
 def pack_weights(draft: Draft) -> None:
-    """Pack the weights of all binary convolutions, and remove floats of bits that nothing reads."""
+    """Pack the weights of all binary convolutions, and remove unused float copies of bits."""
     for operator in draft.operators:
         if operator.kind == BCONV:
             negative = operator.constant(1)

@@ -1,4 +1,4 @@
-"""Layers with kernels."""
+"""Write layers with kernels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ keras = tf.keras.layers
 
 
 def _read(draft: Draft, call: Call, x: Tensor) -> Tensor:
-    """Write the quantizer of what the layer reads."""
+    """Write the quantizer of the layer's input."""
     return write_quantizer(draft, getattr(call.layer, "input_quantizer", None), x, call.name)
 
 
@@ -32,7 +32,9 @@ def _finish(draft: Draft, call: Call, x: Tensor) -> Tensor:
 
 
 def _pad(draft: Draft, call: Call, x: Tensor) -> tuple[Tensor, int]:
-    """Write the padding with other values than 0; return what to convolve, and how to pad it."""
+    """Write padding with values other than 0; return the tensor to convolve and the padding left to
+    do.
+    """
     layer: Any = call.layer
     if layer.padding == "valid":
         return x, VALID
@@ -72,7 +74,7 @@ def _convolve(
 def _convolve_depthwise(
     draft: Draft, x: Tensor, kernel: np.ndarray, options: dict[str, Any], name: str
 ) -> Tensor:
-    """Write a convolution of each channel with kernels ``(H, W, C, M)``."""
+    """Write a depthwise convolution with kernels ``(H, W, C, M)``."""
     filters = kernel.reshape(1, *kernel.shape[:2], -1)
     shape = slid(x.shape, kernel.shape[:2], options, filters.shape[-1])
     bias = np.zeros(filters.shape[-1], np.float32)
@@ -97,11 +99,11 @@ def conv2d(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 
 @writes(keras.Conv1D, lq.layers.QuantConv1D)
 def conv1d(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a convolution of a row ``(N, W, C)``, as one of a map of height 1."""
+    """Write a convolution of a row ``(N, W, C)`` as that of a map of height 1."""
     layer: Any = call.layer
     if layer.padding not in ("valid", "same") or getattr(layer, "pad_values", 0.0) != 0:
         raise UnwritableError(
-            f"layer {call.name!r} pads in a way that a .tflite has not in one dimension: use "
+            f"layer {call.name!r} pads in a way that a .tflite cannot in one dimension: use "
             "padding 'valid', or 'same' with zeros."
         )
     x = _read(draft, call, inputs[0])
@@ -120,7 +122,7 @@ def conv1d(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 
 @writes(keras.DepthwiseConv2D, lq.layers.QuantDepthwiseConv2D)
 def depthwise_conv2d(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a convolution of each channel on its own."""
+    """Write a depthwise convolution."""
     x, padding = _pad(draft, call, _read(draft, call, inputs[0]))
     (kernel,) = call.kernels
     options = _geometry(call.layer, padding)
@@ -130,7 +132,7 @@ def depthwise_conv2d(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tens
 
 @writes(keras.SeparableConv2D, lq.layers.QuantSeparableConv2D)
 def separable_conv2d(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a convolution of each channel on its own, and one of 1x1 that mixes them."""
+    """Write a depthwise convolution, and a 1x1 convolution that mixes the channels."""
     x, padding = _pad(draft, call, _read(draft, call, inputs[0]))
     depthwise, pointwise = (kernel.quantized() for kernel in call.kernels)
     options = _geometry(call.layer, padding)

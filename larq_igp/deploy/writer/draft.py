@@ -8,23 +8,23 @@ import numpy as np
 
 FLOAT, INT = np.dtype(np.float32), np.dtype(np.int32)
 CLIPPED = "fusedActivationFunction"
-"""Name of the option that lets an operator clip what it computes; 0 is not at all."""
+"""Name of the option that lets an operator clip its result; 0 for no clipping."""
 CAN_CLIP = {
     *("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
     *("ADD", "SUB", "MUL", "DIV", "MAX_POOL_2D", "AVERAGE_POOL_2D"),
 }
-"""Operators that have it."""
+"""Operators that have this option."""
 
 
 @dataclass(eq=False)
 class Tensor:
-    """A constant, or what the input or an operator gives.
+    """A constant, the input, or the output of an operator.
 
     Attributes:
-        shape: with the batch, which is 1.
-        dtype: of its elements.
-        name: of the Keras layer that it is the result of.
-        value: of a constant.
+        shape: its shape, with the batch, which is 1.
+        dtype: type of its elements.
+        name: name of the Keras layer that returns it.
+        value: value of a constant.
         producer: the operator that writes it; None for the input and for constants.
         readers: the operators that read it, once for each time.
     """
@@ -37,7 +37,7 @@ class Tensor:
     readers: "list[Operator]" = field(default_factory=list, repr=False)
 
     def key(self) -> Any:
-        """Return what is the same for constants of the same content, and for no other tensors."""
+        """Return a key that only constants with the same content share."""
         return self if self.value is None else (self.shape, self.dtype, self.value.tobytes())
 
     def is_made_by(self, *kinds: str) -> bool:
@@ -50,12 +50,12 @@ class Operator:
     """One operator.
 
     Attributes:
-        kind: as TensorFlow Lite's schema or Larq Compute Engine calls it: ``CONV_2D``,
+        kind: its name in TensorFlow Lite's schema or Larq Compute Engine: ``CONV_2D``,
             ``LceBconv2d``.
-        inputs: None for an optional one that is left out.
-        outputs: what it writes.
-        options: by the names of TensorFlow Lite's schema, or Larq Compute Engine's.
-        place: its place among the calls of Keras; several may share one.
+        inputs: the tensors that it reads; None for an optional one that is left out.
+        outputs: the tensors that it writes.
+        options: options by the names of TensorFlow Lite's schema, or Larq Compute Engine's.
+        place: place of its layer among the calls of Keras; several operators may share one.
     """
 
     kind: str
@@ -73,11 +73,11 @@ class Operator:
 
     @property
     def output(self) -> Tensor:
-        """The first output, mostly the only one."""
+        """The first output, usually the only one."""
         return self.outputs[0]
 
     def constant(self, operand: int) -> np.ndarray | None:
-        """Return an operand's value; None if it is missing, left out or no constant."""
+        """Return an operand's value; None if it is missing, left out or not constant."""
         tensor = self.inputs[operand] if operand < len(self.inputs) else None
         return None if tensor is None else tensor.value
 
@@ -86,9 +86,10 @@ class Draft:
     """Tensors and operators from one input to one output.
 
     Attributes:
-        input: what the file takes.
-        output: what it gives.
-        operators: in the order in which they were added; ``ordered`` has that of execution.
+        input: the input of the file.
+        output: the output of the file.
+        operators: in the order in which they were added; ``ordered`` returns the order of
+            execution.
     """
 
     def __init__(self, shape: tuple[int, ...], name: str):
@@ -113,16 +114,16 @@ class Draft:
         place: int | None = None,
         **options: Any,
     ) -> Tensor:
-        """Add an operator; return what it writes.
+        """Add an operator, and return its output.
 
         Args:
-            kind: of the operator.
-            inputs: tensors, arrays for constants, and None for what is left out.
-            shape: of the output.
-            dtype: of the output.
-            name: of the output.
-            place: of the operator; that of the layer being written if left out.
-            **options: of the operator.
+            kind: kind of the operator.
+            inputs: tensors, arrays for constants, and None for operands that are left out.
+            shape: shape of the output.
+            dtype: type of the output's elements.
+            name: name of the output.
+            place: place of the operator; None for that of the layer being written.
+            **options: options of the operator.
         """
         output = Tensor(tuple(shape), dtype, name)
         self.add_operator(kind, inputs, [output], place=place, **options)
@@ -150,12 +151,12 @@ class Draft:
         self.operators[operator] = None
 
     def reshape(self, x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
-        """Add what gives a tensor another shape."""
+        """Add an operator that gives a tensor another shape, and return its output."""
         sides = np.array(shape, INT)
         return self.add("RESHAPE", [x, sides], shape, name=name, newShape=sides)
 
     def transpose(self, x: Tensor, order: tuple[int, ...], name: str) -> Tensor:
-        """Add what puts the axes of a tensor into another order."""
+        """Add an operator that reorders the axes of a tensor, and return its output."""
         shape = tuple(x.shape[axis] for axis in order)
         return self.add("TRANSPOSE", [x, np.array(order, INT)], shape, name=name)
 
@@ -170,11 +171,11 @@ class Draft:
         tensor.readers.append(operator)
 
     def is_read_once(self, tensor: Tensor) -> bool:
-        """Tell whether one operator alone reads a tensor, which is not the file's output."""
+        """Tell whether a tensor has exactly one reader and is not the file's output."""
         return len(tensor.readers) == 1 and tensor is not self.output
 
     def replace(self, old: Tensor, new: Tensor) -> None:
-        """Let all that reads one tensor read another, and remove what is then not needed."""
+        """Let all readers of one tensor read another, and remove operators that become unused."""
         for reader in list(old.readers):
             for operand, tensor in enumerate(reader.inputs):
                 if tensor is old:
@@ -185,7 +186,9 @@ class Draft:
         self.remove_unread(old)
 
     def remove_unread(self, tensor: Tensor) -> None:
-        """Remove the operator that writes a tensor, if nothing reads it, and so on before it."""
+        """Remove the operator that writes a tensor that nothing reads, and those before it
+        likewise.
+        """
         operator = tensor.producer
         if operator not in self.operators:
             return
@@ -198,7 +201,7 @@ class Draft:
                 self.remove_unread(read)
 
     def merge_same(self) -> None:
-        """Leave one of several operators that compute the same from the same tensors."""
+        """Keep one of several operators that compute the same from the same tensors."""
         seen: dict[Any, Operator] = {}
         for operator in self.ordered():
             key = (
@@ -213,8 +216,8 @@ class Draft:
                     self.replace(old, new)
 
     def ordered(self) -> list[Operator]:
-        """Return the operators in the order of execution: that of Keras' calls, and each after
-        those whose results it reads.
+        """Return the operators in the order of execution: the order of Keras' calls, each operator
+        after those that it reads.
         """
         placed: dict[Operator, None] = {}
         for operator in sorted(self.operators, key=lambda each: each.place):

@@ -1,4 +1,4 @@
-"""Layers that compute each value from those at the same place."""
+"""Write layers that compute each value from those at the same place."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def activation(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 
 @writes(*SIGNS, lq.quantizers.NoOp)
 def quantizer(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a quantizer that stands as a layer."""
+    """Write a quantizer that is a layer."""
     return write_quantizer(draft, call.layer, inputs[0], call.name)
 
 
@@ -85,12 +85,12 @@ def softmax(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 
 @writes(keras.Dropout, keras.SpatialDropout2D, keras.GaussianNoise, keras.GaussianDropout)
 def nothing(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write nothing: the layer acts in training alone."""
+    """Write nothing: the layer acts only in training."""
     return inputs[0]
 
 
 def _chain(kind: str) -> Callable[[Draft, Call, Sequence[Tensor]], Tensor]:
-    """Return what writes an operator of two operands for any number of them."""
+    """Return a function that writes an operator of two operands for any number of inputs."""
 
     def write(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
         result = inputs[0]

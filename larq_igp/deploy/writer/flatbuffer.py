@@ -1,4 +1,4 @@
-"""From a draft to the bytes of a ``.tflite``."""
+"""Serialise a draft to the bytes of a ``.tflite``."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -40,7 +40,7 @@ OPTIONS = {
     "RESIZE_BILINEAR": "ResizeBilinearOptions",
     "EXP": "ExpOptions",
 }
-"""Tables of the schema that hold an operator's options; kinds that are not here have none."""
+"""Tables of the schema for the options of operators; other kinds have no options."""
 
 
 def to_bytes(draft: Draft) -> bytes:
@@ -75,7 +75,7 @@ def to_bytes(draft: Draft) -> bytes:
 
 
 class _Tensors:
-    """The tensors of the file; constants of the same content are one."""
+    """The tensors of the file; constants with the same content are stored once."""
 
     def __init__(self) -> None:
         self._schema = schema()
@@ -85,7 +85,7 @@ class _Tensors:
         self.buffers = [self._schema.BufferT()]  # by convention the first one is empty
 
     def index(self, tensor: Tensor | None) -> int:
-        """Return a tensor's index; it is added when it is first asked for."""
+        """Return a tensor's index; the first call for a tensor adds it."""
         if tensor is None:
             return ABSENT
         key = tensor.key()
@@ -118,7 +118,7 @@ def _code(kind: str, version: int):
     code = schema().OperatorCodeT()
     number = numbers.CUSTOM if kind.startswith(LCE_PREFIX) else getattr(numbers, kind)
     code.builtinCode, code.version = number, version
-    # What older readers know; they take 127 for one of the operators that came later.
+    # For older readers; 127 tells them that a newer field has the code.
     code.deprecatedBuiltinCode = min(number, numbers.PLACEHOLDER_FOR_GREATER_OP_CODES)
     if number == numbers.CUSTOM:
         code.customCode = kind.encode()
@@ -126,7 +126,7 @@ def _code(kind: str, version: int):
 
 
 def _version(operator: Operator) -> int:
-    """Return which version of an operator the file needs: the first that can do this."""
+    """Return the version of an operator that the file needs: the first one with its features."""
     if operator.kind == "FULLY_CONNECTED":
         if operator.inputs[2] is None:
             return 6
@@ -168,7 +168,7 @@ def _custom_options(options: dict[str, int]) -> np.ndarray | None:
 
 
 def _signature(draft: Draft, tensors: _Tensors):
-    """Return what lets ``Interpreter.get_signature_runner`` call the file by names."""
+    """Return the signature for ``Interpreter.get_signature_runner``."""
     signature = schema().SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
     for end, tensor in (("inputs", draft.input), ("outputs", draft.output)):

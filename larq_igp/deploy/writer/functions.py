@@ -1,4 +1,4 @@
-"""Functions of TensorFlow that stand in a Keras graph: ``x + y``, ``tf.reduce_mean(x, -1)``."""
+"""Write TensorFlow functions of a Keras graph: ``x + y``, ``tf.reduce_mean(x, -1)``."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from larq_igp.keras2 import tf
 
 
 def arguments(call: Call, inputs: Sequence[Tensor], *names: str) -> dict[str, Any]:
-    """Return what a function is called with by name, tensors of Keras replaced by those of the
+    """Return the arguments of a function by name, with tensors of Keras replaced by those of the
     draft.
 
     Args:
-        call: of the function. In a model that was built the arguments stand as they were typed; in
-            one that was loaded from a file all but the first have names.
-        inputs: that it reads.
-        *names: of its arguments in their order, as far as they are needed.
+        call: the call of the function. A built model has the arguments as they were typed. In a
+            model from a file all but the first have names.
+        inputs: the tensors that it reads.
+        *names: names of its arguments in their order, up to the last that is needed.
     """
     by_tensor = {id(t): x for t, x in zip(call.node.keras_inputs, inputs, strict=True)}
     given = dict(zip(names, call.node.call_args, strict=False)) | call.node.call_kwargs
@@ -58,7 +58,7 @@ writes_function("math.subtract")(_two_operands("SUB", commutes=False))
 
 @writes_function("math.truediv", "math.divide")
 def divide(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a quotient, of a constant as a product."""
+    """Write a quotient; division by a constant becomes a product."""
     given = arguments(call, inputs, "x", "y")
     left, right = given["x"], given["y"]
     if not isinstance(left, Tensor) or isinstance(right, Tensor):
@@ -124,7 +124,7 @@ writes_function("math.reduce_sum")(_reduction("SUM"))
 
 @writes_function("concat")
 def concat(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a join of tensors along an axis."""
+    """Write a concatenation of tensors along an axis."""
     axis = arguments(call, inputs, "values", "axis").get("axis", -1) % len(inputs[0].shape)
     shape = list(inputs[0].shape)
     shape[axis] = sum(each.shape[axis] for each in inputs)
@@ -203,7 +203,7 @@ def getitem(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
 
 @writes(tf.keras.layers.Lambda)
 def function_as_a_layer(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Write what a ``Lambda`` computes: called on symbols of Keras, its function makes a graph."""
+    """Write what a ``Lambda`` computes: its function makes a graph from symbolic Keras tensors."""
     layer: Any = call.layer
     of_draft = {id(t): x for t, x in zip(call.node.keras_inputs, inputs, strict=True)}
     symbols = {

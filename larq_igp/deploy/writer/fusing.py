@@ -1,6 +1,6 @@
-"""Rules for float operators: what a convolution, a sum or a pooling absorbs.
+"""Rules for float operators: what is fused into a convolution, a sum or a pooling.
 
-They are TensorFlow Lite's, so that files are the same operator for operator.
+They are TensorFlow Lite's, so that files have the same operators.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ ACTIVATIONS = {"RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 
 
 def fuse_arithmetic(draft: Draft, operator: Operator) -> bool:
-    """Fold a factor or an offset for each channel into the weights and bias before."""
+    """Fold a factor or an offset for each channel into the preceding weights and bias."""
     if operator.kind not in ("ADD", "SUB", "MUL"):
         return False
     convolution, constant = operator.source.producer, operator.constant(1)
@@ -43,7 +43,7 @@ def fuse_arithmetic(draft: Draft, operator: Operator) -> bool:
 
 
 def fuse_activation(draft: Draft, operator: Operator) -> bool:
-    """Let the operator before clip what it computes."""
+    """Let the preceding operator clip its result."""
     producer = operator.source.producer
     if operator.kind not in ACTIVATIONS or producer is None:
         return False
@@ -57,7 +57,7 @@ def fuse_activation(draft: Draft, operator: Operator) -> bool:
 
 
 def fuse_padding(draft: Draft, operator: Operator) -> bool:
-    """Let a convolution pad by itself where zeros around its input are what SAME padding adds."""
+    """Let a convolution pad with SAME if its input was padded with the same zeros."""
     if operator.kind not in CONVOLUTIONS[:2] or operator.options["padding"] != VALID:
         return False
     pad = operator.source.producer
@@ -75,7 +75,7 @@ def fuse_padding(draft: Draft, operator: Operator) -> bool:
 
 
 def fuse_scalar_before(draft: Draft, operator: Operator) -> bool:
-    """Fold a factor or an offset that all values share into the weights and bias after it."""
+    """Fold a factor or an offset that all values share into the following weights and bias."""
     arithmetic = operator.source.producer
     if operator.kind not in CONVOLUTIONS or arithmetic is None:
         return False
@@ -126,7 +126,7 @@ def drop_zero_bias(draft: Draft, operator: Operator) -> bool:
 
 
 def drop_reshape(draft: Draft, operator: Operator) -> bool:
-    """Let an operator read what was given another shape for it as it is, where it may."""
+    """Remove a reshape before an operator that does not need it."""
     for operand, tensor in enumerate(operator.inputs):
         if tensor is None or not tensor.is_made_by("RESHAPE"):
             continue
@@ -140,7 +140,7 @@ def drop_reshape(draft: Draft, operator: Operator) -> bool:
 
 
 def compute_before_reshape(draft: Draft, operator: Operator) -> bool:
-    """Compute with the channels before they get another shape, nearer to a convolution."""
+    """Move arithmetic with channels before a reshape, nearer to a convolution."""
     reshape, constant = operator.source.producer, operator.constant(1)
     if operator.kind not in ("ADD", "SUB", "MUL") or reshape is None or constant is None:
         return False
@@ -156,7 +156,7 @@ def compute_before_reshape(draft: Draft, operator: Operator) -> bool:
 
 
 def _reads_alike(operator: Operator, shape: tuple[int, ...], before: tuple[int, ...]) -> bool:
-    """Tell whether an operator makes the same of a tensor in the shape that it had before."""
+    """Tell whether an operator computes the same from a tensor in its previous shape."""
     if operator.kind == "RESHAPE":
         return True
     if operator.kind == "FULLY_CONNECTED":
@@ -168,7 +168,7 @@ def _reads_alike(operator: Operator, shape: tuple[int, ...], before: tuple[int, 
 
 
 LATE_RULES = (fuse_scalar_before,)
-"""Rules for what the others left; what rounds last is the factor that all values share."""
+"""Rules that run after the others, so that the factor that all values share is rounded last."""
 RULES = (
     drop_identity,
     fuse_arithmetic,

@@ -1,4 +1,4 @@
-"""Which function writes the operators of which layer: a table that users add to.
+"""A table of the functions that write the operators of layers. Users can add to it.
 
 larq_igp.deploy.writer.register_writer(Swap, lambda draft, call, inputs: ...)
 """
@@ -11,19 +11,19 @@ from larq_igp.deploy.writer.draft import Draft, Tensor
 from larq_igp.graph import Call, Graph
 
 LayerWriter = Callable[[Draft, Call, Sequence[Tensor]], Tensor | list[Tensor]]
-"""Adds to a draft what one call of a layer computes from tensors; returns the results."""
+"""Adds the operators of one call of a layer to a draft, and returns the results."""
 
 _WRITERS: dict[type, LayerWriter] = {}
 _FUNCTIONS: dict[str, LayerWriter] = {}
 
 
 def register_writer(kind: type, write: LayerWriter) -> None:
-    """Register the function that writes a class of layers, but not of its subclasses."""
+    """Register the function that writes a class of layers, but not its subclasses."""
     _WRITERS[kind] = write
 
 
 def writes(*kinds: type) -> Callable[[LayerWriter], LayerWriter]:
-    """Register the function that follows for some classes of layers."""
+    """Return a decorator that registers a function for some classes of layers."""
 
     def register(write: LayerWriter) -> LayerWriter:
         for kind in kinds:
@@ -34,7 +34,9 @@ def writes(*kinds: type) -> Callable[[LayerWriter], LayerWriter]:
 
 
 def writes_function(*symbols: str) -> Callable[[LayerWriter], LayerWriter]:
-    """Register what writes some functions of TensorFlow, by the names that Keras gives them."""
+    """Return a decorator that registers a function for TensorFlow functions, by their names in
+    Keras.
+    """
 
     def register(write: LayerWriter) -> LayerWriter:
         _FUNCTIONS.update(dict.fromkeys(symbols, write))
@@ -46,13 +48,13 @@ def writes_function(*symbols: str) -> Callable[[LayerWriter], LayerWriter]:
 def write_graph(
     draft: Draft, graph: Graph, inputs: Sequence[Tensor], *, is_inner: bool = False
 ) -> list[Tensor]:
-    """Add what all calls of a graph compute from tensors; return its outputs.
+    """Add the operators of all calls of a graph, and return its outputs.
 
     Args:
-        draft: to add to.
-        graph: of Keras.
-        inputs: what stands for its inputs.
-        is_inner: whether it is part of one call of the graph that is being written.
+        draft: the draft to add to.
+        graph: the Keras graph.
+        inputs: tensors of the draft for its inputs.
+        is_inner: whether the graph is one call of the graph that is being written.
 
     Raises:
         UnwritableError: naming a layer.
@@ -73,7 +75,7 @@ def write_graph(
 
 
 def write_call(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Add what a call computes; return the results, of the shapes that Keras has.
+    """Add the operators of a call, and return the results, which have Keras' shapes.
 
     Raises:
         UnwritableError: naming the layer.
@@ -89,14 +91,14 @@ def write_call(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> list[Tenso
         )
     if getattr(layer, "data_format", None) == "channels_first":
         raise UnwritableError(
-            f"layer {call.name!r} has its channels first: a .tflite has them last."
+            f"layer {call.name!r} has channels first, but a .tflite needs channels last."
         )
     written = write(draft, call, inputs)
     results = written if isinstance(written, list) else [written]
     expected = (1, *call.output_shape)
     if results[0].shape != expected:
         raise UnwritableError(
-            f"layer {call.name!r} makes {expected} in Keras, but its operators make "
+            f"layer {call.name!r} returns {expected} in Keras, but its operators return "
             f"{results[0].shape}."
         )
     return results

@@ -1,4 +1,4 @@
-"""Layers that shift and scale values."""
+"""Write layers that shift and scale values."""
 
 from collections.abc import Sequence
 from math import prod
@@ -15,7 +15,7 @@ from larq_igp.keras2 import tf
 keras = tf.keras.layers
 F = np.float32
 LEAST_EPSILON = 1.001e-5
-"""Below which Keras computes a LayerNormalization in other steps."""
+"""Smallest epsilon with which Keras computes a LayerNormalization in these steps."""
 
 
 @writes(keras.BatchNormalization)
@@ -28,7 +28,7 @@ def batch_normalization(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> T
             f"layer {call.name!r} normalises axis {list(layer.axis)}: the last axis is needed."
         )
     mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
-    # TensorFlow rounds it in a way of its own, and so do other converters.
+    # TensorFlow rounds it like this, and so do other converters.
     factor = tf.math.rsqrt(variance + F(layer.epsilon)).numpy()
     if layer.scale:
         factor = factor * layer.gamma.numpy()
@@ -39,10 +39,10 @@ def batch_normalization(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> T
 
 @writes(keras.LayerNormalization)
 def layer_normalization(draft: Draft, call: Call, inputs: Sequence[Tensor]) -> Tensor:
-    """Write a normalisation of each image or pixel by its own statistics.
+    """Write a normalisation of each image or pixel by its statistics.
 
-    As Keras does it: what is normalised together becomes a channel of a map
-    ``(1, n, 1, channels)``, and that is normalised as a batch.
+    As in Keras, the values that are normalised together become a channel of a map ``(1, n, 1,
+    channels)``, which is normalised as a batch.
     """
     layer: Any = call.layer
     x, name = inputs[0], call.name

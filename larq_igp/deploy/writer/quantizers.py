@@ -1,4 +1,4 @@
-"""What quantizers do, as operators."""
+"""Write quantizers as operators."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from larq_igp.deploy.writer.draft import INT, Draft, Tensor
 
 
 def write_sign(draft: Draft, x: Tensor, name: str) -> Tensor:
-    """Write the sign of a tensor: packed bits, and floats of them; all its readers share one."""
+    """Write the sign of a tensor as packed bits and as floats; all readers of a tensor share it."""
     for reader in x.readers:
         if reader.kind == "LceQuantize":
             packed = reader.output
@@ -27,7 +27,7 @@ def write_sign(draft: Draft, x: Tensor, name: str) -> Tensor:
 
 
 def write_quantizer(draft: Draft, quantizer: Any, x: Tensor, name: str) -> Tensor:
-    """Write the quantizer of what a layer reads.
+    """Write the quantizer of a layer's input.
 
     Raises:
         UnwritableError: naming the layer, if the quantizer is not known.
@@ -37,7 +37,7 @@ def write_quantizer(draft: Draft, quantizer: Any, x: Tensor, name: str) -> Tenso
     if is_sign(quantizer):
         return write_sign(draft, x, name)
     raise UnwritableError(
-        f"layer {name!r} quantizes with {_name(quantizer)}, which takes more than the sign."
+        f"layer {name!r} quantizes with {_name(quantizer)}, which is not the sign."
     )
 
 

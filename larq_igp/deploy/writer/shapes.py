@@ -1,4 +1,4 @@
-"""What sliding windows make of the sides of a map."""
+"""Shapes of the results of sliding windows."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from larq_igp.deploy.writer.draft import Operator
 
 Pair = tuple[int, int]
 SAME, VALID = 0, 1
-"""TensorFlow Lite's numbers of the two paddings."""
+"""TensorFlow Lite's numbers for the two paddings."""
 
 
 def window_count(side: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
-    """Return how many windows fit along a side."""
+    """Return the number of windows along a side."""
     span = (kernel - 1) * dilation + 1 if padding == VALID else 1
     return -(-(side - span + 1) // stride)
 
@@ -20,13 +20,13 @@ def window_count(side: int, kernel: int, stride: int, dilation: int, padding: in
 def slid(
     shape: Sequence[int], kernel: Sequence[int], options: dict[str, int], channels: int
 ) -> tuple[int, ...]:
-    """Return the shape of what a window makes that slides over ``(N, H, W, C)``.
+    """Return the shape of the result of a window that slides over ``(N, H, W, C)``.
 
     Args:
-        shape: of the map.
+        shape: shape of the map.
         kernel: height and width of the window.
-        options: of the operator, by TensorFlow Lite's names.
-        channels: of the result.
+        options: options of the operator, by TensorFlow Lite's names.
+        channels: channels of the result.
     """
     sides = [
         window_count(

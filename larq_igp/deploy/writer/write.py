@@ -1,9 +1,9 @@
-"""From a built Keras model to the bytes of a ``.tflite`` in Larq Compute Engine's format."""
+"""Write a Keras model as a ``.tflite`` in Larq Compute Engine's format."""
 
 from collections.abc import Callable, Sequence
 
 from larq_igp.deploy.errors import UnwritableError
-from larq_igp.deploy.writer import (  # noqa: F401  those of layers fill the table of write_graph
+from larq_igp.deploy.writer import (  # noqa: F401  modules of layers fill the table of write_graph
     arrays,
     binary,
     convolutions,
@@ -24,9 +24,9 @@ def write(graph: Graph, *, input_name: str, output_name: str) -> bytes:
     """Return the content of a ``.tflite`` that computes what a graph computes.
 
     Args:
-        graph: of a model with one input and one output, as ``read_graph`` reads it.
-        input_name: what the file calls its input.
-        output_name: what it calls its output.
+        graph: graph of a model with one input and one output, from ``read_graph``.
+        input_name: name of the file's input.
+        output_name: name of the file's output.
 
     Raises:
         UnwritableError: naming a layer that cannot be written.

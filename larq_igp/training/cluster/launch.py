@@ -53,8 +53,8 @@ def start_worker(
 def launch(workers: int, arguments: list[str], *, open_ports: bool = False) -> int:
     """Train on several processes of this machine.
 
-    The workers talk over a network of their own, which this process enters too: TensorFlow listens
-    on all interfaces and asks for no password.
+    The workers communicate over a private network, which this process enters too: TensorFlow
+    listens on all interfaces and asks for no password.
 
     SIGTERM, Ctrl-C and a closed terminal are passed on: each worker stops with a checkpoint. A
     second signal kills them.
@@ -65,7 +65,7 @@ def launch(workers: int, arguments: list[str], *, open_ports: bool = False) -> i
         open_ports: whether the workers may listen on this machine's network.
 
     Raises:
-        NetworkError: if the system allows no network of their own.
+        NetworkError: if the system does not allow a private network.
 
     Returns:
         the exit code: 0 if all came to their end; 128 and the signal's number if they stopped

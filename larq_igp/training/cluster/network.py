@@ -1,8 +1,8 @@
 """A network that only this process and its children are on.
 
-TensorFlow's workers listen on all interfaces, whatever address they are given, and whoever reaches
-a port can make them read and write files. Linux gives a process a network namespace of its own;
-root makes one directly, other users within a user namespace.
+TensorFlow's workers listen on all interfaces, whatever address they are given, and anyone who
+reaches a port can make them read and write files. Linux can give a process a private network
+namespace; root creates one directly, other users within a user namespace.
 """
 
 import ctypes
@@ -37,7 +37,7 @@ def leave_the_network() -> None:
         _start_loopback()
     except OSError as error:
         raise NetworkError(
-            "this system does not let launch give its workers a network of their own "
+            "this system does not let launch give its workers a private network "
             f"({error.strerror}), and TensorFlow would let everyone who reaches their ports read "
             "and write your files: close the ports of this machine with a firewall, and then give "
             "--open-ports."

@@ -20,7 +20,7 @@ GRACE_SECONDS = 20.0
 
 
 class ClusterError(UserError):
-    """The description of the cluster makes no sense, or a worker is missing."""
+    """The description of the cluster is not valid, or a worker is missing."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def find_cluster() -> Cluster | None:
     describes none.
 
     Raises:
-        ClusterError: if it makes no sense.
+        ClusterError: if it is not valid.
     """
     if os.environ.get("TF_CONFIG"):
         return _from_tf_config(os.environ["TF_CONFIG"])
@@ -98,9 +98,7 @@ def _from_tf_config(text: str) -> Cluster:
             _split(address)
         twice = [address for address in addresses if addresses.count(address) > 1]
         if twice:
-            raise ClusterError(
-                f"TF_CONFIG names {twice[0]} twice: each worker needs a port of its own."
-            )
+            raise ClusterError(f"TF_CONFIG names {twice[0]} twice: each worker needs its own port.")
         if not 0 <= index < len(addresses) or task["type"] not in jobs:
             raise ClusterError(
                 f"TF_CONFIG has no {task['type']} {task['index']} among its {len(addresses)} tasks."

@@ -1,5 +1,5 @@
 """The moving averages of weights that Keras's optimizers keep (``ema`` of a recipe): they are
-validated and saved in place of the weights that are trained.
+validated and saved instead of the weights that are trained.
 """
 
 from collections.abc import Iterator

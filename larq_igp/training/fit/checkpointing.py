@@ -113,10 +113,10 @@ def check_checkpoint(
     """Compare a checkpoint with the model and the recipe that it is to be restored into.
 
     Args:
-        checkpoint: that is to be restored.
-        session: likewise.
-        names: of the variables of its model.
-        signs: of its binary weights, by layer; None where they are not watched.
+        checkpoint: the checkpoint.
+        session: the model and the recipe.
+        names: names of the variables of its model.
+        signs: signs of its binary weights, by layer; None if they are not watched.
 
     Raises:
         CheckpointError: naming what is of another run.

@@ -31,7 +31,7 @@ class Distilled(tf.keras.Model):
 
         Args:
             student: maps ``(N, H, W, C)`` to probabilities ``(N, classes)``.
-            teacher: likewise.
+            teacher: maps the same images to probabilities.
             weight: alpha, the teacher's share.
             temperature: T, by which both are softened.
         """

@@ -54,7 +54,7 @@ def dry_run(
     devices.check_batch_size(recipe.batch_size)
     run = describe_run(Path(), recipe, dataset)
     check_sources(run)
-    # A twin and a first stage have runs of their own.
+    # A twin and a first stage are separate runs.
     teacher = None if recipe.teacher == TWIN else recipe.teacher
     fitted = dataclasses.replace(recipe, first_stage_epochs=0, teacher=teacher)
     session = build_session(run, fitted, dataset, steps, devices)

@@ -1,7 +1,4 @@
-"""Measure accuracy on a split:
-
-whatever predicts, Keras or a device's file, goes through the same pipeline and the same sums.
-"""
+"""Measure accuracy on a split, with the same pipeline for Keras and for a device's file."""
 
 from collections.abc import Callable
 from typing import Any

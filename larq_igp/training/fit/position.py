@@ -31,8 +31,8 @@ class Position:
         return len(self.history)
 
     def is_over(self, epochs: int, patience: int) -> bool:
-        """Tell whether a run of so many epochs has come to its end, or has not become better for
-        ``patience`` of them; 0 is any number.
+        """Tell whether a run of this many epochs is complete, or has not improved for ``patience``
+        epochs; a patience of 0 is unlimited.
         """
         without_better = self.epochs - self.best_epoch
         return self.epochs >= epochs or (patience > 0 and without_better >= patience)

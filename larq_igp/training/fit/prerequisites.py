@@ -156,8 +156,9 @@ def load_initial_weights(source: str, model: "tf.keras.Model", recipe: Recipe) -
 
 
 def load_body(source: str, model: "tf.keras.Model", recipe: Recipe) -> None:
-    """Load the weights that a run starts from into all of a model but its classifier; arguments and
-    errors as of ``load_initial_weights``, but that the classes may be others.
+    """Load the weights that a run starts from into a model, except its classifier.
+
+    Arguments and errors are those of ``load_initial_weights``, but the classes may differ.
     """
     _check_network(source, recipe)
     load_weights(body_of(model), weights_of(source))

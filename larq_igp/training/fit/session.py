@@ -25,7 +25,7 @@ class Session:
         network: whose weights are the result.
         model: the network, or one that shares its layers, compiled.
         plain: the network on one device in float32, as it is saved and deployed: the same object as
-            ``network``, or another with weights of its own; with ``ema`` their averages.
+            ``network``, or another with separate weights; with ``ema`` their averages.
     """
 
     run: Run

@@ -3,9 +3,9 @@
 A field is declared once, with its default, description and range. From that come its check, the
 option of ``larq-igp train`` and its row in ``docs/recipes.md``.
 
-msgspec converts a value and checks its type and range. Added here are sentences: msgspec says
-``Expected `int` >= 1``, and not which value it got, which names are near to a mistyped one, or
-that ``none`` stands for no value.
+msgspec converts a value and checks its type and range. This module adds sentences: msgspec says
+``Expected `int` >= 1``, but not which value it got, which names are similar to a mistyped one, or
+that ``none`` means no value.
 """
 
 import dataclasses
@@ -66,7 +66,8 @@ def stated(
 
     Args:
         group: one of ``GROUPS``.
-        default: if nothing is said; a type stands for what it makes, ``MISSING`` for no default.
+        default: value if nothing is given; a type is called to make it, ``MISSING`` means no
+            default.
         description: a sentence or two.
         unit: of its value.
         used_by: another field and those of its values under which this one is read; no values are
@@ -95,7 +96,7 @@ class Field:
         meta: description and range.
         group: one of ``GROUPS``.
         unit: of its value, or ''.
-        used_by: as of ``stated``.
+        used_by: see ``stated``.
     """
 
     name: str
@@ -131,7 +132,7 @@ class Field:
 
     @property
     def metavar(self) -> str:
-        """What stands for its value in help: ``INTEGER``, ``N,N,N``."""
+        """Placeholder of its value in help: ``INTEGER``, ``N,N,N``."""
         kind = self.kinds[0]
         if self.choices:
             return f"[{'|'.join(map(str, self.choices))}]"
@@ -183,10 +184,10 @@ class Field:
         return self._convert(value, strict=True)
 
     def parse(self, text: str) -> Any:
-        """Return the value that a text stands for.
+        """Return the value of a text.
 
         Raises:
-            RecipeError: if it stands for none, or for one that is out of range.
+            RecipeError: if it is not a value of this type, or out of range.
         """
         plain: Any = text.strip()
         is_tuple = any(get_origin(kind) is tuple for kind in self.kinds)
@@ -230,7 +231,7 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
 
 
 def parse_any(text: str) -> Any:
-    """Return the value that a text stands for where its type is unknown: an integer, a number,
+    """Return the value of a text of unknown type: an integer, a number,
     ``true``, ``false``, ``none``, several with commas between, or else the text.
     """
     if "," in text:

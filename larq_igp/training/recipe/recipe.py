@@ -1,4 +1,4 @@
-"""What a training run is made of: typed, checked, and written beside its weights."""
+"""The recipe of a training run: typed, checked, and saved next to its weights."""
 
 import dataclasses
 from dataclasses import MISSING, dataclass
@@ -244,8 +244,8 @@ class Recipe(OfImages):
         return {**options, **self.parameters}
 
     def teacher_recipe(self) -> "Recipe":
-        """Return the recipe of this network's 32-bit twin: without quantizers, and without a
-        teacher of its own.
+        """Return the recipe of this network's 32-bit twin: without quantizers and without a
+        teacher.
         """
         return dataclasses.replace(
             self,

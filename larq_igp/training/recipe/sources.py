@@ -16,7 +16,7 @@ PATHS = ("data_dir", "teacher", "initial_weights", "body_weights")
 
 
 class Given(NamedTuple):
-    """A value, and who gave it: ``my.toml``, ``--epochs``, ``--set epochs=3``; nobody is ''."""
+    """A value and its source: ``my.toml``, ``--epochs``, ``--set epochs=3``; '' if unknown."""
 
     value: Any
     source: str
@@ -96,7 +96,7 @@ def from_settings(settings: Iterable[str]) -> Layer:
 
 
 def make_recipe(*layers: Layer) -> Recipe:
-    """Return the recipe of several layers, of which the later win.
+    """Return the recipe of several layers; later layers win.
 
     Paths are made absolute: they are relative to the current folder, and a run may be resumed or
     evaluated from another.
@@ -161,8 +161,9 @@ def _prefixed(sentence: str, sources: Iterable[str]) -> str:
 
 
 def _check_read(recipe: Recipe, layers: tuple[Layer, ...]) -> None:
-    """Refuse a value that nothing reads, like the momentum of Adam. It may come from an earlier
-    layer than what leaves it unread: a file's momentum is no mistake under ``--optimizer adam``.
+    """Refuse a value that nothing reads, like the momentum of Adam. It is allowed in an earlier
+    layer than the option that makes it unused: a file's momentum is not a mistake with
+    ``--optimizer adam``.
     """
     rank = {name: number for number, layer in enumerate(layers) for name in layer}
     for name, field in Recipe.fields().items():

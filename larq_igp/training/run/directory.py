@@ -1,7 +1,4 @@
-"""A run directory:
-
-what a training run leaves behind, and how it is read again. ``layout.py`` names the files.
-"""
+"""A run directory: the files of a training run, and how they are read. ``layout.py`` names them."""
 
 import hashlib
 import json
@@ -189,7 +186,7 @@ def _digest(config: dict[str, Any]) -> str:
 
 def read_status(folder: Path) -> dict[str, Any]:
     """Return why a run stopped before its end, if it could say so: ``state``, ``reason``, and
-    ``corrupt_image``, whether that was an image, which the user was told to replace.
+    ``corrupt_image``, whether the reason was an image that the user was asked to replace.
     """
     status = read_json(folder / STATUS) if (folder / STATUS).exists() else {}
     return status if isinstance(status, dict) else {}
@@ -264,7 +261,7 @@ def _damage(error: Exception) -> str:
 def _read_identity(
     config: dict[str, Any], recipe: Recipe, preprocessing: Preprocessing
 ) -> Identity:
-    """Return the identity of the data of a run; of version 0.1.0, what can be told of it."""
+    """Return the identity of the data of a run; for version 0.1.0, what is known of it."""
     if "data" in config:
         return Identity.from_json(config["data"])
     known = {

@@ -10,7 +10,7 @@ from larq_igp.errors import UserError
 from larq_igp.training.run.layout import LOCK
 
 PATIENCE_SECONDS, POLL_SECONDS = 1.0, 0.01
-"""``is_locked`` holds the lock for a moment to try it: whoever wants it waits so long."""
+"""``is_locked`` holds the lock for a moment to try it, so others wait at least that long."""
 
 
 class LockedError(UserError):
@@ -41,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool | None:
-    """Return whether a living process trains in a run directory; None if that cannot be told, as
+    """Return whether a living process trains in a run directory; None if that is unknown, because
     the lock is another user's: filelock can only ask by taking it.
     """
     if not (folder / LOCK).exists():

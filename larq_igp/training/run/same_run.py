@@ -72,7 +72,7 @@ def check_same_run(
         inner: whether it is part of another run, which has been checked: that one says where its
             teacher is.
         images_replaced: whether contents of files may differ: an image that could not be decoded
-            stopped the run, so it has decided nothing yet, and the user was told to replace it.
+            stopped the run, so it had no influence yet, and the user was asked to replace it.
 
     Raises:
         OtherRecipeError: if the recipe differs.

@@ -50,7 +50,7 @@ def test_every_engine_is_right_and_files_are_smaller(converter, model, normalise
     with rounded_kernels(read_model(model)):
         for check in verify_with_all(model, small, images):
             assert check.passed, check.reason
-            assert "multiplies 2 times with weights of 8 bits" in check.reason
+            assert "multiplies 2 times by 8-bit weights" in check.reason
         findings = audit(model, small)
     assert findings.dense_bits == 8
     binary, stem = 32 * 3 * 3 * 32, 16 * 3 * 3 * 3

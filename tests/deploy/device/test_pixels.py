@@ -79,7 +79,7 @@ def test_a_file_that_normalises_otherwise_is_refused(model, pixels, normalise):
     other = Preprocessing(SHAPE, (123.7, 116.4, 103.5), PREPROCESSING.deviation)
     check = verify(model, take_pixels(convert(model), other), pixels, normalise=normalise)
     assert not check.passed
-    assert check.reason.startswith("the file normalises pixels otherwise than Keras")
+    assert check.reason.startswith("the file does not normalise pixels as Keras does")
 
 
 def test_the_signature_takes_pixels_by_the_name_of_the_layer(model):

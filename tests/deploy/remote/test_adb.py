@@ -24,7 +24,7 @@ def test_a_device_is_found_or_a_sentence_says_what_to_do(adb, monkeypatch):
     with pytest.raises(RemoteError, match=r"adb finds 2 devices, .* name one with --on adb:SERIAL"):
         open_remote("adb")
     assert second in open_remote(f"adb:{second}").transport.command
-    with pytest.raises(RemoteError, match="adb finds no device R58M, but 127"):
+    with pytest.raises(RemoteError, match="adb finds no device R58M, only 127"):
         open_remote("adb:R58M")
     monkeypatch.setenv("ANDROID_SERIAL", first)
     assert first in open_remote("adb").transport.command

@@ -36,7 +36,7 @@ def test_machines_are_named_by_addresses(target, command):
     ],
 )
 def test_what_is_no_machine_is_refused(target):
-    with pytest.raises(RemoteError, match="names no machine: give ssh://USER@HOST"):
+    with pytest.raises(RemoteError, match="is not a machine: give ssh://USER@HOST"):
         open_remote(target)
 
 
@@ -76,5 +76,5 @@ def test_measurements_are_kept_beside_the_file(tmp_path):
     assert keep(path, {"on": "a"}) == keep(path, {"on": "b"}) == tmp_path / "net.benchmarks.json"
     assert json.loads((tmp_path / "net.benchmarks.json").read_text()) == [{"on": "a"}, {"on": "b"}]
     (tmp_path / "net.benchmarks.json").write_text("{}")
-    with pytest.raises(UserError, match="holds no list"):
+    with pytest.raises(UserError, match="does not hold a list"):
         keep(path, {})

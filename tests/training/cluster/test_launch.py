@@ -125,7 +125,7 @@ def test_without_a_network_of_their_own_launch_asks_for_a_flag(tmp_path):
     )
     assert refused.returncode == passed.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
-    assert "a network of their own (No space left on device)" in refused.stderr
+    assert "a private network (No space left on device)" in refused.stderr
     assert "give --open-ports" in refused.stderr
     assert "epochs must be" in passed.stderr  # a worker's own sentence
 
