@@ -59,7 +59,7 @@ dist: $(RELEASE)/installed ## build the source archives and wheels of both packa
 lint: $(VENV)/installed-test ## check style, types and what may import what
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/clang-format --dry-run -Werror $$(git ls-files "runtime/*.cc" "runtime/*.h" "runtime/*.c")
+	$(VENV)/bin/clang-format --dry-run -Werror $$(git ls-files "runtime/*.cc" "runtime/*.h" "runtime/*.hpp" "runtime/*.c")
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -q -m "not slow" tests/test_imports.py
 

@@ -46,12 +46,16 @@ COMPILE_FLAGS += ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
 # For files that read what a stranger wrote. Kernels get sizes that were checked; canaries in them
 # cost 1 %.
 GUARD_FLAGS = ["-fstack-protector-strong"]
+VERSION = re.search(
+    r'^__version__ = "(.*)"$', Path("larq_igp_runtime/__init__.py").read_text(), re.MULTILINE
+)[1]
 KERNELS = re.compile(r"kernels_\w+|\w*convolution")
 # Without it chance decides where loops lie, which costs the image convolution up to 2 %.
 X86_FLAGS = ["-falign-loops=32"]
 LINK_FLAGS = [
     "-shared",
     "-pthread",
+    f"-Wl,-soname,{LIBRARY}",
     "-Wl,-z,relro",
     "-Wl,-z,now",
     "-Wl,-z,noexecstack",
@@ -95,9 +99,11 @@ def run(command: list[str]) -> None:
         sys.exit(f"error: the C++ compiler failed.\n{shlex.join(command)}\n{result.stdout}")
 
 
-def guards(source: Path) -> list[str]:
-    """The flags that guard the stack of a file's functions."""
-    return [] if KERNELS.fullmatch(source.stem) else GUARD_FLAGS
+def own_flags(source: Path) -> list[str]:
+    """The flags of one file: those that guard the stack of its functions, and the version."""
+    flags = [] if KERNELS.fullmatch(source.stem) else GUARD_FLAGS
+    version = [f'-DLARQ_IGP_RUNTIME_VERSION="{VERSION}"'] if source.stem == "options" else []
+    return flags + version
 
 
 def say(sentence: str) -> None:
@@ -118,7 +124,7 @@ def compile_library(output: Path) -> None:
         machine = zig_architecture() or platform.machine()
         flags = COMPILE_FLAGS + (X86_FLAGS if machine == "x86_64" else [])
         commands = [
-            [*cxx, *flags, *guards(source), "-c", str(source), "-o", obj]
+            [*cxx, *flags, *own_flags(source), "-c", str(source), "-o", obj]
             for source, obj in zip(sources, objects, strict=True)
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "../native/flexbuffers.h"
+#include "../native/kernels.h"
 #include "host.h"
 
 extern "C" void __sanitizer_set_death_callback(void (*callback)());
@@ -60,6 +61,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s FIRST COUNT\n", argv[0]);
     return 2;
   }
+  const char* error = nullptr;
+  const larq_igp::Kernels* kernels =
+      larq_igp::SelectKernels(std::getenv("LARQ_IGP_RUNTIME_ISA"), &error);
+  if (!kernels) {
+    std::fprintf(stderr, "LARQ_IGP_RUNTIME_ISA names an instruction set %s\n", error);
+    return 2;
+  }
   __sanitizer_set_death_callback(NameTheCase);
   std::signal(SIGALRM, OnSignal);
   std::signal(SIGABRT, OnSignal);
@@ -78,7 +86,8 @@ int main(int argc, char** argv) {
     blobs += ReadBlob(&random);
   }
   std::printf(
-      "%llu models with %llu damages, %llu ran; %llu damaged option blobs, %llu readable; no "
-      "finding\n",
-      count, damages, ran, count, blobs);
+      "%llu models with %llu damages, %llu ran with the kernels %s; %llu damaged option blobs, "
+      "%llu "
+      "readable; no finding\n",
+      count, damages, ran, kernels->name, count, blobs);
 }

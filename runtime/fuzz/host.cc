@@ -5,12 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
-extern "C" {
-TfLiteDelegate* tflite_plugin_create_delegate(const char* const* keys, const char* const* values,
-                                              size_t count, void (*report_error)(const char*));
-void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
-}
+#include "../larq_igp_runtime/include/larq_igp_runtime.h"
 
 namespace {
 
@@ -55,6 +52,18 @@ bool BytesNeeded(int type, const TfLiteIntArray* dims, size_t* bytes) {
 
 size_t errors_read = 0;
 void ReadError(const char* message) { errors_read += std::strlen(message); }
+
+// Reads the whole description, unless there is no memory for it; of less room it gets its
+// beginning.
+void Describe(const TfLiteDelegate* delegate) {
+  const size_t length = larq_igp_describe(delegate, nullptr, 0);
+  ReliableMemory reliable;
+  std::string text(length + 1, 'x'), part(length / 2 + 1, 'x');
+  larq_igp_describe(delegate, &part[0], part.size());
+  if (larq_igp_describe(delegate, &text[0], text.size()) != length) return;  // only half had memory
+  if (std::strlen(text.c_str()) != length) std::abort();
+  if (text.compare(0, std::strlen(part.c_str()), part.c_str()) != 0) std::abort();
+}
 
 }  // namespace
 
@@ -143,6 +152,7 @@ bool Host::Run(Random* random) {
         Resize(random);
       }
     }
+    Describe(delegate);
     FailAllocationAfter(-1);
     for (Node& node : nodes_) {
       if (node.delegated && node.node.user_data)

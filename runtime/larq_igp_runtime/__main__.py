@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from larq_igp_runtime import Interpreter, TensorInfo, machine
+from larq_igp_runtime import Interpreter, ModelInfo, TensorInfo, machine
 from larq_igp_runtime.engine import ISA_VARIABLE, ISAS
 
 
@@ -22,7 +22,6 @@ def parser() -> argparse.ArgumentParser:
         description="Names what is on photos with a .tflite file of larq-igp, "
         "or without photos times the "
         "file: any of Larq Compute Engine's.",
-        epilog=f"{ISA_VARIABLE} ({', '.join(ISAS)}) forces an instruction set.",
     )
     result.add_argument("file", help="the .tflite file")
     result.add_argument("photos", nargs="*", help="images to classify; the card FILE.json says how")
@@ -40,6 +39,19 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--warmup", type=_positive, default=5, help="inferences before the first timed one"
     )
+    result.add_argument(
+        "--info",
+        action="store_true",
+        help="do not run it: print which operators the engine takes over, which not and why",
+    )
+    result.add_argument(
+        "--profile", action="store_true", help="also print the time of every step of the engine"
+    )
+    result.add_argument(
+        "--instruction-set",
+        metavar="NAME",
+        help=f"whose kernels run: {', '.join(ISAS)}; default: {ISA_VARIABLE}, else the best",
+    )
     result.add_argument("--no-fuse", action="store_true", help="run every operator by itself")
     result.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return result
@@ -50,24 +62,43 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         if args.photos:
-            if args.input is not None or args.output is not None:
-                raise ValueError("--input and --output are for timing: leave them out with photos.")
+            _refuse_with_photos(args)
             return _name(args)
+        if args.info:
+            info = _interpreter(args).info()
+            print(json.dumps(info.as_dict()) if args.json else f"{args.file}: {info.as_text()}")
+            return 0
         report, output = run(args)
         if args.output is not None:
             _save(args.output, output)
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(report) if args.json else as_text(report))
+    print(json.dumps(report, default=ModelInfo.as_dict) if args.json else as_text(report))
     return 0
+
+
+def _refuse_with_photos(args: argparse.Namespace) -> None:
+    for option in ("input", "output", "info", "profile"):
+        if getattr(args, option):
+            raise ValueError(f"--{option} is not for photos: leave it out, or leave them out.")
+
+
+def _interpreter(args: argparse.Namespace) -> Interpreter:
+    return Interpreter(
+        args.file,
+        num_threads=args.threads,
+        fuse=not args.no_fuse,
+        instruction_set=args.instruction_set,
+        profile=args.profile,
+    )
 
 
 def _name(args: argparse.Namespace) -> int:
     """Prints a line for each photo; one that cannot be read costs its own line, and exit code 2."""
     from larq_igp_runtime.photos import Classifier
 
-    classifier, failed = Classifier(args.file, args.threads), False
+    classifier, failed = Classifier(args.file, args.threads, args.instruction_set), False
     for photo in args.photos:
         try:
             classes = classifier.classify(photo)
@@ -91,7 +122,7 @@ def _name(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
     """Loads, predicts and times; returns the report and the first output."""
     start = time.perf_counter()
-    interpreter = Interpreter(args.file, num_threads=args.threads, fuse=not args.no_fuse)
+    interpreter = _interpreter(args)
     load_ms = (time.perf_counter() - start) * 1e3
     batch = (
         _load_batch(args.input)
@@ -124,6 +155,8 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
         "after": machine.state(),
         "peak_memory_bytes": machine.peak_memory_bytes(),
     }
+    if args.profile:
+        report["profile"] = interpreter.info()
     return report, first
 
 
@@ -143,6 +176,7 @@ def as_text(report: dict) -> str:
             f"  load {report['load_ms']:.1f} ms, first inference {report['first_ms']:.1f} ms",
             f"  median {report['median_ms']:.3f} ms, min {report['min_ms']:.3f} ms, "
             f"p90 {report['p90_ms']:.3f} ms (n = {report['runs']}, threads = {report['threads']})",
+            *([report["profile"].as_text(report["median_ms"])] if "profile" in report else []),
         ]
     )
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from larq_igp_runtime.check import ModelError, check
-from larq_igp_runtime.engine import check_isa, delegate_path
+from larq_igp_runtime.engine import Delegate
 from larq_igp_runtime.host import find_host
+from larq_igp_runtime.info import ModelInfo, model_info
 
 MAX_THREADS = 1024  # LiteRT crashes where the system gives no more threads
 
@@ -49,6 +50,8 @@ class Interpreter:
         fuse: bool = True,
         pixels: bool = True,
         xnnpack: bool = True,
+        instruction_set: str | None = None,
+        profile: bool = False,
         unknown_operators: bool = False,
     ):
         """Loads a model and allocates its tensors.
@@ -61,20 +64,26 @@ class Interpreter:
                 uint8 or int8 image and makes floats of it: faster, and right to 5e-5 of the
                 largest output.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
+            instruction_set: whose kernels the engine runs, one of `instruction_sets()`. None: as
+                the environment variable `LARQ_IGP_RUNTIME_ISA` says, else the processor's best.
+            profile: time every step of the engine in every run, for `info`.
             unknown_operators: accept operators that `check` does not know: for files that you
                 trust.
 
         Raises:
             ModelError: the file is missing, damaged, not a TFLite model, or uses what is not
                 supported.
-            ValueError: `num_threads` or `LARQ_IGP_RUNTIME_ISA` makes no sense.
+            ValueError: `num_threads` makes no sense, or `instruction_set` or `LARQ_IGP_RUNTIME_ISA`
+                is unknown or not of this processor.
         """
         if type(num_threads) is not int or not 1 <= num_threads <= MAX_THREADS:
             raise ValueError(
                 f"num_threads is {num_threads!r}; "
                 f"it must be a whole number from 1 to {MAX_THREADS}."
             )
-        check_isa()
+        delegate = Delegate(
+            instruction_set=instruction_set, fuse=fuse, pixels=pixels, profile=profile
+        )
         content, name = _read(model)
         try:
             check(content, unknown=unknown_operators)
@@ -89,9 +98,6 @@ class Interpreter:
                 host.resolver_type.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             )
         try:
-            delegate = host.load_delegate(
-                delegate_path(), {"fuse": str(int(fuse)), "pixels": str(int(pixels))}
-            )
             self._interpreter = host.interpreter(
                 model_content=content,
                 num_threads=num_threads,
@@ -103,6 +109,7 @@ class Interpreter:
             self._output_numbers = [d["index"] for d in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{name} cannot be run: {_one_line(error)}") from error
+        self._content, self._delegate, self._num_threads = content, delegate, num_threads
 
     @property
     def inputs(self) -> list[TensorInfo]:
@@ -113,6 +120,13 @@ class Interpreter:
     def outputs(self) -> list[TensorInfo]:
         """The model's outputs, in the order that `predict` returns them."""
         return [_tensor_info(detail) for detail in self._interpreter.get_output_details()]
+
+    def info(self) -> ModelInfo:
+        """Return which operators the engine runs, which not and why, and which it has fused.
+
+        With `profile=True` also the time of every step, as of the runs until now.
+        """
+        return model_info(self._content, self._delegate.describe(), self._num_threads)
 
     def resize(self, shape: Sequence[int], input: int = 0) -> None:
         """Gives one input another shape, such as another batch or image size.

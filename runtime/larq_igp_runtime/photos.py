@@ -205,14 +205,16 @@ class Classifier:
         card: of the file.
     """
 
-    def __init__(self, file: str | Path, num_threads: int = 1):
-        """Loads a `.tflite`; its card lies beside it.
+    def __init__(self, file: str | Path, num_threads: int = 1, instruction_set: str | None = None):
+        """Loads a `.tflite`; its card lies beside it. For the others see `Interpreter`.
 
         Raises:
             ValueError: if the file or its card cannot be read, or they do not belong together.
         """
         self.card = read_card(file)
-        self._interpreter = Interpreter(file, num_threads=num_threads)
+        self._interpreter = Interpreter(
+            file, num_threads=num_threads, instruction_set=instruction_set
+        )
         classes = self._interpreter.outputs[0].shape[-1]
         if len(self.card.class_names) not in (0, classes):
             raise ValueError(

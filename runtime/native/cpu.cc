@@ -45,8 +45,7 @@ X86Features DetectX86() {
 
 }  // namespace
 
-const Kernels* SelectKernels(const char* wanted, const char** error) {
-  const Kernels* available[4];
+int AvailableKernels(const Kernels* available[]) {
   int count = 0;
 #if defined(__x86_64__)
   const X86Features cpu = DetectX86();
@@ -59,17 +58,20 @@ const Kernels* SelectKernels(const char* wanted, const char** error) {
   available[count++] = &kNeonKernels;
 #endif
   available[count++] = &kPortableKernels;
+  return count;
+}
+
+const Kernels* SelectKernels(const char* wanted, const char** error) {
+  const Kernels* available[kMostKernels];
+  const int count = AvailableKernels(available);
   if (!wanted || !*wanted) return available[0];
   for (int i = 0; i < count; ++i) {
     if (std::strcmp(available[i]->name, wanted) == 0) return available[i];
   }
+  *error = "which is none that the engine knows";
   for (const char* known : {"portable", "avx2", "avx512", "avx512_plain", "neon"}) {
-    if (std::strcmp(known, wanted) == 0) {
-      *error = "LARQ_IGP_RUNTIME_ISA names an instruction set that this CPU does not have";
-      return nullptr;
-    }
+    if (std::strcmp(known, wanted) == 0) *error = "which this CPU does not have";
   }
-  *error = "LARQ_IGP_RUNTIME_ISA must be one of portable, avx2, avx512, avx512_plain, neon";
   return nullptr;
 }
 

@@ -4,39 +4,44 @@
 // The interpreter groups them into partitions and calls Init, Prepare and Invoke of each. No
 // exception may leave these callbacks.
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "describe.h"
 #include "graph.h"
 #include "kernels.h"
 #include "memory.h"
+#include "options.h"
 #include "tfl_abi.h"
 #include "thread_pool.h"
 
 namespace larq_igp {
 namespace {
 
-using ErrorFunction = void (*)(const char*);
+struct Partition;
 
 // Shared by the delegate and its partitions, for the order in which an interpreter destroys them is
 // its own affair.
 struct Engine {
-  const Kernels* kernels = nullptr;
-  bool fuse = true;
-  bool pixels = true;
-  bool profile = false;
-  int num_threads = 0;  // 0: as the interpreter recommends
+  Options options;
   ThreadPool pool;
   MemoryBudget memory;
+  // Of the interpreter that the delegate was last applied to.
+  const TfLiteContext* context = nullptr;
+  std::vector<OperatorRecord> operators;
+  std::vector<const Partition*> partitions;
+  std::mutex partitions_mutex;  // interpreters of several threads may share a delegate
+
   FloatOps float_ops() const {
-    const bool images = fuse && kernels->image_lanes > 0;
-    return {fuse, images, images && pixels && kernels->pixel_lanes > 0};
+    const bool fuse = options.fuse, images = fuse && options.kernels->image_lanes > 0;
+    return {fuse, images, images && options.pixels && options.kernels->pixel_lanes > 0};
   }
 };
 
@@ -52,45 +57,54 @@ struct Partition {
   std::string error;  // of Init, which cannot report it
 };
 
-void Report(TfLiteContext* context, const std::string& message) {
-  if (context->ReportError) context->ReportError(context, "larq-igp-runtime: %s", message.c_str());
+// Tells the interpreter, which makes an error message of it, and the user's log.
+void Report(TfLiteContext* context, const Options& options, int severity, const char* message) {
+  if (context->ReportError) context->ReportError(context, "larq-igp-runtime: %s", message);
+  if (options.log) options.log(options.log_data, severity, message);
 }
 
 // Runs `body`, which returns an error message or an empty string.
 template <class Body>
-TfLiteStatus Guard(TfLiteContext* context, const Body& body) {
+TfLiteStatus Guard(TfLiteContext* context, const Options& options, const Body& body) {
   try {
     const std::string error = body();
     if (error.empty()) return kTfLiteOk;
-    Report(context, error);
+    Report(context, options, LARQ_IGP_ERROR, error.c_str());
   } catch (const std::exception& exception) {
-    if (context->ReportError)
-      context->ReportError(context, "larq-igp-runtime: %s", exception.what());
+    Report(context, options, LARQ_IGP_ERROR, exception.what());
   }
   return kTfLiteError;
 }
 
 void* InitPartition(TfLiteContext* context, const char* buffer, size_t) {
   const auto* params = reinterpret_cast<const TfLiteDelegateParams*>(buffer);
-  Partition* partition = nullptr;
-  const TfLiteStatus status = Guard(context, [&]() -> std::string {
-    partition = new Partition;
-    partition->engine = static_cast<Delegate*>(params->delegate->data_)->engine;
-    const MemoryScope scope(&partition->engine->memory);
-    partition->error = partition->graph.Build(context, *params, *partition->engine->kernels,
-                                              partition->engine->float_ops());
-    return partition->error;
+  const std::shared_ptr<Engine> engine = static_cast<Delegate*>(params->delegate->data_)->engine;
+  std::unique_ptr<Partition> partition;
+  const TfLiteStatus status = Guard(context, engine->options, [&]() -> std::string {
+    partition.reset(new Partition);
+    partition->engine = engine;
+    const MemoryScope scope(&engine->memory);
+    partition->error =
+        partition->graph.Build(context, *params, *engine->options.kernels, engine->float_ops());
+    if (!partition->error.empty()) return partition->error;
+    partition->graph.NoteNodes(context, *params);
+    const std::lock_guard<std::mutex> lock(engine->partitions_mutex);
+    if (context == engine->context) engine->partitions.push_back(partition.get());
+    return "";
   });
-  if (status != kTfLiteOk && partition && partition->error.empty()) {
-    delete partition;
-    return nullptr;
-  }
-  return partition;
+  if (status != kTfLiteOk && partition && partition->error.empty()) return nullptr;
+  return partition.release();
 }
 
 void FreePartition(TfLiteContext*, void* buffer) {
   Partition* partition = static_cast<Partition*>(buffer);
-  if (partition && partition->engine->profile) {
+  if (!partition) return;
+  {
+    const std::lock_guard<std::mutex> lock(partition->engine->partitions_mutex);
+    std::vector<const Partition*>& known = partition->engine->partitions;
+    known.erase(std::remove(known.begin(), known.end(), partition), known.end());
+  }
+  if (partition->engine->options.prints_profile) {
     try {
       std::fputs(partition->graph.Profile().c_str(), stderr);
     } catch (const std::exception&) {
@@ -100,13 +114,17 @@ void FreePartition(TfLiteContext*, void* buffer) {
 }
 
 TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
-  return Guard(context, [&]() -> std::string {
-    Partition* partition = static_cast<Partition*>(node->user_data);
-    if (!partition) return "out of memory";
+  Partition* partition = static_cast<Partition*>(node->user_data);
+  if (!partition) {
+    Report(context, Options(), LARQ_IGP_ERROR, "out of memory");
+    return kTfLiteError;
+  }
+  Engine* engine = partition->engine.get();
+  return Guard(context, engine->options, [&]() -> std::string {
     if (!partition->error.empty()) return partition->error;
-    Engine* engine = partition->engine.get();
     const MemoryScope scope(&engine->memory);
-    const int wanted = engine->num_threads ? engine->num_threads : context->recommended_num_threads;
+    const int own = engine->options.num_threads;
+    const int wanted = own ? own : context->recommended_num_threads;
     partition->threads = engine->pool.Limit(wanted);
     const Team team(&engine->pool,
                     partition->threads);  // starts the threads: loading may take longer
@@ -115,13 +133,16 @@ TfLiteStatus PreparePartition(TfLiteContext* context, TfLiteNode* node) {
 }
 
 TfLiteStatus InvokePartition(TfLiteContext* context, TfLiteNode* node) {
-  return Guard(context, [&]() -> std::string {
-    Partition* partition = static_cast<Partition*>(node->user_data);
-    if (!partition || !partition->error.empty()) return "a partition was not prepared";
-    Engine* engine = partition->engine.get();
+  Partition* partition = static_cast<Partition*>(node->user_data);
+  if (!partition || !partition->error.empty()) {
+    Report(context, Options(), LARQ_IGP_ERROR, "a partition was not prepared");
+    return kTfLiteError;
+  }
+  Engine* engine = partition->engine.get();
+  return Guard(context, engine->options, [&]() -> std::string {
     const MemoryScope scope(&engine->memory);
     Team team(&engine->pool, partition->threads);
-    return partition->graph.Run(context, &team, engine->profile);
+    return partition->graph.Run(context, &team, engine->options.profile);
   });
 }
 
@@ -148,7 +169,13 @@ std::string CheckLayout(const TfLiteContext& context) {
 // Claims nodes. LCE nodes that cannot be run are left, with a message: the interpreter then fails,
 // naming the op.
 std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
-  const Engine& engine = *static_cast<Delegate*>(interface->data_)->engine;
+  Engine& engine = *static_cast<Delegate*>(interface->data_)->engine;
+  {
+    const std::lock_guard<std::mutex> lock(engine.partitions_mutex);
+    engine.context = context;
+    engine.operators.clear();
+    engine.partitions.clear();
+  }
   const std::string layout = CheckLayout(*context);
   if (!layout.empty()) return layout;
   TfLiteIntArray* plan = nullptr;
@@ -168,12 +195,17 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
     for (int i = 0; node->inputs && i < node->inputs->size; ++i) ++uses[node->inputs->data[i]];
     Op op;
     std::string reason;
-    if (ReadNode(context, index, engine.float_ops(), &op, &reason)) {
+    const bool readable = ReadNode(context, index, engine.float_ops(), &op, &reason);
+    if (readable) {
       ops.push_back(op);
       op_nodes.push_back(index);
     } else if (!reason.empty()) {
-      Report(context, reason);
+      Report(context, engine.options, LARQ_IGP_WARNING, reason.c_str());
     }
+    const int code = registration ? registration->builtin_code : 0;
+    const bool named = code == kTfLiteBuiltinCustom && registration->custom_name;
+    engine.operators.push_back({index, code, named ? registration->custom_name : "", false,
+                                reason.empty() ? WhyLeft(engine.options, code, readable) : reason});
   }
 
   const std::vector<bool> chosen = ChooseOps(ops, uses);
@@ -182,6 +214,10 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
     if (chosen[i]) claimed.push_back(op_nodes[i]);
   }
   claimed[0] = static_cast<int>(claimed.size()) - 1;
+  for (OperatorRecord& one : engine.operators) {
+    one.delegated = std::count(claimed.begin() + 1, claimed.end(), one.number) != 0;
+    if (one.delegated) one.reason.clear();
+  }
   if (claimed[0] == 0) return "";
 
   TfLiteRegistration registration = {};
@@ -197,62 +233,33 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
       kTfLiteOk) {
     return "the interpreter refused the delegate";
   }
+  engine.options.Log(LARQ_IGP_INFO,
+                     std::to_string(claimed[0]) + " of " + std::to_string(nodes.size()) +
+                         " operators delegated, in " + std::to_string(engine.partitions.size()) +
+                         (engine.partitions.size() == 1 ? " partition" : " partitions") +
+                         ", with the kernels " + engine.options.kernels->name);
   return "";
 }
 
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* interface) {
-  return Guard(context, [&] { return ClaimNodes(context, interface); });
+  const std::shared_ptr<Engine> engine = static_cast<Delegate*>(interface->data_)->engine;
+  return Guard(context, engine->options, [&] { return ClaimNodes(context, interface); });
 }
 
-// A whole number in [low, high], or false.
-bool ParseNumber(const char* text, long low, long high, long* value) {
-  char* end = nullptr;
-  *value = std::strtol(text, &end, 10);
-  return end != text && *end == '\0' && *value >= low && *value <= high;
-}
-
-std::string ReadOptions(const char* const* keys, const char* const* values, size_t count,
-                        Engine* engine) {
-  for (size_t i = 0; i < count; ++i) {
-    if (!keys || !values || !keys[i] || !values[i]) return "an option without key or value";
-    const std::string key = keys[i];
-    long value;
-    if (key == "fuse" && ParseNumber(values[i], 0, 1, &value)) {
-      engine->fuse = value != 0;
-    } else if (key == "pixels" && ParseNumber(values[i], 0, 1, &value)) {
-      engine->pixels = value != 0;
-    } else if (key == "profile" && ParseNumber(values[i], 0, 1, &value)) {
-      engine->profile = value != 0;
-    } else if (key == "num_threads" && ParseNumber(values[i], 1, 1024, &value)) {
-      engine->num_threads = static_cast<int>(value);
-    } else {
-      return "option " + key + " = " + values[i] +
-             " is unknown; there are fuse (0, 1), pixels (0, 1), profile (0, 1), num_threads (1 or "
-             "more)";
-    }
-  }
-  const char* eager = std::getenv("LARQ_IGP_RUNTIME_EAGER");
-  if (eager && std::strcmp(eager, "1") == 0) engine->pool.set_eager();
-  const char* error = nullptr;
-  engine->kernels = SelectKernels(std::getenv("LARQ_IGP_RUNTIME_ISA"), &error);
-  return engine->kernels ? "" : error;
-}
-
-}  // namespace
-}  // namespace larq_igp
-
-extern "C" __attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_create_delegate(
-    const char* const* keys, const char* const* values, size_t count,
-    void (*report_error)(const char*)) {
-  using namespace larq_igp;
+// Makes a delegate after `read` has filled its options; null after a failure, which is told to
+// `report` in a sentence.
+template <class Read, class Tell>
+TfLiteDelegate* Create(const Read& read, const Tell& tell) {
   try {
     std::unique_ptr<Delegate> delegate(new Delegate);
     delegate->engine = std::make_shared<Engine>();
-    const std::string error = ReadOptions(keys, values, count, delegate->engine.get());
+    Options& options = delegate->engine->options;
+    const std::string error = read(&options);
     if (!error.empty()) {
-      if (report_error) report_error(("larq-igp-runtime: " + error).c_str());
+      tell(error.c_str());
       return nullptr;
     }
+    if (options.eager) delegate->engine->pool.set_eager();
     delegate->interface.data_ = delegate.get();
     delegate->interface.Prepare = PrepareDelegate;
     // Without this flag the interpreter prepares nodes before delegates see them, and fails at the
@@ -260,12 +267,51 @@ extern "C" __attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_
     delegate->interface.flags = kTfLiteDelegateFlagsAllowDynamicTensors;
     return &delegate.release()->interface;
   } catch (const std::exception& exception) {
-    if (report_error) report_error(exception.what());
+    tell(exception.what());
     return nullptr;
   }
 }
 
-extern "C" __attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(
-    TfLiteDelegate* interface) {
+}  // namespace
+}  // namespace larq_igp
+
+extern "C" TfLiteDelegate* larq_igp_create_delegate(const LarqIgpOptions* given, char* error,
+                                                    size_t error_size) {
+  const auto read = [&](larq_igp::Options* options) { return options->Read(given); };
+  return larq_igp::Create(read, [&](const char* message) {
+    if (error && error_size) std::snprintf(error, error_size, "%s", message);
+  });
+}
+
+extern "C" void larq_igp_destroy_delegate(TfLiteDelegate* interface) {
   if (interface) delete static_cast<larq_igp::Delegate*>(interface->data_);
+}
+
+extern "C" size_t larq_igp_describe(const TfLiteDelegate* interface, char* text, size_t size) {
+  using namespace larq_igp;
+  if (text && size) text[0] = '\0';
+  try {
+    const Engine& engine = *static_cast<const Delegate*>(interface->data_)->engine;
+    std::vector<PartitionRecord> partitions;
+    for (const Partition* one : engine.partitions)
+      partitions.push_back({&one->graph, one->threads});
+    const std::string whole = Describe(engine.options, engine.operators, partitions);
+    if (text && size) std::snprintf(text, size, "%s", whole.c_str());
+    return whole.size();
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+extern "C" TfLiteDelegate* tflite_plugin_create_delegate(const char* const* keys,
+                                                         const char* const* values, size_t count,
+                                                         void (*report_error)(const char*)) {
+  const auto read = [&](larq_igp::Options* options) { return options->Read(keys, values, count); };
+  return larq_igp::Create(read, [&](const char* message) {
+    if (report_error) report_error((std::string("larq-igp-runtime: ") + message).c_str());
+  });
+}
+
+extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* interface) {
+  larq_igp_destroy_delegate(interface);
 }

@@ -35,6 +35,8 @@ struct Member {
   int32_t sign_below = 0;  // of int8 values
 };
 
+constexpr size_t kMostTimes = 1000;
+
 struct Step {
   Op op;
   std::vector<Member> members;  // of a convolution; all read op.input
@@ -46,6 +48,7 @@ struct Step {
   std::vector<ByteSum> sums;                 // likewise
   double milliseconds = 0;                   // the fastest of `runs`
   int64_t runs = 0;
+  std::vector<float> times;  // the last kMostTimes of them, in milliseconds, in no order
 
   std::vector<int> Inputs() const;
   std::vector<int> Outputs() const;
@@ -62,6 +65,10 @@ class Graph {
   std::string Run(TfLiteContext* context, Team* team, bool profile);
   // One line per step: what it is, and its fastest time. In run.cc.
   std::string Profile() const;
+  // Which nodes run in which step; after Build. In describe.cc.
+  void NoteNodes(TfLiteContext* context, const TfLiteDelegateParams& partition);
+  // A JSON list. In describe.cc.
+  std::string DescribeSteps() const;
 
  private:
   struct Tensor {
@@ -108,6 +115,7 @@ class Graph {
 
   const Kernels* kernels_ = nullptr;
   std::vector<Step> steps_;
+  std::vector<std::vector<int>> nodes_of_steps_;
   std::set<int> partition_outputs_;
   std::map<int, Tensor> tensors_;
   std::map<int, void*> pointers_;  // of one run

@@ -234,8 +234,12 @@ extern const Kernels kAvx512Kernels, kAvx512PlainKernels;
 extern const Kernels kNeonKernels;
 #endif
 
-// The kernels named `wanted` (null or empty: the best of this CPU). Null, and `error` set, if there
-// are none.
+// The kernels that this CPU can run, the best first; returns how many, at most kMostKernels.
+constexpr int kMostKernels = 4;
+int AvailableKernels(const Kernels* available[]);
+
+// The kernels named `wanted` (null or empty: the best of this CPU). Null, and `error` set to the
+// end of a sentence, if there are none.
 const Kernels* SelectKernels(const char* wanted, const char** error);
 
 // Parts shared by all instruction sets, for what is not worth a vector. In kernels_portable.cc.

@@ -137,7 +137,9 @@ std::string Graph::Run(TfLiteContext* context, Team* team, bool profile) {
     RunStep(&step, team);
     const double milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    if (step.runs++ == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
+    if (step.runs == 0 || milliseconds < step.milliseconds) step.milliseconds = milliseconds;
+    if (step.times.size() < kMostTimes) step.times.resize(step.times.size() + 1);
+    step.times[static_cast<size_t>(step.runs++) % kMostTimes] = static_cast<float>(milliseconds);
   }
   return "";
 }

@@ -23,13 +23,50 @@ RUNTIME = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(RUNTIME / "fuzz"))
 
 
+# What Linux calls the newest feature that each instruction set needs.
+X86_FLAGS = {"avx2": "avx2", "avx512": "avx512_vpopcntdq", "avx512_plain": "avx512_vpopcntdq"}
+# Another file stands for another processor, as a test of this file needs it.
+CPU_INFO = Path(os.environ.get("LARQ_IGP_RUNTIME_TEST_CPU_INFO", "/proc/cpuinfo"))
+
+
+def isas_of_this_architecture() -> list[str]:
+    """Every instruction set that the engine has for processors of this kind, old or new."""
+    return ["portable", *(["neon"] if platform.machine() == "aarch64" else X86_FLAGS)]
+
+
 def isas_of_this_machine() -> list[str]:
-    """Every instruction set that the engine has and this processor runs."""
-    if platform.machine() == "aarch64":
-        return ["portable", "neon"]
-    flags = Path("/proc/cpuinfo").read_text()
-    needs = {"avx2": " avx2 ", "avx512": " avx512_vpopcntdq ", "avx512_plain": " avx512_vpopcntdq "}
-    return ["portable"] + [isa for isa, flag in needs.items() if flag in flags]
+    """Those of them that this processor runs."""
+    flags = CPU_INFO.read_text().split()
+    every = isas_of_this_architecture()
+    return [isa for isa in every if isa not in X86_FLAGS or X86_FLAGS[isa] in flags]
+
+
+def isas_that_do_not_run() -> list[str]:
+    """Those of which this run can say nothing."""
+    return [isa for isa in isas_of_this_architecture() if isa not in isas_of_this_machine()]
+
+
+#: Parameters of a test that is for all instruction sets; one of another processor is skipped.
+EVERY_ISA = [
+    pytest.param(
+        isa,
+        marks=pytest.mark.skipif(
+            isa in isas_that_do_not_run(), reason=f"this processor has no {isa}: its kernels rest"
+        ),
+    )
+    for isa in isas_of_this_architecture()
+]
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Says of which kernels a run knows nothing, however green it is."""
+    if missing := isas_that_do_not_run():
+        terminalreporter.section("this run is not complete", red=True)
+        terminalreporter.line(
+            f"The kernels {', '.join(missing)} did not run: this processor has no "
+            f"{X86_FLAGS[missing[0]]}, and no emulator that can be installed has it. "
+            "Run the tests on a processor that has."
+        )
 
 
 def need(condition: bool, what: str) -> None:
@@ -54,7 +91,7 @@ def need_module(*names: str) -> None:
         need(importlib.util.find_spec(name) is not None, f"the Python package {name}")
 
 
-@pytest.fixture(params=isas_of_this_machine())
+@pytest.fixture(params=EVERY_ISA)
 def isa(request, monkeypatch) -> str:
     """Runs a test once with every instruction set."""
     monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", request.param)

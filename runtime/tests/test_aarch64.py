@@ -132,10 +132,8 @@ def test_cpp_example(emulator, c_api, tmp_path):
     write_model(tmp_path, pixels=True, crop=0.875)
     write_photos(tmp_path)
     expected = named_by_python(tmp_path, ["rgb.png"])["rgb.png"]
-    classify = build_for_arm(c_api / "2.9.0", tmp_path)
-    result = emulator.execute(
-        classify, tmp_path / "net.tflite", emulator.engine, tmp_path / "photo.ppm"
-    )
+    classify = build_for_arm(c_api / "2.9.0", emulator.engine, tmp_path)
+    result = emulator.execute(classify, tmp_path / "net.tflite", tmp_path / "photo.ppm")
     assert result.stdout.splitlines() == expected
 
 

@@ -13,7 +13,7 @@ import pytest
 from binary_conv import Case, Conv
 from conftest import RUNTIME, need_module, need_tool
 
-from larq_igp_runtime import delegate_path
+from larq_igp_runtime import delegate_path, include_dir
 
 EXAMPLES = RUNTIME / "examples"
 
@@ -87,11 +87,14 @@ def test_declarations_are_tensorflows(c_api, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_jni(tmp_path):
-    """With the four names of jni.h that it uses; called under the names that Kotlin looks for."""
+def test_jni(tmp_path, monkeypatch):
+    """With the few names of jni.h that it uses; called under the names that Kotlin looks for."""
     (tmp_path / "jni.h").write_text(
-        "#pragma once\n#include <cstdint>\nstruct JNIEnv;\n"
-        "typedef void* jobject;\ntypedef int64_t jlong;\n"
+        "#pragma once\n#include <cstdint>\n#include <cstring>\ntypedef int jint;\n"
+        "typedef void* jobject;\ntypedef jobject jclass;\ntypedef int64_t jlong;\n"
+        "struct JNIEnv {\n  const char* message;\n"
+        "  jclass FindClass(const char* name) { return const_cast<char*>(name); }\n"
+        "  jint ThrowNew(jclass, const char* text) { message = strdup(text); return 0; }\n};\n"
         '#define JNIEXPORT __attribute__((visibility("default")))\n#define JNICALL\n'
     )
     library, flags = tmp_path / "libjni.so", ["-std=c++17", *WARNINGS.split(), "-shared", "-fPIC"]
@@ -99,6 +102,7 @@ def test_jni(tmp_path):
         compiler(),
         *flags,
         f"-I{tmp_path}",
+        f"-I{include_dir()}",
         EXAMPLES / "android/engine_jni.cc",
         delegate_path(),
     ]
@@ -116,6 +120,11 @@ def test_jni(tmp_path):
     handle = create(None, None)
     assert handle
     destroy(None, None, handle)
+
+    monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", "sse9")
+    exception = ctypes.c_char_p()
+    assert create(ctypes.addressof(exception), None) == 0
+    assert exception.value.startswith(b"LARQ_IGP_RUNTIME_ISA is 'sse9'")
 
 
 def test_the_pages_name_files_that_exist():

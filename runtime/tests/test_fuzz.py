@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import RUNTIME, need, need_tool
+from conftest import EVERY_ISA, RUNTIME, need, need_tool
 
 CASES = 3000
 
@@ -25,7 +25,7 @@ def fuzzer(tmp_path_factory):
     return folder / "fuzz"
 
 
-@pytest.mark.parametrize("isa", ["", "portable", "avx2"])
+@pytest.mark.parametrize("isa", EVERY_ISA)
 def test_damaged_models(fuzzer, isa):
     result = subprocess.run(
         [fuzzer, "0", str(CASES)],
@@ -38,13 +38,10 @@ def test_damaged_models(fuzzer, isa):
         },
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    models, ran, readable = map(
-        int,
-        re.match(
-            r"(\d+) models with \d+ damages, (\d+) ran; \d+ damaged .* (\d+) readable",
-            result.stdout,
-        ).groups(),
-    )
+    line = r"(\d+) models with \d+ damages, (\d+) ran with the kernels (\w+); .* (\d+) readable"
+    models, ran, kernels, readable = re.match(line, result.stdout).groups()
+    assert kernels == isa
+    models, ran, readable = int(models), int(ran), int(readable)
     assert models == CASES
     assert CASES // 10 < ran < CASES  # neither does everything fail at once, nor is nothing damaged
     assert CASES // 50 < readable < CASES

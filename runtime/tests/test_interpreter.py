@@ -194,8 +194,28 @@ def test_two_interpreters_on_one_delegate():
 
 def test_unknown_isa(path, monkeypatch):
     monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", "sse9")
-    with pytest.raises(ValueError, match=r"sse9.*portable, avx2, avx512, avx512_plain, neon"):
+    with pytest.raises(ValueError, match=r"LARQ_IGP_RUNTIME_ISA is 'sse9'.*choose one of .*port"):
         Interpreter(path)
+
+
+def test_the_option_for_the_instruction_set(case, path, monkeypatch):
+    """It wins over the variable, and the whole list of names is known to both."""
+    for name in larq_igp_runtime.ISAS:
+        monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", "portable" if name != "portable" else "sse9")
+        if name in larq_igp_runtime.instruction_sets():
+            interpreter = Interpreter(path, instruction_set=name)
+            assert interpreter.info().instruction_set == name
+            case.check(interpreter.predict(floats(case)))
+        else:
+            with pytest.raises(ValueError, match=f"instruction_set is '{name}', which this CPU "):
+                Interpreter(path, instruction_set=name)
+    with pytest.raises(ValueError, match="instruction_set is 'sse9', which is none that"):
+        Interpreter(path, instruction_set="sse9")
+    monkeypatch.setenv("LARQ_IGP_RUNTIME_ISA", "portable")
+    assert Interpreter(path).info().instruction_set == "portable"
+    assert Interpreter(path, instruction_set="").info().instruction_set == "portable"
+    monkeypatch.delenv("LARQ_IGP_RUNTIME_ISA")
+    assert Interpreter(path).info().instruction_set == larq_igp_runtime.instruction_sets()[0]
 
 
 BROKEN_OPTIONS = {
@@ -310,7 +330,10 @@ def test_command_with_bad_input(case, path, tmp_path):
         ([path, "--input", tmp_path / "several.npz"], {}, "not a .npy file"),
         ([path, "--input", "absent.npy"], {}, "absent.npy cannot be read: No such file"),
         ([path, "--input", ""], {}, "cannot be read: No such file"),
-        ([path, "photo.jpg", "--input", "x.npy"], {}, "--input and --output are for timing"),
+        ([path, "photo.jpg", "--input", "x.npy"], {}, "--input is not for photos"),
+        ([path, "photo.jpg", "--profile"], {}, "--profile is not for photos"),
+        ([path, "--instruction-set", "sse9"], {}, "instruction_set is 'sse9', which is none"),
+        (["absent.tflite", "--info"], {}, "No such file"),
         (
             [path, "--output", "/absent/y.npy", "--runs", 1],
             {},

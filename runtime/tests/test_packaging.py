@@ -14,9 +14,19 @@ from pathlib import Path
 import pytest
 from conftest import RUNTIME, need_module, need_tool
 
-from larq_igp_runtime import __version__, delegate_path
+from larq_igp_runtime import __version__, delegate_path, include_dir
 
-EXPORTS = {"tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate"}
+# Those that the header declares, and the last two are what an interpreter looks for.
+EXPORTS = {
+    "larq_igp_create_delegate",
+    "larq_igp_describe",
+    "larq_igp_destroy_delegate",
+    "larq_igp_instruction_sets",
+    "larq_igp_version",
+    "tflite_plugin_create_delegate",
+    "tflite_plugin_destroy_delegate",
+}
+HEADERS = {f"larq_igp_runtime/include/larq_igp_runtime.{end}" for end in ("h", "hpp")}
 # Everything else that the library may ask of the system: the C library, threads, the C++ runtime.
 LIBRARIES = re.compile(r"lib(c|m|pthread|dl|stdc\+\+|gcc_s)\.so\.\d+|ld-linux-[\w-]+\.so\.\d+")
 
@@ -28,6 +38,12 @@ def dynamic_symbols(library: Path, which: str) -> set[str]:
         [nm, "-D", which, library], check=True, capture_output=True, text=True
     ).stdout.splitlines()
     return {line.split()[-1].partition("@")[0] for line in lines if line.split()[-2] not in "wv"}
+
+
+def test_the_header_declares_what_is_exported():
+    header = Path(include_dir(), "larq_igp_runtime.h").read_text()
+    declared = re.findall(r"^LARQ_IGP_EXPORT [\w* ]*?(\w+)\(", header, re.MULTILINE)
+    assert sorted(declared) == sorted(EXPORTS)
 
 
 def needed_libraries(library: Path) -> list[str]:
@@ -122,7 +138,8 @@ def test_wheel_of_this_machine(source, tmp_path):
     )
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"larq_igp_runtime/liblarq_igp_runtime.so", "larq_igp_runtime/py.typed"} <= names
-    assert not {name for name in names if name.endswith((".cc", ".h"))}
+    assert {name for name in names if name.endswith((".cc", ".h", ".hpp"))} == HEADERS
+    assert "larq_igp_runtime/cmake/larq_igp_runtime-config.cmake" in names
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@ android {
     defaultConfig {
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
         externalNativeBuild {
-            cmake { arguments += listOf("-DENGINE=/path/to/larq-igp/runtime/native", "-DANDROID_STL=c++_static") }
+            cmake {
+                arguments += listOf("-DENGINE=/path/to/larq-igp/runtime", "-DANDROID_STL=c++_static")
+            }
         }
     }
     externalNativeBuild { cmake { path = file("src/main/cpp/CMakeLists.txt") } }

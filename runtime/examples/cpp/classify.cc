@@ -1,21 +1,16 @@
 // Names what is on a photo, by a Larq Compute Engine model in TensorFlow Lite's C API, with the
 // engine as delegate.
 //
-//   classify MODEL.tflite liblarq_igp_runtime.so PHOTO
+//   classify MODEL.tflite PHOTO
 //
 // MODEL.json, the card that larq-igp writes beside the model, says how photos are fed to it: the
-// names and probabilities are those of `python -m larq_igp_runtime MODEL.tflite PHOTO`. The
-// engine's path is printed by
-//
-//   python -c "import larq_igp_runtime; print(larq_igp_runtime.delegate_path())"
+// names and probabilities are those of `python -m larq_igp_runtime MODEL.tflite PHOTO`.
 //
 // Build with CMakeLists.txt and any TensorFlow Lite C library from 2.9 on; one with its headers is
 // in a package of npm's:
 //
-//  npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz && cmake -B build
-//  -DTFLITE=$PWD/package/cc_deps
-
-#include <dlfcn.h>
+//     npm pack tfjs-tflite-node@0.0.2 && tar xzf tfjs-tflite-node-0.0.2.tgz
+//     cmake -B build -DTFLITE=$PWD/package/cc_deps ...
 
 #include <algorithm>
 #include <cmath>
@@ -27,6 +22,7 @@
 #include <vector>
 
 #include "card.h"
+#include "larq_igp_runtime.hpp"
 #include "photo.h"
 #include "tensorflow/lite/c/c_api.h"
 
@@ -44,34 +40,22 @@ std::string Shape(const TfLiteTensor* tensor) {
   return text + ")";
 }
 
-void Report(const char* message) { std::fprintf(stderr, "%s\n", message); }
-
-// The two functions of an external delegate. TfLiteExternalDelegateCreate finds them too, but where
-// it fails it returns a delegate without functions, which the interpreter then calls.
-using CreateDelegate = TfLiteDelegate* (*)(const char* const* keys, const char* const* values,
-                                           size_t count, void (*report_error)(const char*));
-using DestroyDelegate = void (*)(TfLiteDelegate*);
-
 template <class T>
 using Owned = std::unique_ptr<T, void (*)(T*)>;
 
 int Run(int argc, char** argv) {
-  if (argc != 4) return Fail("usage: classify MODEL.tflite liblarq_igp_runtime.so PHOTO");
+  if (argc != 3) return Fail("usage: classify MODEL.tflite PHOTO");
 
   Owned<TfLiteModel> model(TfLiteModelCreateFromFile(argv[1]), TfLiteModelDelete);
   if (!model) return Fail("the model cannot be read");
 
-  void* engine = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
-  if (!engine) return Fail(dlerror());
-  const auto create =
-      reinterpret_cast<CreateDelegate>(dlsym(engine, "tflite_plugin_create_delegate"));
-  const auto destroy =
-      reinterpret_cast<DestroyDelegate>(dlsym(engine, "tflite_plugin_destroy_delegate"));
-  if (!create || !destroy) return Fail("the library is not an external delegate");
-
   // The delegate comes before the interpreter here, so it is destroyed after it, as it must be.
-  Owned<TfLiteDelegate> delegate(create(nullptr, nullptr, 0, Report), destroy);
-  if (!delegate) return Fail("the engine cannot be used");
+  larq_igp_runtime::Options options;
+  options.log = [](larq_igp_runtime::Severity severity, const std::string& message) {
+    if (severity != larq_igp_runtime::Severity::kInfo)
+      std::fprintf(stderr, "%s\n", message.c_str());
+  };
+  const larq_igp_runtime::Delegate delegate(options);
 
   Owned<TfLiteInterpreterOptions> settings(TfLiteInterpreterOptionsCreate(),
                                            TfLiteInterpreterOptionsDelete);
@@ -85,7 +69,7 @@ int Run(int argc, char** argv) {
     return Fail("the tensors cannot be allocated");
 
   const Card card = ReadCard(argv[1]);
-  const Image photo = ReadPhoto(argv[3], card.channels);
+  const Image photo = ReadPhoto(argv[2], card.channels);
   const std::vector<float> levels = Resized(photo, card);
   TfLiteTensor* input = TfLiteInterpreterGetInputTensor(interpreter.get(), 0);
   const size_t number = card.takes_pixels ? sizeof(uint8_t) : sizeof(float);

@@ -173,7 +173,7 @@ int main(int argc, char** argv) {
   const char* error = nullptr;
   const Kernels* kernels = argc == 3 ? SelectKernels(argv[1], &error) : nullptr;
   if (!kernels) {
-    std::fprintf(stderr, "%s\n", error ? error : "usage: finish ISA CASES");
+    std::fprintf(stderr, "%s, %s\n", argv[0], error ? error : "usage: finish ISA CASES");
     return 2;
   }
   const int cases = std::atoi(argv[2]);
