@@ -105,6 +105,7 @@ def test_jni(tmp_path, monkeypatch):
         f"-I{include_dir()}",
         EXAMPLES / "android/engine_jni.cc",
         delegate_path(),
+        f"-Wl,-rpath,{Path(delegate_path()).parent}",
     ]
     result = subprocess.run([*command, "-o", library], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
