@@ -6,7 +6,7 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tabulate
@@ -88,6 +88,20 @@ class Table:
         columns = zip(*self.cells, strict=True) if self.rows else [()] * len(self.header)
         return tuple("right" if are_numbers(column) else "left" for column in columns)
 
+    @property
+    def filled(self) -> "Table":
+        """The table without columns that have nothing in any row."""
+        columns = list(zip(*self.cells, strict=True))
+        kept = [j for j, column in enumerate(columns) if set(column) != {NOTHING}]
+        if len(kept) == len(columns):
+            return self
+        return replace(
+            self,
+            header=tuple(self.header[j] for j in kept),
+            rows=tuple(tuple(row[j] for j in kept) for row in self.rows),
+            best=frozenset((i, kept.index(j)) for i, j in self.best if j in kept),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return a dict of plain values, one dict a row."""
         rows = [dict(zip(self.header, map(_plain, row), strict=True)) for row in self.rows]
@@ -148,8 +162,8 @@ class Table:
         )
 
     def to(self, form: str) -> str:
-        """Return it in one of ``FORMS``."""
-        return FORMS[form](self)
+        """Return it in one of ``FORMS``; only CSV, for programs, keeps empty columns."""
+        return FORMS[form](self if form == "csv" else self.filled)
 
     def _aligned(self, form: str, escape: Callable, embolden: Callable) -> str:
         rows = [

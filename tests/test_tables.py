@@ -31,6 +31,15 @@ def test_numbers_stand_right_and_texts_left():
     assert header.startswith("network ")
 
 
+def test_columns_with_nothing_in_them_are_left_out_where_people_read():
+    table = Table("T", ("a", "none", "b"), ((1, None, "x"), (2, "-", None)), (), {(1, 2)})
+    assert table.to("text").splitlines()[2].split() == ["a", "b"]
+    assert "**-**" in table.to("markdown") and "none" not in table.to("latex")
+    assert table.to("csv").splitlines()[0] == "a,none,b"
+    assert set(table.to_json()["rows"][0]) == {"a", "none", "b"}
+    assert "none" in Table("T", ("none",), ()).to("text")
+
+
 def test_mean_and_deviation_are_columns_of_csv():
     header, *rows = csv.reader(io.StringIO(TABLE.to_csv()))
     assert header[1:3] == ["error, %", "error, %, standard deviation"]

@@ -1,7 +1,10 @@
 """``benchmark``."""
 
+from pathlib import Path
+
 import click
 
+from larq_igp.architectures.zoo import option_words
 from larq_igp.cli.options import (
     SOURCE,
     classes_option,
@@ -82,7 +85,14 @@ def benchmark(
         if engines or operators or typed(options):
             raise Refusal("--on takes only .tflite files, --threads, --runs and --warmup.")
         found = _on(sources, on, wheel, remote_python, threads=threads, runs=runs, warmup=warmup)
-        emit(as_json, found, "\n".join(map(_device_text, found)))
+        machine = {"on": on, "wheel": wheel, "remote_python": remote_python}
+        then = [
+            ["predict", source, "PHOTO", *option_words(typed(machine))]
+            for source in sources[:1]
+            if Path(source).with_suffix(".json").is_file()
+        ]
+        text = "\n".join(_device_text(row, saved) for row, saved in found)
+        emit(as_json, [row for row, _ in found], text, then=then)
         return
     if wheel is not None:
         raise Refusal("--wheel is for another machine: name it with --on.")
@@ -90,8 +100,10 @@ def benchmark(
         from larq_igp.inference.conversion import timed
 
         rows: list[dict] = []
+        unconverted = []
         for source in sources:
             subject = open_typed(source, options)
+            unconverted += [] if subject.kind == "tflite" else [source]
             rows += timed(
                 subject,
                 engines=engines,
@@ -105,21 +117,26 @@ def benchmark(
             if twin and subject.spec is None:
                 note = f"{source} has no 32-bit twin: its topology is not known here"
                 click.echo(note, err=True)
-    emit(as_json, rows, _benchmark_text(rows))
+    if unconverted:
+        following = ["convert", unconverted[0], *option_words(typed(options))]
+    else:
+        following = ["benchmark", *sources, "--on", "ssh://USER@HOST"]
+    emit(as_json, rows, _benchmark_text(rows), then=[following])
 
 
-def _on(sources: tuple[str, ...], on: str, wheel: str | None, python: str, **options) -> list[dict]:
+def _on(
+    sources: tuple[str, ...], on: str, wheel: str | None, python: str, **options
+) -> list[tuple[dict, Path]]:
     from larq_igp.deploy.remote.benchmark import benchmark_on, keep
 
     remote, rows = open_there(on, sources, wheel, python), []
     for source in sources:
         row = benchmark_on(remote, source, **options)
-        keep(source, row)
-        rows.append(row)
+        rows.append((row, keep(source, row)))
     return rows
 
 
-def _device_text(row: dict) -> str:
+def _device_text(row: dict, saved: Path) -> str:
     machine, before, after = row["machine"], row["before"], row["after"]
     memory = row["peak_memory_bytes"]
     states = [
@@ -132,7 +149,7 @@ def _device_text(row: dict) -> str:
         f"  median {row['latency_ms_median']:.3f} ms, p10..p90 {row['latency_ms_p10']:.3f}.."
         f"{row['latency_ms_p90']:.3f} ms, {row['runs']} runs, {row['threads']} threads\n"
         f"  {', '.join(states)}, peak memory "
-        f"{'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}"
+        f"{'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}; saved in {saved}"
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from larq_igp.cli.modules import following
 from larq_igp.cli.options import (
     SOURCE,
     classes_option,
@@ -132,7 +131,9 @@ def convert(
             threads=threads,
             measure=measure,
         )
-    emit(as_json, result.to_dict(), _export_text(result))
+    file = str(result.path)
+    then = [("predict", file, "PHOTO"), ("benchmark", file)]
+    emit(as_json, result.to_dict(), _export_text(result), then=then)
 
 
 def default_output(source: str) -> str:
@@ -181,8 +182,6 @@ def _export_text(result) -> str:
         *[_verification_text(check, result.dataset) for check in result.verifications],
         f"  converted in {result.seconds:.1f} s ({CONVERTERS[result.converter]}); card: "
         f"{result.card}",
-        f"next: {following('predict', str(result.path))} PHOTO, or "
-        f"{following('benchmark', str(result.path))}",
     ]
     return "\n".join(lines)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from larq_igp.cli.modules import following
 from larq_igp.cli.options import data_dir_option, dataset_help, download_option
 from larq_igp.cli.output import Group, Refusal, emit, json_option, progress_on_stderr, table
 from larq_igp.terminal import printable
@@ -71,19 +70,19 @@ def check(
     for each in report.corrupt:
         found = f"corrupt: {each.name} ({each.split}): {each.reason}"
         click.echo(printable(found), err=True)
-    following = ["", f"next: {_training(dataset, data_dir, choice)}"] if report.is_usable else []
-    text = "\n".join([*report.sentences(), *_classes_text(report), *following])
-    emit(as_json, report.to_dict() if as_json else None, text)
+    text = "\n".join([*report.sentences(), *_classes_text(report)])
+    then = [_training(dataset, data_dir, choice)] if report.is_usable else []
+    emit(as_json, report.to_dict() if as_json else None, text, then=then)
     if not report.is_usable:
         raise Refusal(report.refusal())
 
 
-def _training(dataset: str, data_dir: str | None, choice: str) -> str:
+def _training(dataset: str, data_dir: str | None, choice: str) -> list[str]:
     """Return the command that trains on a data set."""
     words = ["train", *([] if data_dir else ["igp_resnet_tiny"])]  # else: suggests one
     words += [] if dataset == "folder" else ["--dataset", dataset]
     words += ["--data-dir", data_dir] if data_dir else []
-    return following(*words, *(["--corrupt", choice] if choice == "skip" else []))
+    return words + (["--corrupt", choice] if choice == "skip" else [])
 
 
 def _classes_text(report) -> list[str]:

@@ -1,6 +1,5 @@
 """``design``: networks within the budget of another."""
 
-import shlex
 from functools import partial
 
 import click
@@ -14,6 +13,7 @@ from larq_igp.cli.costs import (
     images_options,
     use_of,
 )
+from larq_igp.cli.modules import following
 from larq_igp.cli.options import INTEGERS, complete_source, open_typed, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr, table
 
@@ -136,18 +136,18 @@ def design(
         "",
         f"Costs for {use}. The first row is the budget. To train a candidate:",
     ]
-    lines += [f"  larq-igp train {each.arguments} {typed_as}".rstrip() for each in found]
+    lines += [f"  {following('train', *each.words, *typed_as)}" for each in found]
     if align and not any(width_of(each.spec) % align == 0 for each in found):
         lines.append(f"No multiple of {align} fits.")
     emit(as_json, document, "\n".join(lines))
 
 
-def _images_typed(images: dict, model) -> str:
+def _images_typed(images: dict, model) -> list[str]:
     """Return the options of `train` that take the images which costs were counted for."""
     if model.kind == "run" and not typed(images):
         images = {"dataset": model.recipe.dataset, "data_dir": model.recipe.data_dir}
         images["input_shape"] = model.input_shape
-    return shlex.join(option_words(typed(images)))
+    return option_words(typed(images))
 
 
 def _fields(candidate) -> dict:

@@ -3,7 +3,6 @@
 import click
 
 from larq_igp.cli.answers import answers_text, metrics_text
-from larq_igp.cli.modules import following
 from larq_igp.cli.options import (
     SOURCE,
     data_options,
@@ -63,9 +62,7 @@ def evaluate(
             unknown_operators=unknown_operators,
         )
         warn_of_random_weights(subject)
-    text = [f"{source}: {metrics_text(metrics)}", answers_text(metrics)]
-    if subject.kind == "run":
-        text.append(f"next: {following('convert', source)}")
-    elif subject.kind == "tflite":
-        text.append(f"next: {following('predict', source)} PHOTO")
-    emit(as_json, {"source": source, **metrics}, "\n".join(text))
+    text = f"{source}: {metrics_text(metrics)}\n{answers_text(metrics)}"
+    then = {"run": ("convert", source), "tflite": ("predict", source, "PHOTO")}
+    commands = [words for kind, words in then.items() if kind == subject.kind]
+    emit(as_json, {"source": source, **metrics}, text, then=commands)

@@ -4,6 +4,7 @@ import click
 
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
+from larq_igp.architectures.zoo import option_words
 from larq_igp.cli.costs import (
     COST_COLUMNS,
     IMAGENET,
@@ -51,7 +52,9 @@ def list_networks(table3: bool, as_json: bool, **images) -> None:
         document += [_fields(name, each) | use._asdict() for name, each in counts.items()]
         rows = [(name, ZOO[name].depth, *cost_cells(each)) for name, each in counts.items()]
         texts.append(f"For {use}:\n{table(rows, ('network', 'depth', *COST_COLUMNS))}")
-    emit(as_json, document, "\n\n".join(texts))
+    images.pop("num_classes")  # a data set has its own
+    then = ["train", "igp_resnet_tiny", *option_words(typed(images))]
+    emit(as_json, document, "\n\n".join(texts), then=[then])
 
 
 def _list_table3(as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""``--import``: modules of one's own, which register networks."""
+"""``--import``: modules of the user, which register networks."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ import click
 from larq_igp.errors import UserError
 
 MODULES = "LARQ_IGP_IMPORT"
-"""Environment variable with the modules, as of ``--import``; separated as in PATH. The workers of
+"""Environment variable with the modules of ``--import``, separated as in PATH. The workers of
 ``launch`` read it.
 """
 
@@ -42,7 +42,7 @@ def import_modules(modules: tuple[str, ...]) -> None:
 
 
 def following(*words: str) -> str:
-    """Return a command to type next, as a line for a shell: with the ``--import`` of this one."""
+    """Return a command as a line for a shell, with the ``--import`` of the current command."""
     root = click.get_current_context().find_root()
     is_typed = root.get_parameter_source("modules") is click.core.ParameterSource.COMMANDLINE
     imports = [word for each in root.params["modules"] for word in ("--import", each)]

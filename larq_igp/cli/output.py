@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from types import FrameType
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from larq_igp.architectures.zoo import closest
+from larq_igp.cli.modules import following
 from larq_igp.errors import UserError
 from larq_igp.files import check_writable, write_atomically
 from larq_igp.packages import absence
@@ -119,9 +120,20 @@ def warn_of_random_weights(subject: Any) -> None:
         click.echo(printable(warning), err=True)
 
 
-def emit(as_json: bool, document: Any, text: str) -> None:
-    """Print the result of a command: the document as JSON, or the text."""
-    click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else printable(text))
+def emit(as_json: bool, document: Any, text: str, *, then: Iterable[Sequence[str]] = ()) -> None:
+    """Print the result of a command.
+
+    Args:
+        as_json: whether to print the document instead of the text.
+        document: the result for JSON.
+        text: the result for a terminal.
+        then: commands that make sense next, each as its words after ``larq-igp``.
+    """
+    if as_json:
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    commands = ", or ".join(following(*words) for words in then)
+    click.echo(printable(f"{text}\nnext: {commands}" if commands else text))
 
 
 def table_options(default: str) -> Callable:

@@ -2,12 +2,14 @@
 
 import click
 
+from larq_igp.architectures.zoo import option_words
 from larq_igp.cli.options import (
     SOURCE,
     classes_option,
     network_options,
     open_typed,
     source_argument,
+    typed,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr, table
 
@@ -101,4 +103,7 @@ def paths(
         if lengths:
             rows = [(length, f"{count:,}") for length, count in result.lengths.items()]
             texts[-1] += f"\n{table(rows, ('length', 'paths'))}"
-    emit(as_json, document if by_block else document[0], "\n\n".join(texts))
+    then = []
+    if subject.kind in ("network", "recipe", "run") and "num_classes" not in typed(options):
+        then = [["gradients", source, *option_words(typed(options))]]
+    emit(as_json, document if by_block else document[0], "\n\n".join(texts), then=then)

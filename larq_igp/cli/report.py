@@ -48,4 +48,7 @@ def report(sources, output: str, latencies, results, figures, title: str, as_jso
     text = f"{output}: {len(charts)} charts, {size / 1e6:.1f} MB" + (
         f"; figures in {figures}" if figures else ""
     )
-    emit(as_json, document, text)
+    text += "; open it in a browser"
+    words = ["table", *sources, *(word for path in results for word in ("--runs", path))]
+    words += ["--latency", latencies] if latencies else []
+    emit(as_json, document, text, then=[words] if sources or results else [])

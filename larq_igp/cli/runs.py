@@ -40,4 +40,7 @@ def runs(folder: Path, as_json: bool) -> None:
         )
         for row in found
     ]
-    emit(as_json, found, table(rows, HEADER) if rows else f"{folder} holds no runs.")
+    text = table(rows, HEADER) if rows else f"{folder} holds no runs."
+    stopped = [["train", "--resume", row["run"]] for row in found if row["state"] == "interrupted"]
+    finished = [row["run"] for row in found if row["state"] == "finished"]
+    emit(as_json, found, text, then=stopped[:1] or ([["report", *finished]] if finished else []))

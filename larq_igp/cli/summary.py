@@ -1,7 +1,10 @@
 """``summary``."""
 
+from typing import Any
+
 import click
 
+from larq_igp.architectures.zoo import option_words
 from larq_igp.cli.costs import cost_fields
 from larq_igp.cli.options import (
     SOURCE,
@@ -9,6 +12,7 @@ from larq_igp.cli.options import (
     network_options,
     open_typed,
     source_argument,
+    typed,
 )
 from larq_igp.cli.output import emit, json_option, progress_on_stderr
 from larq_igp.paper.table3 import TABLE3
@@ -52,4 +56,21 @@ def summary(source: str, layers: bool, larq: bool, as_json: bool, **options) -> 
     if larq:
         document["larq_summary"] = result.larq_table()
         text += "\n\n" + result.larq_table()
-    emit(as_json, document, text)
+    emit(as_json, document, text, then=_then(subject, typed(options)))
+
+
+def _then(subject: Any, options: dict[str, Any]) -> list[list[str]]:
+    """Return the commands that make sense next."""
+    source = subject.source
+    match subject.kind:
+        case "run":
+            return [["convert", source]] if subject.accuracy is not None else []
+        case "keras":
+            return [["convert", source]]
+        case "tflite":
+            return [["benchmark", source]]
+    commands = [["paths", source, *option_words(options)]]
+    if subject.kind != "larq_zoo" and source not in TABLE3:  # those are for ImageNet
+        options.pop("num_classes", None)  # a data set has its own
+        commands.append(["train", source, *option_words(options)])
+    return commands

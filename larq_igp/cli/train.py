@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from larq_igp.cli.answers import metrics_text
-from larq_igp.cli.modules import following
 from larq_igp.cli.options import complete_source, download_option, option_names, stack, typed
 from larq_igp.cli.output import Refusal, emit, json_option, progress_on_stderr
 from larq_igp.cli.recipe_options import recipe_options, recipe_text, typed_recipe
@@ -231,7 +230,8 @@ def train(
         except StoppedError as stopped:
             click.echo(stopped, err=True)
             ctx.exit(stopped.exit_code)
-    emit(as_json, document, text)
+    then = [("convert", document["run_dir"])] if "top1" in document else []
+    emit(as_json, document, text, then=then)
 
 
 def train_text(outcome: dict) -> str:
@@ -239,10 +239,7 @@ def train_text(outcome: dict) -> str:
     where = f"run directory: {outcome['run_dir']}"
     if "top1" not in outcome:
         return f"{where} (written by the chief)"
-    return (
-        f"{metrics_text(outcome)} (weights of epoch {outcome['epoch']})\n{where}\n"
-        f"next: {following('convert', outcome['run_dir'])}"
-    )
+    return f"{metrics_text(outcome)} (weights of epoch {outcome['epoch']})\n{where}"
 
 
 def dry_run_text(facts: dict) -> str:

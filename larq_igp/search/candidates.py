@@ -53,9 +53,14 @@ class Candidate:
         return network_text(self.network, self.parameters)
 
     @property
+    def words(self) -> list[str]:
+        """The network and its options, after ``larq-igp train`` or ``larq-igp summary``."""
+        return [self.network, *option_words(self.parameters)]
+
+    @property
     def arguments(self) -> str:
-        """What follows ``larq-igp train`` or ``larq-igp summary``."""
-        return shlex.join([self.network, *option_words(self.parameters)])
+        """The same as a part of a line for a shell."""
+        return shlex.join(self.words)
 
 
 def describe(

@@ -67,7 +67,7 @@ def test_list(igp, refused):
     ).storage_bits
     assert {row["num_classes"] for row in rows if row["name"].endswith("_tiny")} == {10}
     assert {row["num_classes"] for row in rows if not row["name"].endswith("_tiny")} == {1000}
-    assert igp("list").stdout.count("\n") == len(ZOO) + 5  # two tables
+    assert igp("list").stdout.count("\n") == len(ZOO) + 6  # two tables, and the next command
     assert GEOMETRY["digits"] == DIGITS
     assert GEOMETRY["imagenet2012"] == IMAGENET
     assert "--table3 is for ImageNet" in refused("list", "--table3", "--dataset", "digits")

@@ -29,7 +29,7 @@ def test_a_page_and_a_file_are_written_where_nothing_is_said(igp, run_dir, tmp_p
     monkeypatch.chdir(tmp_path)
     said = igp("convert", str(run_dir), "--images", "4").stdout
     assert f"next: larq-igp predict '{run_dir.name}.tflite' PHOTO" in said  # it has a space
-    igp("report")
+    assert igp("report", run_dir).stdout.endswith(f"next: larq-igp table '{run_dir}'\n")
     assert {path.name for path in Path().iterdir()} == {
         f"{run_dir.name}.tflite",
         f"{run_dir.name}.json",

@@ -105,6 +105,7 @@ def test_errors_of_runs_stand_beside_the_papers(igp, tmp_path):
     assert igp("reproduce", "table3", folder).exit_code == 0
     of_weights = {"loss": 0.3, "examples": 360, "epoch": 1, "validation_top1": 0.9}
     write_json(folder / "metrics.json", {"top1": 0.9, "top5": 0.99} | of_weights)
+    assert "% (ours)" in igp("reproduce", "table3", folder).stdout
     document = json.loads(igp("reproduce", "table3", folder, "--json").stdout)
     cells = {row["model"]: row["top-1 / top-5 error, % (ours)"] for row in document["rows"]}
     assert cells["IGP-ResNet21(53)"] == "10.00 / 1.00 (digits, 1 seed)"
@@ -122,6 +123,7 @@ def test_forms(igp, form):
         assert len(json.loads(output)["rows"]) == len(TABLE4)
     else:
         assert "IGP-DenseNet69(48)" in output
+        assert "(paper)" in output and "(ours)" not in output  # no runs, no column for them
 
 
 def test_what_is_no_run_is_refused(refused, tmp_path):

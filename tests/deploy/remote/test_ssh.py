@@ -30,6 +30,8 @@ def test_a_file_is_timed_on_another_machine(server, wheel, bare_python, igp, ref
     printed = igp(*there, "--wheel", wheel, "--threads", 2).stdout
     assert f"a net.tflite on {server}: " in printed
     assert "20 runs, 2 threads" in printed
+    assert f"saved in {tmp_path}/a net.benchmarks.json" in printed
+    assert f"next: larq-igp predict '{path}' PHOTO --on {server}" in printed
     there[5] = bare_python
     assert "has no larq-igp-runtime" in refused(*there)
     damaged = tmp_path / "damaged.tflite"
