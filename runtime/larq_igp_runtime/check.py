@@ -15,6 +15,7 @@ What it accepts is not thereby free of bugs in the kernels; what it refuses has 
 """
 
 import math
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -106,11 +107,13 @@ class Node:
             raise FormatError(f"{self.name} (operator {self.number}): {what}")
 
 
-def check(content: bytes, *, unknown: bool = False, limits: Limits | None = None) -> None:
+def check(
+    content: bytes | mmap.mmap, *, unknown: bool = False, limits: Limits | None = None
+) -> None:
     """Checks the content of a TFLite file.
 
     Args:
-        content: the whole file.
+        content: the whole file, read or mapped.
         unknown: accept operators that are not in the table of `operators`. Nothing is known about
             what their kernels read.
         limits: what one inference may need.
@@ -119,7 +122,8 @@ def check(content: bytes, *, unknown: bool = False, limits: Limits | None = None
         ModelError: the file is damaged, or has what is not supported; the message names the place.
     """
     try:
-        _check(bytes(content), unknown, limits or Limits())
+        whole = content if isinstance(content, mmap.mmap) else bytes(content)
+        _check(whole, unknown, limits or Limits())
     except FormatError as error:
         raise ModelError(f"{error}.") from error
 
@@ -129,7 +133,7 @@ def _need(condition: bool, what: str) -> None:
         raise FormatError(what)
 
 
-def _check(content: bytes, unknown: bool, limits: Limits) -> None:
+def _check(content: bytes | mmap.mmap, unknown: bool, limits: Limits) -> None:
     model = Reader(content).model()
     _need(model.version == 3, f"its version is {model.version}, not 3")
     _need(len(model.subgraphs) == 1, f"it has {len(model.subgraphs)} subgraphs, not 1")
@@ -245,7 +249,12 @@ def _check_quantisation(need: Callable[[bool, str], None], table: Any, tensor: T
 
 
 def _check_operator(
-    number: int, table: Any, codes: list[Any], tensors: list[Tensor], content: bytes, unknown: bool
+    number: int,
+    table: Any,
+    codes: list[Any],
+    tensors: list[Tensor],
+    content: bytes | mmap.mmap,
+    unknown: bool,
 ) -> int:
     """Checks one operator and marks what it writes; returns its operations."""
     node = Node(number, "an operator", [], [], table.options)

@@ -5,6 +5,7 @@ looking, so a damaged one leads them anywhere. Here only fields that `SCHEMA` kn
 and all of them must lie inside the file.
 """
 
+import mmap
 import struct
 from types import SimpleNamespace
 from typing import Any
@@ -200,7 +201,7 @@ class Reader:
     An absent vector of numbers or tables is empty; an absent text, table or range of bytes is None.
     """
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes | mmap.mmap):
         """Takes the file; nothing is read yet."""
         self.content = content
         self.tables_left = MAX_TABLES

@@ -1,6 +1,7 @@
 """What the engine does with a file: which operators it took over, which not and why, what fused."""
 
 import dataclasses
+import mmap
 import statistics
 from dataclasses import dataclass
 
@@ -124,7 +125,7 @@ class ModelInfo:
         return total or sum(step.median_ms or 0.0 for step in self.steps)
 
 
-def model_info(content: bytes, described: dict, num_threads: int) -> ModelInfo:
+def model_info(content: bytes | mmap.mmap, described: dict, num_threads: int) -> ModelInfo:
     """Join what the file says of its operators with what the engine says.
 
     Args:
@@ -177,7 +178,7 @@ def model_info(content: bytes, described: dict, num_threads: int) -> ModelInfo:
     )
 
 
-def operator_names(content: bytes) -> list[str]:
+def operator_names(content: bytes | mmap.mmap) -> list[str]:
     """Return the names of a file's operators in its order; of a code unknown here, its number."""
     model = Reader(content).model()
     names = []

@@ -1,6 +1,7 @@
 """The Python interface: load a model, look at its inputs and outputs, predict."""
 
 import os
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from larq_igp_runtime.check import ModelError, check
 from larq_igp_runtime.engine import Delegate
 from larq_igp_runtime.host import find_host
 from larq_igp_runtime.info import ModelInfo, model_info
+from larq_igp_runtime.model_file import ModelFile, opened
 
 MAX_THREADS = 1024  # LiteRT crashes where the system gives no more threads
 
@@ -52,6 +54,7 @@ class Interpreter:
         xnnpack: bool = True,
         instruction_set: str | None = None,
         profile: bool = False,
+        mapped: bool = False,
         unknown_operators: bool = False,
     ):
         """Loads a model and allocates its tensors.
@@ -67,12 +70,15 @@ class Interpreter:
             instruction_set: whose kernels the engine runs, one of `instruction_sets()`. None: as
                 the environment variable `LARQ_IGP_RUNTIME_ISA` says, else the processor's best.
             profile: time every step of the engine in every run, for `info`.
+            mapped: map the file into memory instead of reading it: processes that run the same file
+                then share its memory. While it is in use nobody may write to it; replacing it by
+                another of its name is safe. Without `mapped` neither matters.
             unknown_operators: accept operators that `check` does not know: for files that you
                 trust.
 
         Raises:
-            ModelError: the file is missing, damaged, not a TFLite model, or uses what is not
-                supported.
+            ModelError: the file is missing, damaged, not a TFLite model, uses what is not
+                supported, or changes while it is mapped and loaded.
             ValueError: `num_threads` makes no sense, or `instruction_set` or `LARQ_IGP_RUNTIME_ISA`
                 is unknown or not of this processor.
         """
@@ -84,9 +90,23 @@ class Interpreter:
         delegate = Delegate(
             instruction_set=instruction_set, fuse=fuse, pixels=pixels, profile=profile
         )
-        content, name = _read(model)
+        with opened(model, mapped) as file:
+            self._load(file, delegate, num_threads, xnnpack, unknown_operators)
+        self._content, self._delegate, self._num_threads = file.content, delegate, num_threads
+        self._views: list[weakref.ref] = []
+
+    def _load(
+        self,
+        file: ModelFile,
+        delegate: Delegate,
+        num_threads: int,
+        xnnpack: bool,
+        unknown_operators: bool,
+    ) -> None:
+        """Checks the file, then makes the host's interpreter of it."""
+        name = file.name
         try:
-            check(content, unknown=unknown_operators)
+            check(file.content, unknown=unknown_operators)
         except ModelError as error:
             raise ModelError(f"{name} cannot be run: {error}") from error
         host = find_host()
@@ -99,7 +119,7 @@ class Interpreter:
             )
         try:
             self._interpreter = host.interpreter(
-                model_content=content,
+                **file.for_host,
                 num_threads=num_threads,
                 experimental_delegates=[delegate],
                 **options,
@@ -109,7 +129,7 @@ class Interpreter:
             self._output_numbers = [d["index"] for d in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{name} cannot be run: {_one_line(error)}") from error
-        self._content, self._delegate, self._num_threads = content, delegate, num_threads
+        file.loaded()
 
     @property
     def inputs(self) -> list[TensorInfo]:
@@ -138,6 +158,7 @@ class Interpreter:
         Raises:
             ModelError: the model does not fit the shape; its tensors keep the shape they had.
         """
+        self._need_no_views()
         shapes = [info.shape for info in self.inputs]
         if not 0 <= input < len(shapes):
             raise ModelError(f"There is no input {input}: the model has {len(shapes)}.")
@@ -148,7 +169,9 @@ class Interpreter:
             )
         self._resize_all([*shapes[:input], new, *shapes[input + 1 :]])
 
-    def predict(self, batch: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    def predict(
+        self, batch: np.ndarray | Sequence[np.ndarray], *, copy: bool = True
+    ) -> np.ndarray | list[np.ndarray]:
         """Runs the model on a batch of any size.
 
         The model is resized to the batch. A file that fixes its batch somewhere inside (a constant
@@ -157,20 +180,25 @@ class Interpreter:
         Args:
             batch: array of shape (N, ...) and the input's dtype; a list of arrays, in the order of
                 `inputs`, for a model with several inputs.
+            copy: False returns the interpreter's own memory where that is possible, read-only. Such
+                an array, and all that is made of it without a copy, must be gone (`del`) before the
+                next `predict`, `invoke` or `resize` of this interpreter, which is refused
+                otherwise; so its values never change.
 
         Returns:
             The output of shape (N, ...), or the list of outputs if there are several.
 
         Raises:
-            ModelError: shape or dtype do not fit the model.
+            ModelError: shape or dtype do not fit the model, or an array of `copy=False` is in use.
         """
+        self._need_no_views()
         infos = self._infos
         if len(infos) == 1 and type(batch) is np.ndarray:
             # The common case, without what small models would wait for longer than for their
             # answer.
             (info,) = infos
             if batch.shape == info.shape and batch.dtype == info.dtype:
-                return _single(self._invoke((batch,)))
+                return _single(self._invoke((batch,), copy))
         arrays = list(batch) if isinstance(batch, list | tuple) else [batch]
         arrays = [_checked(array, info, i) for i, (array, info) in enumerate(_pairs(arrays, infos))]
         if len({len(array) for array in arrays}) > 1:
@@ -178,19 +206,20 @@ class Interpreter:
                 f"The inputs' batches differ: {', '.join(str(len(array)) for array in arrays)}."
             )
         if [array.shape for array in arrays] == [info.shape for info in infos]:
-            return _single(self._invoke(arrays))
+            return _single(self._invoke(arrays, copy))
         try:
             self._resize_all([array.shape for array in arrays])
         except ModelError as error:
             return _single(self._in_pieces(arrays, error))
-        return _single(self._invoke(arrays))
+        return _single(self._invoke(arrays, copy))
 
     def invoke(self) -> None:
         """Runs the model once on what its inputs hold, and leaves the outputs: the call to time.
 
         Raises:
-            ModelError: an operator fails.
+            ModelError: an operator fails, or an array of `predict(..., copy=False)` is in use.
         """
+        self._need_no_views()
         try:
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
@@ -229,28 +258,33 @@ class Interpreter:
         pieces = [self._invoke([a[i : i + size] for a in arrays]) for i in range(0, count, size)]
         return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
-    def _invoke(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def _need_no_views(self) -> None:
+        """Refuses a call that would write to memory which an array of the user shows."""
+        if self._views and any(view() is not None for view in self._views):
+            raise ModelError(
+                "An array that predict(..., copy=False) returned is still in use: delete it, or "
+                "copy it, before the next call."
+            )
+
+    def _invoke(self, arrays: Sequence[np.ndarray], copy: bool = True) -> list[np.ndarray]:
         interpreter = self._interpreter
         for info, array in zip(self._infos, arrays, strict=True):
             interpreter.set_tensor(info.index, array)
         self.invoke()
-        return [interpreter.get_tensor(number) for number in self._output_numbers]
+        if copy:
+            return [interpreter.get_tensor(number) for number in self._output_numbers]
+        views = [_View(self, interpreter.tensor(number)()) for number in self._output_numbers]
+        self._views = [weakref.ref(view) for view in views]
+        return [np.asarray(view) for view in views]
 
 
-def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
-    """The model's content, checked to be a TFLite file at all, and what to call it."""
-    if isinstance(model, bytes | bytearray | memoryview):
-        content, name = bytes(model), "The model"
-    else:
-        name = os.fspath(model)
-        try:
-            with open(model, "rb") as file:
-                content = file.read()
-        except OSError as error:
-            raise ModelError(f"{name} cannot be read: {error.strerror}.") from error
-    if len(content) < 8 or content[4:8] != b"TFL3":
-        raise ModelError(f"{name} is not a TFLite model: the file identifier TFL3 is missing.")
-    return content, name
+class _View:
+    """Memory of a host's tensor, shown read-only by an array, which keeps its owner alive."""
+
+    def __init__(self, owner: Interpreter, tensor: np.ndarray):
+        self._owner, self._tensor = owner, tensor
+        interface = tensor.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], True)}
 
 
 def _pairs(arrays: list, infos: list[TensorInfo]) -> zip:

@@ -18,6 +18,8 @@ TESTS = [
     "test_interpreter.py",
     "test_pack_and_pool.py",
     "test_fusion.py",
+    "test_views.py",
+    "test_info.py",
     "test_bconv2d.py::test_combinations",
 ]
 
