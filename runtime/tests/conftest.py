@@ -64,8 +64,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.section("this run is not complete", red=True)
         terminalreporter.line(
             f"The kernels {', '.join(missing)} did not run: this processor has no "
-            f"{X86_FLAGS[missing[0]]}, and no emulator that can be installed has it. "
-            "Run the tests on a processor that has."
+            f"{X86_FLAGS[missing[0]]}. Run the tests on one that has: qemu emulates no AVX-512."
         )
 
 
