@@ -60,6 +60,7 @@ uint32_t Random() {
 
 struct Bench {
   Case shape;
+  Workspace workspace;
   Convolution convolution;
   std::vector<uint32_t> input;
   std::vector<uint32_t> filter;
@@ -91,7 +92,7 @@ struct Bench {
       members.push_back(one);
     }
     if (!convolution.Setup(members, ConvMode::kFloat, kernels) ||
-        !convolution.Resize(1, c.size, c.size, 1).empty())
+        !convolution.Resize(1, c.size, c.size, &workspace).empty())
       std::abort();
     const size_t pixels = static_cast<size_t>(c.size) * c.size;
     const size_t step = (pixels * c.filters + 31) / 16 * 16;
@@ -139,15 +140,16 @@ int main(int argc, char** argv) {
   std::vector<Bench*> benches;
   for (const Case& c : cases) benches.push_back(new Bench(c, *kernels));
   ThreadPool pool;
+  Team team(&pool, 1);
   std::vector<double> limit;
   for (int r = 0; r < rounds; ++r) {
     for (Bench* bench : benches) {
-      bench->convolution.Run(bench->input.data(), bench->outputs.data(), &pool);  // into the cache
+      bench->convolution.Run(bench->input.data(), bench->outputs.data(), &team);  // into the cache
       double start = Now();
       if (has_limit) RunLimit();
       limit.push_back((Now() - start) / kLimitSteps);
       start = Now();
-      bench->convolution.Run(bench->input.data(), bench->outputs.data(), &pool);
+      bench->convolution.Run(bench->input.data(), bench->outputs.data(), &team);
       bench->times.push_back(Now() - start);
     }
   }

@@ -4,39 +4,41 @@
 #include <utility>
 
 #include "graph.h"
+#include "op_bconv2d.h"
+#include "op_concatenation.h"
 
 namespace larq_igp {
 
 // What is concatenated is written into its place in the whole, where all that write and read it can
 // leave gaps between pixels: nothing is copied then.
 void Graph::PlanSlices() {
-  for (auto& entry : tensors_) entry.second.step = entry.second.shape.back();
-  std::set<int> dense;  // tensors that somebody wants without gaps
-  std::set<int> made;   // tensors that can be written with gaps
+  std::set<const Tensor*> gapless;  // somebody wants them without gaps
+  std::set<const Tensor*> free;     // can be written with gaps, and have no place yet
+  for (auto& [index, tensor] : tensors_->all()) {
+    if (!tensor.shape.empty()) tensor.step = tensor.channels();
+  }
   for (const Step& step : steps_) {
-    const OpKind kind = step.op.kind;
-    const bool reads_gaps = kind == OpKind::kAffineQuantize || kind == OpKind::kConcatenation ||
-                            (kind == OpKind::kQuantize && step.op.input_type == kTfLiteFloat32);
-    if (!reads_gaps) {
-      for (int tensor : step.Inputs()) dense.insert(tensor);
+    for (const Tensor* tensor : step.op->Inputs()) {
+      if (!step.op->reads_gaps()) gapless.insert(tensor);
     }
-    if (kind == OpKind::kConcatenation) made.insert(step.op.output);
-    if (kind != OpKind::kConvolution || step.op.output_type != kTfLiteFloat32) continue;
-    for (const Member& member : step.members) made.insert(member.values);
+    for (const Tensor* tensor : step.op->Outputs()) {
+      if (step.op->writes_gaps() && tensor->type == kTfLiteFloat32 && tensor->internal)
+        free.insert(tensor);
+    }
   }
   // From the last to the first: a whole knows by then where it lies itself.
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-    if (step->op.kind != OpKind::kConcatenation) continue;
-    const Tensor& whole = tensors_[step->op.output];
-    int64_t channel = 0;
-    for (int part : step->op.parts) {
-      Tensor& tensor = tensors_[part];
-      if (made.erase(part) && tensor.internal && !dense.count(part)) {
-        tensor.whole = whole.whole >= 0 ? whole.whole : step->op.output;
-        tensor.channel = whole.channel + channel;
-        tensor.step = whole.step;
+    const auto* concatenation = As<Concatenation>(step->op);
+    if (!concatenation) continue;
+    Tensor* whole = concatenation->output;
+    int64_t channel = whole->channel;
+    for (Tensor* part : concatenation->parts) {
+      if (!gapless.count(part) && free.erase(part)) {
+        part->whole = whole->whole ? whole->whole : whole;
+        part->channel = channel;
+        part->step = whole->step;
       }
-      channel += tensor.shape.back();
+      channel += part->shape.back();
     }
   }
 }
@@ -45,57 +47,59 @@ void Graph::PlanSlices() {
 // lives.
 std::string Graph::PlanMemory() {
   struct Life {
-    int tensor;
+    Tensor* tensor;
     size_t bytes;
     int first, last;
     size_t offset;
   };
-  std::map<int, int> first, last;
+  std::map<const Tensor*, int> first, last;
+  std::vector<Tensor*> made;
   for (size_t s = 0; s < steps_.size(); ++s) {
-    for (int tensor : steps_[s].Outputs()) first[tensor] = static_cast<int>(s);
-    for (int tensor : steps_[s].Inputs()) last[tensor] = static_cast<int>(s);
-    for (int tensor : steps_[s].Outputs()) last[tensor] = static_cast<int>(s);
+    for (Tensor* tensor : steps_[s].op->Outputs()) {
+      first[tensor] = static_cast<int>(s);
+      made.push_back(tensor);
+    }
+    for (const Tensor* tensor : steps_[s].op->Inputs()) last[tensor] = static_cast<int>(s);
+    for (const Tensor* tensor : steps_[s].op->Outputs()) last[tensor] = static_cast<int>(s);
   }
-  for (const auto& entry : tensors_) {
-    const int whole = entry.second.whole;
-    if (whole < 0) continue;
-    first[whole] = std::min(first[whole], first[entry.first]);
-    last[whole] = std::max(last[whole], last[entry.first]);
+  for (const Tensor* tensor : made) {
+    const Tensor* whole = tensor->whole;
+    if (!whole) continue;
+    first[whole] = std::min(first[whole], first[tensor]);
+    last[whole] = std::max(last[whole], last[tensor]);
   }
   // A convolution may write over what is added to it, if that is read for the last time: every
   // element is read before it is written. This keeps a chain of residual blocks in one place of the
   // cache.
-  std::map<int, int> home;
+  std::map<Tensor*, Tensor*> home;
+  const auto root_of = [&](Tensor* tensor) {
+    for (auto found = home.find(tensor); found != home.end(); found = home.find(tensor))
+      tensor = found->second;
+    return tensor;
+  };
   for (size_t s = 0; s < steps_.size(); ++s) {
-    if (steps_[s].members.size() != 1) continue;
-    const Member& member = steps_[s].members[0];
-    if (member.values < 0 || !tensors_[member.values].internal) continue;
-    if (tensors_[member.values].whole >= 0) continue;
-    std::vector<int> added = {member.byte_addend};
-    for (const Member::AddendTensor& addend : member.addends) {
+    const auto* convolution = As<BinaryConvolution>(steps_[s].op);
+    if (!convolution || convolution->members.size() != 1) continue;
+    const BinaryConvolution::Member& member = convolution->members[0];
+    if (!member.values || !member.values->internal || member.values->whole) continue;
+    std::vector<Tensor*> added = {member.byte_addend};
+    for (const BinaryConvolution::FusedAddend& addend : member.addends) {
       if (addend.kind == Addend::kTensor) added.push_back(addend.tensor);
     }
-    for (int tensor : added) {
-      if (tensor < 0 || !tensors_[tensor].internal || last[tensor] != static_cast<int>(s)) continue;
-      int root = tensor;
-      while (home.count(root)) root = home[root];
-      home[member.values] = root;
+    for (Tensor* tensor : added) {
+      if (!tensor || !tensor->internal || last[tensor] != static_cast<int>(s)) continue;
+      home[member.values] = root_of(tensor);
       break;
     }
   }
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    for (int tensor : steps_[s].Outputs()) {
-      int root = tensor;
-      while (home.count(root)) root = home[root];
-      last[root] = std::max(last[root], last[tensor]);
-    }
+  for (Tensor* tensor : made) {
+    const Tensor* root = root_of(tensor);
+    last[root] = std::max(last[root], last[tensor]);
   }
   std::vector<Life> lives;
-  for (const auto& entry : first) {
-    const Tensor& tensor = tensors_[entry.first];
-    if (!tensor.internal || tensor.whole >= 0 || home.count(entry.first)) continue;
-    lives.push_back(
-        {entry.first, (tensor.bytes + 127) / 64 * 64, entry.second, last[entry.first], 0});
+  for (Tensor* tensor : made) {
+    if (!tensor->internal || tensor->whole || home.count(tensor)) continue;
+    lives.push_back({tensor, (tensor->bytes + 127) / 64 * 64, first[tensor], last[tensor], 0});
   }
   std::stable_sort(lives.begin(), lives.end(),
                    [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
@@ -113,17 +117,14 @@ std::string Graph::PlanMemory() {
       offset = std::max(offset, range.second);
     }
     lives[i].offset = offset;
-    tensors_[lives[i].tensor].offset = offset;
     if (__builtin_add_overflow(offset, lives[i].bytes, &offset))
       return "too much memory between operations";
     total = std::max(total, offset);
   }
-  for (const auto& entry : home) {
-    int root = entry.first;
-    while (home.count(root)) root = home[root];
-    tensors_[entry.first].offset = tensors_[root].offset;
-  }
-  return arena_.Reserve(total) ? "" : "out of memory between operations";
+  if (!arena_.Reserve(total)) return "out of memory between operations";
+  for (const Life& life : lives) life.tensor->data = arena_.data() + life.offset;
+  for (const auto& [tensor, root] : home) tensor->data = root->data;
+  return "";
 }
 
 }  // namespace larq_igp

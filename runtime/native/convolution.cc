@@ -31,8 +31,7 @@ bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b) {
          a.kernel_height == b.kernel_height && a.kernel_width == b.kernel_width &&
          a.stride_height == b.stride_height && a.stride_width == b.stride_width &&
          a.dilation_height == b.dilation_height && a.dilation_width == b.dilation_width &&
-         a.padding == b.padding && a.pad_one == b.pad_one && a.activation == b.activation &&
-         a.threshold < 0 && b.threshold < 0;
+         a.padding == b.padding && a.pad_one == b.pad_one && a.activation == b.activation;
 }
 
 bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode,
@@ -78,7 +77,7 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
   // Constants are folded in double and stored as float, as LCE does it: y = twice_sum * -m + (b +
   // depth * m).
   const double depth = static_cast<double>(first.depth());
-  plain_ = first.activation == Activation::kNone;
+  linear_ = first.activation == Activation::kNone;
   const int64_t filter_step = first.taps() * first.filter_words();
   for (const Slice& slice : slices_) {
     const ConvConstants& member = members_[slice.member];
@@ -97,7 +96,7 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
       bias_[at] = static_cast<float>((bias + depth * multiplier) / scale +
                                      member.attributes.output_zero_point);
       doubled_[at] = 2.0f * multiplier_[at];
-      if (!std::isfinite(doubled_[at])) plain_ = false;
+      if (!std::isfinite(doubled_[at])) linear_ = false;
     }
   }
   for (int block = 0; kernels.arrange_filters && block < blocks_; ++block) {
@@ -112,7 +111,8 @@ bool Convolution::Setup(const std::vector<ConvConstants>& members, ConvMode mode
   return true;
 }
 
-std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, int threads) {
+std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width,
+                                Workspace* workspace) {
   const ConvAttributes& conv = members_[0].attributes;
   batch_ = batch;
   rows_ = {height, conv.kernel_height, conv.stride_height, conv.dilation_height};
@@ -137,18 +137,17 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width, in
     }
   }
 
-  const size_t workers = static_cast<size_t>(std::max(1, threads));
-  patches_step_ = (depth_ + 2) * kernels_->row_words;
-  // One block more than needed, for a step that is a power of two would put all rows into the same
-  // sets of the cache.
-  sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
-  if (!patches_.Reserve(patches_step_ * workers)) return "out of memory for patches";
-  if (!sums_.Reserve(sums_step_ * kPanelPixels * workers)) return "out of memory for sums";
-  spaced_step_ = 0;
+  // Sums have one block more than needed, for a step that is a power of two would put all rows into
+  // the same sets of the cache.
+  int64_t widest = 0;
   for (const ConvConstants& member : members_)
-    spaced_step_ = std::max(spaced_step_, static_cast<size_t>(member.attributes.channels_out));
-  spaced_step_ *= kPanelPixels;
-  if (!spaced_.Reserve(spaced_step_ * workers)) return "out of memory for values";
+    widest = std::max(widest, member.attributes.channels_out);
+  sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
+  sums_at_ = Workspace::Aligned((depth_ + 2) * kernels_->row_words * sizeof(uint32_t));
+  spaced_at_ = Workspace::Aligned(sums_at_ + kPanelPixels * sums_step_ * sizeof(int32_t));
+  workspace_ = workspace;
+  if (!workspace_->Reserve(spaced_at_ + kPanelPixels * static_cast<size_t>(widest) * sizeof(float)))
+    return "out of memory for patches and sums";
   if (!BuildBorders()) return "out of memory for the zero padding";
   return "";
 }
@@ -308,12 +307,13 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
   plan.depth = depth_;
 
   CountTask count;
-  uint32_t* patches = patches_.data() + worker * patches_step_;
+  char* scratch = workspace_->Of(worker);
+  auto* patches = reinterpret_cast<uint32_t*>(scratch);
   count.patches = patches;
   count.filters = filters_.data();
   count.depth = depth_;
   count.pixels = panel.pixels;
-  int32_t* sums = sums_.data() + worker * sums_step_ * kPanelPixels;
+  auto* sums = reinterpret_cast<int32_t*>(scratch + sums_at_);
   count.sums_step = static_cast<ptrdiff_t>(sums_step_);
 
   const bool border = !panel_has_border_.empty() && panel_has_border_[panel_index];
@@ -355,8 +355,9 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
         if (border && !shift_of_pixel_.empty())
           finish.shift = shift_of_pixel_.data() + panel.first_pixel;
         const ConvOutput& output = outputs[slice.member];
-        const bool spaced = output.values && output.values_step != finish.step;
-        float* near = spaced_.data() + worker * spaced_step_;
+        const bool spaced =
+            output.values && output.values_step && output.values_step != finish.step;
+        auto* near = reinterpret_cast<float*>(scratch + spaced_at_);
         if (spaced) finish.values = near - pixel * finish.step;
         finish.offset += pixel * finish.step;
         if (finish.bits) finish.bits += pixel * finish.word_step;
@@ -380,7 +381,7 @@ FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, i
   finish.channels = lane_end - lane_begin;
   finish.multiplier = multiplier_.data() + lane_begin;
   finish.bias = bias_.data() + lane_begin;
-  finish.doubled = plain_ ? doubled_.data() + lane_begin : nullptr;
+  finish.doubled = linear_ ? doubled_.data() + lane_begin : nullptr;
   finish.clamp_min = clamp_min_;
   finish.clamp_max = clamp_max_;
   finish.threshold = threshold_.data() + lane_begin;

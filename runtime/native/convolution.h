@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "attributes.h"
 #include "kernels.h"
 #include "memory.h"
-#include "ops.h"
 #include "packing.h"
 #include "thread_pool.h"
+#include "workspace.h"
 
 namespace larq_igp {
 
@@ -31,7 +32,7 @@ bool CanRunTogether(const ConvAttributes& a, const ConvAttributes& b);
 // both.
 struct ConvOutput {
   float* values = nullptr;
-  int64_t values_step = 0;  // from pixel to pixel; the members' own channels at least
+  int64_t values_step = 0;  // from pixel to pixel; 0: as many as there are channels
   uint32_t* bits = nullptr;
   int8_t* bytes = nullptr;  // int8 outputs
   const Addend* addends = nullptr;
@@ -46,7 +47,7 @@ class Convolution {
   // Packs filters and folds constants. All members read the same input. False: out of memory.
   bool Setup(const std::vector<ConvConstants>& members, ConvMode mode, const Kernels& kernels);
   // Adapts to an input size. An empty string, or what is wrong.
-  std::string Resize(int64_t batch, int64_t height, int64_t width, int threads);
+  std::string Resize(int64_t batch, int64_t height, int64_t width, Workspace* workspace);
   int64_t out_height() const { return rows_.output; }
   int64_t out_width() const { return columns_.output; }
   // `outputs` has one entry per member.
@@ -86,7 +87,7 @@ class Convolution {
   Buffer<float> multiplier_, bias_, doubled_;
   Buffer<int32_t> threshold_;
   int32_t clamp_min_ = 0, clamp_max_ = 0;
-  bool plain_ = false;  // neither activation nor huge multipliers
+  bool linear_ = false;  // neither activation nor huge multipliers
 
   // Depends on the input size.
   int64_t batch_ = 0;
@@ -95,10 +96,10 @@ class Convolution {
   PanelPlan panels_;
   std::vector<ptrdiff_t> taps_;
   Buffer<uint32_t> planes_;
-  Buffer<uint32_t> patches_;  // scratch, per worker
-  Buffer<int32_t> sums_;      // scratch, per worker: rows of a panel
-  Buffer<float> spaced_;      // likewise: values that are stored with gaps between pixels
-  size_t patches_step_ = 0, sums_step_ = 0, spaced_step_ = 0;
+  // Of each worker: patches, sums of a panel in rows that lie `sums_step_` apart, and values of a
+  // panel that are to be stored with gaps between pixels.
+  Workspace* workspace_ = nullptr;
+  size_t sums_at_ = 0, sums_step_ = 0, spaced_at_ = 0;  // bytes, sums, bytes
   // What zero padding changes, per pattern of taps outside the image: added to values, or to
   // doubled sums.
   Buffer<float> border_values_;

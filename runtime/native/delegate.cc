@@ -184,7 +184,8 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
   // The plan is copied: looking at nodes may reuse its memory.
   const std::vector<int> nodes(plan->data, plan->data + plan->size);
 
-  std::vector<Op> ops;
+  Tensors tensors(context);
+  std::vector<std::unique_ptr<Operator>> ops;
   std::vector<int> op_nodes;
   std::map<int, int> uses;
   for (int index : nodes) {
@@ -193,11 +194,11 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
     if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk || !node)
       return "a node cannot be read";
     for (int i = 0; node->inputs && i < node->inputs->size; ++i) ++uses[node->inputs->data[i]];
-    Op op;
     std::string reason;
-    const bool readable = ReadNode(context, index, engine.float_ops(), &op, &reason);
+    std::unique_ptr<Operator> op = ReadNode(context, index, engine.float_ops(), &tensors, &reason);
+    const bool readable = op != nullptr;
     if (readable) {
-      ops.push_back(op);
+      ops.push_back(std::move(op));
       op_nodes.push_back(index);
     } else if (!reason.empty()) {
       Report(context, engine.options, LARQ_IGP_WARNING, reason.c_str());
@@ -208,7 +209,7 @@ std::string ClaimNodes(TfLiteContext* context, TfLiteDelegate* interface) {
                                 reason.empty() ? WhyLeft(engine.options, code, readable) : reason});
   }
 
-  const std::vector<bool> chosen = ChooseOps(ops, uses);
+  const std::vector<bool> chosen = ChooseOperators(ops, uses);
   std::vector<int> claimed = {0};  // as a TfLiteIntArray: the size, then the nodes
   for (size_t i = 0; i < ops.size(); ++i) {
     if (chosen[i]) claimed.push_back(op_nodes[i]);

@@ -48,9 +48,10 @@ void Graph::NoteNodes(TfLiteContext* context, const TfLiteDelegateParams& partit
   nodes_of_steps_.clear();
   for (const Step& step : steps_) {
     // Back from what the step writes to what it reads: everything between runs inside of it.
-    const std::vector<int> inputs = step.Inputs();
-    std::set<int> seen(inputs.begin(), inputs.end()), nodes;
-    std::vector<int> tensors = step.Outputs();
+    std::set<int> seen, nodes;
+    std::vector<int> tensors;
+    for (const Tensor* tensor : step.op->Inputs()) seen.insert(tensor->index);
+    for (const Tensor* tensor : step.op->Outputs()) tensors.push_back(tensor->index);
     while (!tensors.empty()) {
       const int tensor = tensors.back();
       tensors.pop_back();
@@ -74,12 +75,11 @@ std::string Graph::DescribeSteps() const {
   std::string text;
   for (size_t i = 0; i < steps_.size() && i < nodes_of_steps_.size(); ++i) {
     const Step& step = steps_[i];
-    const auto shape = tensors_.find(step.op.input);
     const auto whole = [](int64_t number) { return std::to_string(number); };
     text += text.empty() ? "" : ", ";
-    text += "{\"kind\": " + Quoted(KindName(step.op.kind)) +
-            ", \"operators\": " + List(nodes_of_steps_[i], whole) + ", \"input_shape\": " +
-            List(shape == tensors_.end() ? std::vector<int64_t>() : shape->second.shape, whole) +
+    text += "{\"kind\": " + Quoted(step.op->name()) +
+            ", \"operators\": " + List(nodes_of_steps_[i], whole) +
+            ", \"input_shape\": " + List(step.op->input->shape, whole) +
             ", \"runs\": " + whole(step.runs) + ", \"milliseconds\": " + List(step.times, Number) +
             "}";
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "attributes.h"
+
 namespace larq_igp {
 
 bool WindowAxis::Resolve(Padding padding) {
@@ -33,6 +35,16 @@ PanelPlan CutIntoPanels(int64_t out_height, int64_t out_width, int64_t row_step)
     }
   }
   return plan;
+}
+
+std::string PoolAttributes::Resolve(const std::vector<int64_t>& shape, WindowAxis* rows,
+                                    WindowAxis* columns) const {
+  if (shape.size() != 4) return "its input has rank " + std::to_string(shape.size()) + ", not 4";
+  *rows = {shape[1], filter_height, stride_height, 1};
+  *columns = {shape[2], filter_width, stride_width, 1};
+  return rows->Resolve(padding) && columns->Resolve(padding)
+             ? ""
+             : "the input is smaller than the window";
 }
 
 }  // namespace larq_igp

@@ -6,7 +6,7 @@
 namespace larq_igp {
 namespace {
 
-constexpr int64_t kGroupRegisters = 3;
+constexpr int64_t kStripRegisters = 3;
 // At the least, with AVX-512: by these, loops are shared out.
 constexpr double kNanosecondsPerCopy = 0.5, kNanosecondsPerProduct = 0.015;
 
@@ -34,40 +34,41 @@ bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filt
     pixels_.reset(new PixelFilter);
     return pixels_->Setup(attributes, pixels, filter, bias, kernels);
   }
-  // Groups of nearly equal size; channels that would leave much of a register empty are a group
+  // Strips of nearly equal size; channels that would leave much of a register empty are a strip
   // with pixels in its lanes.
   const int64_t lanes = kernels.image_lanes, depth = attributes.depth(),
                 channels = attributes.channels_out;
   const int64_t rest =
       channels % lanes <= MostPixelLaneChannels(static_cast<int>(lanes)) ? channels % lanes : 0;
   const int64_t registers = CeilDivide(channels - rest, lanes),
-                groups = CeilDivide(registers, kGroupRegisters);
+                strips = CeilDivide(registers, kStripRegisters);
   size_t filters = 0;
-  groups_.clear();
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t begin = registers * g / groups * lanes,
-                  end = registers * (g + 1) / groups * lanes;
-    groups_.push_back({false, begin, std::min(end, channels) - begin, filters});
+  strips_.clear();
+  for (int64_t s = 0; s < strips; ++s) {
+    const int64_t begin = registers * s / strips * lanes,
+                  end = registers * (s + 1) / strips * lanes;
+    strips_.push_back({false, begin, std::min(end, channels) - begin, filters});
     filters += static_cast<size_t>((end - begin) * depth);
   }
-  if (rest) groups_.push_back({true, channels - rest, rest, filters});
+  if (rest) strips_.push_back({true, channels - rest, rest, filters});
   filters += static_cast<size_t>(rest * depth);
   if (!filters_.Reserve(filters) ||
       !bias_.Reserve(static_cast<size_t>(CeilDivide(channels, lanes) * lanes)))
     return false;
   std::copy(bias, bias + channels, bias_.data());
-  for (const Group& group : groups_) {
+  for (const Strip& strip : strips_) {
     const int64_t width =
-        group.pixel_lanes ? group.channels : CeilDivide(group.channels, lanes) * lanes;
-    float* out = filters_.data() + group.filters;
+        strip.pixel_lanes ? strip.channels : CeilDivide(strip.channels, lanes) * lanes;
+    float* out = filters_.data() + strip.filters;
     for (int64_t d = 0; d < depth; ++d, out += width) {
-      for (int64_t c = 0; c < group.channels; ++c) out[c] = filter[(group.channel + c) * depth + d];
+      for (int64_t c = 0; c < strip.channels; ++c) out[c] = filter[(strip.channel + c) * depth + d];
     }
   }
   return true;
 }
 
-std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t width, int threads) {
+std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t width,
+                                     Workspace* workspace) {
   batch_ = batch;
   rows_ = {height, attributes_.kernel_height, attributes_.stride_height, 1};
   columns_ = {width, attributes_.kernel_width, attributes_.stride_width, 1};
@@ -76,7 +77,7 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
     return "the input is smaller than the filter";
   if (pixels_) {
     const std::string error = pixels_->Resize(batch, rows_, columns_);
-    return error.empty() ? ResizePool(threads) : error;
+    return error.empty() ? ResizePool(workspace) : error;
   }
   if (!LayOutPlanes(rows_, columns_, attributes_.channels_in, &layout_))
     return "the padded input is too large";
@@ -95,24 +96,23 @@ std::string ImageConvolution::Resize(int64_t batch, int64_t height, int64_t widt
       }
     }
   }
-  return ResizePool(threads);
+  return ResizePool(workspace);
 }
 
-std::string ImageConvolution::ResizePool(int threads) {
+std::string ImageConvolution::ResizePool(Workspace* workspace) {
   if (!pools_) return "";
   pool_rows_ = {rows_.output, pool_.filter_height, pool_.stride_height, 1};
   pool_columns_ = {columns_.output, pool_.filter_width, pool_.stride_width, 1};
   if (!pool_rows_.Resolve(pool_.padding) || !pool_columns_.Resolve(pool_.padding))
     return "the input is smaller than the pooling window";
-  ring_step_ = static_cast<size_t>(std::min(pool_.filter_height, rows_.output));
+  size_t ring = static_cast<size_t>(std::min(pool_.filter_height, rows_.output));
   const int64_t step = CeilDivide(attributes_.channels_out, lanes_) * lanes_;
-  if (!MultiplySize(&ring_step_, static_cast<size_t>(columns_.output)) ||
-      !MultiplySize(&ring_step_, static_cast<size_t>(step))) {
+  if (!MultiplySize(&ring, static_cast<size_t>(columns_.output)) ||
+      !MultiplySize(&ring, static_cast<size_t>(step)) || !MultiplySize(&ring, sizeof(float))) {
     return "the pooled rows are too large";
   }
-  size_t rings = ring_step_;
-  if (!MultiplySize(&rings, static_cast<size_t>(std::max(1, threads))) || !rings_.Reserve(rings))
-    return "out of memory for pooled rows";
+  workspace_ = workspace;
+  if (!workspace_->Reserve(ring)) return "out of memory for pooled rows";
   return "";
 }
 
@@ -142,7 +142,8 @@ void ImageConvolution::Run(const void* image, float* out, Team* team) {
     const int64_t n = static_cast<int64_t>(task) / bands, band = static_cast<int64_t>(task) % bands;
     const int64_t begin = height * band / bands, end = height * (band + 1) / bands;
     float* result = out + (n * height + begin) * row_step;
-    if (pools_) return RunPooledRows(n, begin, end, rings_.data() + worker * ring_step_, result);
+    if (pools_)
+      return RunPooledRows(n, begin, end, reinterpret_cast<float*>(workspace_->Of(worker)), result);
     for (int64_t y = begin; y < end; ++y, result += row_step)
       RunRow(n, y, result, attributes_.channels_out);
   });
@@ -162,15 +163,15 @@ void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t st
   task.high = high_;
   task.pixels = columns_.output;
   task.out_step = step;
-  for (const Group& group : groups_) {
-    task.filters = filters_.data() + group.filters;
-    task.bias = bias_.data() + group.channel;
-    task.pixel_lanes = group.pixel_lanes;
-    const bool whole = !group.pixel_lanes && step > attributes_.channels_out;
+  for (const Strip& strip : strips_) {
+    task.filters = filters_.data() + strip.filters;
+    task.bias = bias_.data() + strip.channel;
+    task.pixel_lanes = strip.pixel_lanes;
+    const bool whole = !strip.pixel_lanes && step > attributes_.channels_out;
     task.channels = whole
-                        ? CeilDivide(group.channels, kernels_->image_lanes) * kernels_->image_lanes
-                        : group.channels;
-    task.out = out + group.channel;
+                        ? CeilDivide(strip.channels, kernels_->image_lanes) * kernels_->image_lanes
+                        : strip.channels;
+    task.out = out + strip.channel;
     kernels_->image_row(task);
   }
 }

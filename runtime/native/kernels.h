@@ -163,7 +163,7 @@ struct ImageTask {
   int64_t out_step;  // from pixel to pixel
 };
 
-// Channels that are worth a group with pixels in its lanes: more than three quarters of a register
+// Channels that are worth a strip with pixels in its lanes: more than three quarters of a register
 // are not.
 constexpr int MostPixelLaneChannels(int lanes) { return lanes * 3 / 4; }
 
@@ -221,7 +221,7 @@ struct Kernels {
   void (*image_row)(const ImageTask&);
   void (*max_pool_row)(const MaxPoolTask&);
   // Lanes of a register of sums over pixels, values that one instruction multiplies, and registers
-  // of a group.
+  // of a strip.
   int pixel_lanes, pixel_pair, pixel_registers;
   void (*pixel_row)(const PixelTask&);
 };

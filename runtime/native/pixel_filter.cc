@@ -28,13 +28,13 @@ bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& inpu
   padded_channels_ = CeilDivide(channels, lanes) * lanes;
 
   const int64_t registers = padded_channels_ / lanes,
-                groups = CeilDivide(registers, kernels.pixel_registers);
+                strips = CeilDivide(registers, kernels.pixel_registers);
   size_t filters = 0;
-  groups_.clear();
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t begin = registers * g / groups * lanes,
-                  end = registers * (g + 1) / groups * lanes;
-    groups_.push_back({begin, std::min(end, channels) - begin, filters});
+  strips_.clear();
+  for (int64_t s = 0; s < strips; ++s) {
+    const int64_t begin = registers * s / strips * lanes,
+                  end = registers * (s + 1) / strips * lanes;
+    strips_.push_back({begin, std::min(end, channels) - begin, filters});
     filters += static_cast<size_t>((end - begin) * attributes.kernel_height * steps * pair);
   }
   if (!filters_.Reserve(filters) || !scales_.Reserve(static_cast<size_t>(padded_channels_)))
@@ -49,10 +49,10 @@ bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& inpu
   for (const double offset : input.offset)
     where.push_back(offset == 0 ? 0 : kMiddle[input.is_signed]);
 
-  for (const Group& group : groups_) {
-    const int64_t width = CeilDivide(group.channels, lanes) * lanes;
-    for (int64_t i = 0; i < group.channels; ++i) {
-      const int64_t o = group.channel + i;
+  for (const Strip& strip : strips_) {
+    const int64_t width = CeilDivide(strip.channels, lanes) * lanes;
+    for (int64_t i = 0; i < strip.channels; ++i) {
+      const int64_t o = strip.channel + i;
       const float* weights = filter + o * depth;
       const auto exact = [&](int64_t d) {
         return weights[d] * input.factor[static_cast<size_t>(d % attributes.channels_in)];
@@ -77,7 +77,7 @@ bool PixelFilter::Setup(const ConvAttributes& attributes, const PixelInput& inpu
                 ? std::max(-kMostWeight, std::min(kMostWeight, std::nearbyint(exact(d) / stored)))
                 : 0;
         const int64_t at = ((y * steps + x / pair) * width + i) * pair + x % pair;
-        filters_[group.filters + static_cast<size_t>(at)] = static_cast<int16_t>(rounded);
+        filters_[strip.filters + static_cast<size_t>(at)] = static_cast<int16_t>(rounded);
         constant_[static_cast<size_t>(o * taps + tap)] +=
             weights[d] * input.offset[static_cast<size_t>(c)] +
             (exact(d) - rounded * stored) * where[static_cast<size_t>(c)];
@@ -177,14 +177,14 @@ void PixelFilter::RunRow(int64_t number, int64_t row, float low, float high, boo
   task.high = high;
   task.pixels = columns_.output;
   task.out_step = step;
-  for (const Group& group : groups_) {
-    task.filters = filters_.data() + group.filters;
-    task.channel = group.channel;
-    task.scale = scales_.data() + group.channel;
+  for (const Strip& strip : strips_) {
+    task.filters = filters_.data() + strip.filters;
+    task.channel = strip.channel;
+    task.scale = scales_.data() + strip.channel;
     task.channels = whole
-                        ? CeilDivide(group.channels, kernels_->pixel_lanes) * kernels_->pixel_lanes
-                        : group.channels;
-    task.out = out + group.channel;
+                        ? CeilDivide(strip.channels, kernels_->pixel_lanes) * kernels_->pixel_lanes
+                        : strip.channels;
+    task.out = out + strip.channel;
     kernels_->pixel_row(task);
   }
 }

@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "attributes.h"
 #include "kernels.h"
 #include "memory.h"
-#include "ops.h"
 
 namespace larq_igp {
 
@@ -37,7 +37,7 @@ class PixelFilter {
               int64_t step) const;
 
  private:
-  struct Group {
+  struct Strip {
     int64_t channel, channels;  // whose sums stay in registers together
     size_t filters;             // where they begin
   };
@@ -53,8 +53,8 @@ class PixelFilter {
   ConvAttributes attributes_;
   PixelInput input_;
   int64_t padded_channels_ = 0;
-  std::vector<Group> groups_;
-  Buffer<int16_t> filters_;  // per group, as PixelTask says
+  std::vector<Strip> strips_;
+  Buffer<int16_t> filters_;  // per strip, as PixelTask says
   Buffer<float> scales_;
   std::vector<double> constant_;  // [O][H][W]: what a tap adds to the bracket; rounding errors of
                                   // its weights at one byte included

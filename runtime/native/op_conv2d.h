@@ -1,0 +1,30 @@
+// CONV_2D, float, over the image that a network begins with; perhaps with what makes floats of
+// bytes before it, and a MAX_POOL_2D behind it.
+#pragma once
+
+#include "attributes.h"
+#include "image_convolution.h"
+#include "operator.h"
+
+namespace larq_igp {
+
+class ImageConvolutionOp : public Operator {
+ public:
+  bool Read(NodeReader* reader) override;
+  const char* name() const override { return "CONV_2D"; }
+  std::string Reshape(Preparation* preparation) override;
+  void Run(Team* team) override;
+
+  ConvAttributes conv;
+  Tensor* filter = nullptr;
+  Tensor* bias = nullptr;
+  // From fusion.
+  bool pools = false;
+  PoolAttributes pool;
+  PixelInput pixels;
+
+ private:
+  std::unique_ptr<ImageConvolution> convolution_;
+};
+
+}  // namespace larq_igp
