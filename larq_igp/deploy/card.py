@@ -146,6 +146,16 @@ class Card:
     format: int = CARD_FORMAT
 
 
+NO_OBJECT = "it does not hold a JSON object"
+
+
+def why_no_card(tflite_path: str | Path) -> str:
+    """Return the sentence for a ``.tflite`` whose card is missing."""
+    card = card_path(tflite_path)
+    copy = f"copy {card}, which larq-igp wrote next to it, or convert again"
+    return f"{tflite_path} has no card: {copy}."
+
+
 def card_path(tflite_path: str | Path) -> Path:
     """Return the path of a file's card: ``model.tflite`` -> ``model.json``."""
     return Path(tflite_path).with_suffix(".json")
@@ -237,21 +247,23 @@ def read_card(tflite_path: str | Path, content: bytes | None = None) -> Card:
     try:
         values = msgspec.json.decode(read_file(path, MOST_JSON_BYTES))
     except FileNotFoundError as error:
-        raise CardError(f"{tflite_path} has no card: {path} does not exist.") from error
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
-        raise CardError(f"{path} is not a readable card: {error}.") from error
+        raise CardError(why_no_card(tflite_path)) from error
+    except OSError as error:
+        raise CardError(f"{path} cannot be read: {error.strerror}.") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CardError(f"{path} is not a card: {NO_OBJECT}.") from error
     card = _card_from(values, path)
     if card.sha256 != hashlib.sha256(content).hexdigest():
         raise CardError(
-            f"{path} belongs to another file: its sha256 is not that of {tflite_path}. Convert "
-            "again to write both."
+            f"{path} belongs to another file: its sha256 is not that of {tflite_path}. Copy both "
+            "again, or convert again."
         )
     return card
 
 
 def _card_from(values: Any, path: Path) -> Card:
     if not isinstance(values, dict):
-        raise CardError(f"{path} is not a card: it holds no JSON object.")
+        raise CardError(f"{path} is not a card: {NO_OBJECT}.")
     if values.get("format") not in (1, CARD_FORMAT):
         raise CardError(
             f"{path} has the card format {values.get('format')!r}; this version reads 1 and "

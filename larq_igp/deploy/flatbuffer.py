@@ -15,7 +15,6 @@ from larq_igp.deploy.errors import TFLiteFileError
 from larq_igp.deploy.schema import (
     BINARY_CONV,
     DTYPES,
-    FILE_IDENTIFIER,
     LCE_PREFIX,
     SCHEMA_VERSION,
     WORD_BITS,
@@ -25,6 +24,7 @@ from larq_igp.deploy.schema import (
     element_kinds,
     operator_name,
     parse,
+    require_identifier,
     text,
 )
 from larq_igp.deploy.shapes import Call, is_sound
@@ -165,8 +165,7 @@ def read_content(content: bytes, where: str) -> TFLiteFile:
     """Read and check the content of a ``.tflite`` file, which messages call ``where``; see
     ``read_tflite``.
     """
-    if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
-        raise TFLiteFileError(f"{where} is not a .tflite file: it lacks the identifier TFL3.")
+    require_identifier(content, where)
     try:
         return _read_graph(parse(content), content)
     except TFLiteFileError as error:

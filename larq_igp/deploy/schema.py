@@ -5,6 +5,8 @@ import functools
 
 import numpy as np
 
+from larq_igp.deploy.errors import TFLiteFileError
+
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 ALIGNMENT = 16
@@ -32,6 +34,16 @@ def schema():
     from tensorflow.lite.python import schema_py_generated
 
     return schema_py_generated
+
+
+def require_identifier(content: bytes, where: str) -> None:
+    """Check that a content, which messages call ``where``, is that of a ``.tflite`` file.
+
+    Raises:
+        TFLiteFileError: if it is not.
+    """
+    if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
+        raise TFLiteFileError(f"{where} is not a .tflite file: the identifier TFL3 is missing.")
 
 
 def parse(content: bytes):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from larq_igp.deploy.errors import TFLiteFileError
+from larq_igp.deploy.schema import require_identifier
 
 
 def installed_check() -> Callable[..., None] | None:
@@ -32,6 +33,7 @@ def check_structure(content: bytes, where: str, *, unknown_operators: bool) -> N
     Raises:
         TFLiteFileError: if it is damaged or not supported; the message says where.
     """
+    require_identifier(content, where)
     check: Any = installed_check()
     if check is None:
         return

@@ -11,6 +11,7 @@ from larq_igp.data import Preprocessing
 from larq_igp.data.corrupt import DECODE_ERRORS, reason_of
 from larq_igp.data.images import MOST_IMAGE_BYTES, decode
 from larq_igp.data.pipeline import decoded_channels
+from larq_igp.deploy.card import why_no_card
 from larq_igp.errors import UserError
 from larq_igp.files import read_file
 from larq_igp.inference.evaluate import opened
@@ -43,8 +44,7 @@ def read_image(path: str | Path, preprocessing: Preprocessing) -> np.ndarray:
         return preprocessing(decode(content, decoded_channels(preprocessing))).numpy()
     except (*DECODE_ERRORS, UserError) as error:
         raise ImageError(
-            f"{path} is not an image that this network can take, or it is damaged: "
-            f"{reason_of(error)}."
+            f"{path} is not an image, or it is damaged: {reason_of(error)}."
         ) from error
 
 
@@ -84,10 +84,7 @@ def predict(
     preprocessing = subject.preprocessing
     if preprocessing is None:
         if subject.kind == "tflite" and subject.card is None:
-            raise UserError(
-                f"{subject.source} has no card next to it, which says how images are normalised: "
-                "copy the card too, or convert again."
-            )
+            raise UserError(why_no_card(subject.source))
         if subject.kind in ("tflite", "keras"):
             raise UserError(
                 f"it is not known how images are normalised for {subject.source}: convert a run "

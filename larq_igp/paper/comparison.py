@@ -122,6 +122,14 @@ def _costs(results: Sequence[Result], papers: Sequence[dict | None]) -> list[Col
     return columns
 
 
+def unit_of(
+    units: Sequence[tuple[float, str]], values: Sequence[float | None]
+) -> tuple[float, str]:
+    """Return the largest unit in which no cost is below 1, as ``in_one_unit``."""
+    least = min(filter(None, values), default=1)
+    return next((each for each in reversed(units) if each[0] <= least), units[0])
+
+
 def in_one_unit(
     name: str,
     units: Sequence[tuple[float, str]],
@@ -136,12 +144,10 @@ def in_one_unit(
         values: in base units.
         unit: a factor to take; else it is the largest with which no cost is below 1.
     """
-    known = [value for value in values if value]
-    least = min(known, default=1)
-    factor, label = next(
-        (each for each in reversed(units) if (each[0] == unit if unit else each[0] <= least)),
-        units[0],
-    )
+    factor, label = unit_of(units, values)
+    if unit:
+        factor, label = next(each for each in units if each[0] == unit)
+    least = min(filter(None, values), default=1)
     digits = 2 - math.floor(math.log10(least / factor))
     digits = max(2, digits - 1) if unit else max(0, digits) if factor > 1 else 0
     cells = [None if value is None else f"{value / factor:,.{digits}f}" for value in values]

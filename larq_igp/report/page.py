@@ -10,9 +10,9 @@ from larq_igp.tables import Table
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#55606a;--line:#d8dad6;--page:#fafaf8;
---panel:#ffffff;--stripe:#f2f3ef;--link:#005a91}
+--panel:#ffffff;--link:#005a91;--more:#0006}
 @media (prefers-color-scheme:dark){:root{--ink:#e4e7ea;--soft:#a3acb5;--line:#3a424b;
---page:#14181d;--panel:#1b2026;--stripe:#222830;--link:#7cc4f0}}
+--page:#14181d;--panel:#1b2026;--link:#7cc4f0;--more:#fff5}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:72rem;padding:1rem;font:16px/1.5 system-ui,sans-serif;
 color:var(--ink);background:var(--page)}
@@ -42,8 +42,9 @@ figure:has(.switch input:checked) svg.linear{display:none!important}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:6px;background:
 linear-gradient(90deg,var(--panel) 2rem,transparent) 0 0/4rem 100% no-repeat local,
 linear-gradient(270deg,var(--panel) 2rem,transparent) 100% 0/4rem 100% no-repeat local,
-radial-gradient(farthest-side at 0 50%,#0006,#0000) 0 0/1rem 100% no-repeat,
-radial-gradient(farthest-side at 100% 50%,#0006,#0000) 100% 0/1rem 100% no-repeat,var(--panel)}
+radial-gradient(farthest-side at 0 50%,var(--more),#0000) 0 0/1rem 100% no-repeat,
+radial-gradient(farthest-side at 100% 50%,var(--more),#0000) 100% 0/1rem 100% no-repeat,
+var(--panel)}
 table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
 td,th{padding:.3rem .7rem;text-align:right;white-space:nowrap}
 th{font-weight:600;border-bottom:1px solid var(--line);vertical-align:bottom;white-space:normal;

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from larq_igp.architectures import ZOO
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.models.build import IMAGENET_SHAPE
-from larq_igp.paper.comparison import compare
+from larq_igp.paper.comparison import BITS, COUNT, compare, unit_of
 from larq_igp.paper.results import Result
 from larq_igp.paper.runs import network_key
 from larq_igp.paper.table3 import TABLE3
@@ -44,11 +44,10 @@ def results_section(networks: Sequence[Network], timed: Mapping[str, Timing]) ->
 
 
 def _cost_axes(results: Sequence[Result], timed: Mapping[str, Timing]) -> dict[str, tuple]:
-    """Return for each cost its label with unit and how it is read."""
-    largest = max((each.storage_bits for each in results), default=0)
-    flops = max((each.flops for each in results), default=0)
-    unit, bits = ("Mbit", 1e6) if largest >= 1e6 else ("kbit", 1e3)
-    power = 8 if flops >= 1e8 else 6 if flops >= 1e6 else 3
+    """Return the label of each cost, in the unit of the table, and a function that reads it."""
+    bits, storage = unit_of(BITS, [each.storage_bits for each in results])
+    count, flops = unit_of(COUNT, [each.flops for each in results])
+    operations, paths = unit_of(COUNT, [each.block_n_2nd for each in results])
 
     def memory(result: Result) -> float | None:
         return result.runtime_memory_bytes and result.runtime_memory_bytes / 1e6
@@ -57,12 +56,12 @@ def _cost_axes(results: Sequence[Result], timed: Mapping[str, Timing]) -> dict[s
         return timed[result.key].latency_ms if result.key in timed else None
 
     axes: dict[str, tuple[str, Callable[[Result], float | None]]] = {
-        "storage": (f"storage, {unit}", lambda result: result.storage_bits / bits),
-        "flops": (f"FLOPs, 1e{power}", lambda result: result.flops / 10**power),
+        "storage": (storage.format("storage"), lambda result: result.storage_bits / bits),
+        "flops": (flops.format("FLOPs"), lambda result: result.flops / count),
         "memory": ("run-time memory, MB", memory),
         "paths": (
-            "N_2nd of a block, 1e6",
-            lambda result: result.block_n_2nd and result.block_n_2nd / 1e6,
+            paths.format("N_2nd of a block"),
+            lambda result: result.block_n_2nd and result.block_n_2nd / operations,
         ),
         "latency": ("latency, ms", latency),
     }

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--info",
         action="store_true",
-        help="do not run it: print which operators the engine takes over, which not and why",
+        help="do not run it: print which operators the engine takes over, and why not others",
     )
     result.add_argument(
         "--profile", action="store_true", help="also print the time of every step of the engine"
@@ -95,7 +95,7 @@ def _interpreter(args: argparse.Namespace) -> Interpreter:
 
 
 def _name(args: argparse.Namespace) -> int:
-    """Prints a line for each photo; one that cannot be read costs its own line, and exit code 2."""
+    """Prints a line for each photo; a photo that cannot be read gives an error, and exit code 2."""
     from larq_igp_runtime.photos import Classifier
 
     classifier, failed = Classifier(args.file, args.threads, args.instruction_set), False
@@ -221,7 +221,7 @@ def _positive(text: str) -> int:
 
 
 def _quiet_libraries() -> None:
-    """Lets Python alone write to standard error: LiteRT says there what it does at each start."""
+    """Keeps LiteRT's messages at each start out of standard error; Python can still write to it."""
     own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     sys.stderr = os.fdopen(own, "w", buffering=1, errors="backslashreplace")

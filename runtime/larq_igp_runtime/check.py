@@ -1,17 +1,17 @@
 """Checks a TFLite file before any interpreter sees it.
 
-An interpreter believes its file: where tables point, which tensors an operator reads, what shapes
-and types they have. A damaged or malicious file can make it read foreign memory. `check` accepts a
+An interpreter trusts its file: the offsets of tables, the indices of tensors, their shapes and
+types. A damaged or malicious file can make it read foreign memory. `check` accepts a
 file if
 
 * all its tables, vectors and texts lie inside it (`flatbuffer.py`),
 * tensors have types, shapes, quantisation and constants that fit each other,
-* operators are in order: each reads what is there, and every tensor is written once,
+* operators are in order: each reads tensors that exist, and every tensor is written once,
 * every operator has the inputs, outputs, types, shapes and options that its kernel expects
   (`operators`), and
 * memory and work stay within limits.
 
-What it accepts is not thereby free of bugs in the kernels; what it refuses has no right to run.
+A file that is accepted may still meet a bug in a kernel.
 """
 
 import math
@@ -42,7 +42,7 @@ MAX_TENSORS, MAX_OPERATORS, MAX_RANK, MAX_SIDE = 1 << 17, 1 << 16, 8, 1 << 24
 
 
 class ModelError(ValueError):
-    """A model cannot be loaded or run; the message is one sentence for the user."""
+    """A model cannot be loaded or run; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Limits:
     """What one inference may need.
 
     Attributes:
-        bytes: of all tensors together.
-        operations: multiply-adds, comparisons and moves, roughly.
+        bytes: size of all tensors together.
+        operations: rough number of multiply-adds, comparisons and moves.
     """
 
     bytes: int = 1 << 32
@@ -69,22 +69,22 @@ class Tensor:
     scales: list[float]
     zeros: list[int]
     dimension: int
-    values: np.ndarray | None = None  # whole numbers that are known before the model runs
+    values: np.ndarray | None = None  # integers that are known before the model runs
     ready: bool = False  # a constant, an input, or written by an earlier operator
 
     @property
     def count(self) -> int:
-        """Its elements."""
+        """Number of its elements."""
         return math.prod(self.shape)
 
     @property
     def quantised(self) -> bool:
-        """One scale and one zero point for all values."""
+        """Whether it has one scale and one zero point for all values."""
         return len(self.scales) == 1
 
     @property
     def numbers(self) -> list[int] | None:
-        """Its values, if they are whole and known."""
+        """Its values, if they are known integers."""
         if self.values is None and self.data is not None and self.type in ("int32", "int64"):
             self.values = np.frombuffer(self.data, NUMPY[self.type]).reshape(self.shape)
         return None if self.values is None else self.values.ravel().tolist()
@@ -114,12 +114,12 @@ def check(
 
     Args:
         content: the whole file, read or mapped.
-        unknown: accept operators that are not in the table of `operators`. Nothing is known about
+        unknown: accept operators that are not in the table of `operators`, although it is unknown
             what their kernels read.
         limits: what one inference may need.
 
     Raises:
-        ModelError: the file is damaged, or has what is not supported; the message names the place.
+        ModelError: the file is damaged or not supported; the message says where.
     """
     try:
         whole = content if isinstance(content, mmap.mmap) else bytes(content)
@@ -175,10 +175,10 @@ def _check(content: bytes | mmap.mmap, unknown: bool, limits: Limits) -> None:
 
 
 def _check_use(graph: Any) -> None:
-    """Refuses results that nobody reads: converters write none, and XNNPACK ends the process."""
+    """Refuses results that nothing reads: no converter writes them, and XNNPACK aborts on them."""
     used = set(graph.outputs).union(*(operator.inputs for operator in graph.operators))
     for i, operator in enumerate(graph.operators):
-        _need(not used.isdisjoint(operator.outputs), f"operator {i}: nothing reads what it writes")
+        _need(not used.isdisjoint(operator.outputs), f"operator {i}: nothing reads its result")
 
 
 def _check_metadata(model: Any) -> None:
@@ -256,7 +256,7 @@ def _check_operator(
     content: bytes | mmap.mmap,
     unknown: bool,
 ) -> int:
-    """Checks one operator and marks what it writes; returns its operations."""
+    """Checks one operator, marks its outputs as written, and returns its number of operations."""
     node = Node(number, "an operator", [], [], table.options)
     node.need(table.code < len(codes), "its code is not there")
     entry = codes[table.code]

@@ -1,4 +1,4 @@
-"""The engine's shared library: where it is, what it can, and a delegate made by its C interface."""
+"""The engine's shared library: its path, its abilities, and a delegate from its C interface."""
 
 import ctypes
 import functools
@@ -53,7 +53,7 @@ def instruction_sets() -> tuple[str, ...]:
     """Return the names in `ISAS` that this processor can run, the best first.
 
     Raises:
-        FileNotFoundError: as `delegate_path`.
+        FileNotFoundError: see `delegate_path`.
     """
     names = _library().larq_igp_instruction_sets()
     found = []
@@ -104,7 +104,7 @@ def _library() -> ctypes.CDLL:
 
 
 class Delegate:
-    """A delegate as the host's Python interpreters take them."""
+    """A delegate for the host's Python interpreters."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Delegate:
 
         Raises:
             ValueError: the instruction set is unknown, or this processor does not have it.
-            FileNotFoundError: as `delegate_path`.
+            FileNotFoundError: see `delegate_path`.
         """
         self._library = _library()
         self._pointer = None
@@ -142,11 +142,11 @@ class Delegate:
             self._pointer = None
 
     def _get_native_delegate_pointer(self) -> int | None:
-        """Return its address: what every host's interpreter asks its delegates for."""
+        """Return its address, which every host's interpreter asks for."""
         return self._pointer
 
     def describe(self) -> dict:
-        """Return what `larq_igp_describe` of larq_igp_runtime.h says.
+        """Return the result of `larq_igp_describe` of larq_igp_runtime.h.
 
         Raises:
             MemoryError: there is no memory for it.

@@ -1,8 +1,8 @@
 """Reads the tables of a TFLite file; every offset and length is checked before it is followed.
 
 A file is a FlatBuffer: tables that point to each other. Interpreters follow those pointers without
-looking, so a damaged one leads them anywhere. Here only fields that `SCHEMA` knows may be there,
-and all of them must lie inside the file.
+checks, so a damaged one leads them anywhere. Here only fields of `SCHEMA` are accepted, and all of
+them must lie inside the file.
 """
 
 import mmap
@@ -202,7 +202,7 @@ class Reader:
     """
 
     def __init__(self, content: bytes | mmap.mmap):
-        """Takes the file; nothing is read yet."""
+        """Takes the content of a file; reads nothing yet."""
         self.content = content
         self.tables_left = MAX_TABLES
 
@@ -301,10 +301,10 @@ class Reader:
 
 
 def read_flexbuffer_map(blob: bytes) -> dict[str, int]:
-    """The numbers of a FlexBuffers map, which is how custom operators keep their options.
+    """The numbers of a FlexBuffers map, in which custom operators store their options.
 
     Raises:
-        FormatError: it is damaged, or holds anything but whole numbers and truth values.
+        FormatError: it is damaged, or contains something other than integers and booleans.
     """
     error = FormatError("its options are not a FlexBuffer map")
     integer, unsigned, mapping, boolean = 1, 2, 9, 26

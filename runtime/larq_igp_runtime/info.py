@@ -1,4 +1,4 @@
-"""What the engine does with a file: which operators it took over, which not and why, what fused."""
+"""What the engine does with a file: which operators it runs, why not others, and what it fused."""
 
 import dataclasses
 import mmap
@@ -16,7 +16,7 @@ class OperatorInfo:
 
     Attributes:
         number: its place in the file, from 0.
-        name: such as `CONV_2D` or `LceBconv2d`.
+        name: its name, such as `CONV_2D` or `LceBconv2d`.
         delegated: whether the engine runs it; the interpreter and XNNPACK run the others.
         steps: numbers of the steps that it is part of, usually one; empty if not delegated.
         reason: why it is not delegated, else empty.
@@ -31,16 +31,16 @@ class OperatorInfo:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What the engine runs as one: an operator with those that were fused with it.
+    """One step of the engine: an operator with those that were fused with it.
 
     Attributes:
         number: its place among the engine's steps, from 0.
         partition: number of the node that the interpreter runs it in, from 0.
         kind: the operator that gives it its name.
         operators: numbers of all its operators.
-        input_shape: of the tensor that it reads.
+        input_shape: shape of the tensor that it reads.
         runs: how often it ran with `profile=True`.
-        median_ms: of the last 1000 of these, in milliseconds; None without `profile=True`.
+        median_ms: median of the last 1000 of these, in milliseconds; None without `profile=True`.
     """
 
     number: int
@@ -57,14 +57,14 @@ class ModelInfo:
     """A file in the engine.
 
     Attributes:
-        version: of the engine's library.
-        instruction_set: whose kernels run.
-        num_threads: that a call uses, as far as the engine can start them.
+        version: version of the engine's library.
+        instruction_set: instruction set of the kernels.
+        num_threads: largest number of threads that a call uses.
         fuse: whether operators are fused.
         pixels: whether the first convolution may run on bytes.
-        partitions: how many nodes the interpreter runs the engine's operators in.
-        operators: all of the file, in its order.
-        steps: of the engine, in the order in which they run.
+        partitions: number of nodes in which the interpreter runs the engine's operators.
+        operators: all operators of the file, in its order.
+        steps: steps of the engine, in the order in which they run.
     """
 
     version: str
@@ -78,7 +78,7 @@ class ModelInfo:
 
     @property
     def delegated(self) -> int:
-        """How many operators the engine runs."""
+        """Number of operators that the engine runs."""
         return sum(operator.delegated for operator in self.operators)
 
     def as_dict(self) -> dict:
@@ -89,7 +89,7 @@ class ModelInfo:
         """Return a table of the steps, and one of the operators that are not delegated.
 
         Args:
-            total_ms: of a whole inference, to show what is spent outside of the engine.
+            total_ms: time of a whole inference, to show the time outside the engine.
         """
         names = {operator.number: operator.name for operator in self.operators}
         rows = [
@@ -126,15 +126,15 @@ class ModelInfo:
 
 
 def model_info(content: bytes | mmap.mmap, described: dict, num_threads: int) -> ModelInfo:
-    """Join what the file says of its operators with what the engine says.
+    """Combine what the file and the engine say about the operators.
 
     Args:
-        content: of the file.
-        described: by `Delegate.describe`.
-        num_threads: that the interpreter was told to use, for files of which nothing is delegated.
+        content: content of the file.
+        described: result of `Delegate.describe`.
+        num_threads: number of threads of the interpreter, for files without delegated operators.
 
     Raises:
-        ValueError: they do not speak of the same operators.
+        ValueError: they do not have the same operators.
     """
     names = operator_names(content)
     claims = described["operators"]
@@ -179,7 +179,7 @@ def model_info(content: bytes | mmap.mmap, described: dict, num_threads: int) ->
 
 
 def operator_names(content: bytes | mmap.mmap) -> list[str]:
-    """Return the names of a file's operators in its order; of a code unknown here, its number."""
+    """Return the names of a file's operators in its order; the number of an unknown code."""
     model = Reader(content).model()
     names = []
     for operator in model.subgraphs[0].operators:
@@ -204,7 +204,7 @@ def _joined(step: StepInfo, names: dict[int, str]) -> str:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """Return lines with columns as wide as they need, those without any value left out."""
+    """Return lines with aligned columns, without columns that have no values."""
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in kept]
     return [

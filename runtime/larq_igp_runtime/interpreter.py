@@ -23,10 +23,10 @@ class TensorInfo:
 
     Attributes:
         name: the tensor's name in the file.
-        shape: its present shape; `resize` and `predict` change it.
+        shape: its current shape; `resize` and `predict` change it.
         dtype: its NumPy type.
-        scale: quantisation scale, 0.0 when the tensor is not quantised.
-        zero_point: the quantised value that stands for 0.
+        scale: quantisation scale; 0.0 if the tensor is not quantised.
+        zero_point: the quantised value of 0.
         index: the tensor's number in the file.
     """
 
@@ -63,24 +63,25 @@ class Interpreter:
             model: path of a `.tflite` file, or the file's content as bytes.
             num_threads: threads used by one call, both by the engine and by the stock interpreter.
             fuse: let the engine run neighbouring operators together; the results are the same bits.
-            pixels: let the engine compute the first convolution on bytes, where a file takes a
-                uint8 or int8 image and makes floats of it: faster, and right to 5e-5 of the
-                largest output.
+            pixels: let the engine compute the first convolution on bytes, if a file takes a uint8
+                or int8 image and turns it into floats: faster, and right to 5e-5 of the largest
+                output.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
-            instruction_set: whose kernels the engine runs, one of `instruction_sets()`. None: as
-                the environment variable `LARQ_IGP_RUNTIME_ISA` says, else the processor's best.
+            instruction_set: instruction set of the engine's kernels, one of `instruction_sets()`.
+                None: that of the environment variable `LARQ_IGP_RUNTIME_ISA`, else the processor's
+                best.
             profile: time every step of the engine in every run, for `info`.
             mapped: map the file into memory instead of reading it: processes that run the same file
                 then share its memory. While it is in use nobody may write to it; replacing it by
                 another of its name is safe. Without `mapped` neither matters.
-            unknown_operators: accept operators that `check` does not know: for files that you
+            unknown_operators: accept operators that `check` does not know, for files that you
                 trust.
 
         Raises:
             ModelError: the file is missing, damaged, not a TFLite model, uses what is not
                 supported, or changes while it is mapped and loaded.
-            ValueError: `num_threads` makes no sense, or `instruction_set` or `LARQ_IGP_RUNTIME_ISA`
-                is unknown or not of this processor.
+            ValueError: `num_threads` is out of range, or `instruction_set` or
+                `LARQ_IGP_RUNTIME_ISA` is unknown or not supported by this processor.
         """
         if type(num_threads) is not int or not 1 <= num_threads <= MAX_THREADS:
             raise ValueError(
@@ -108,7 +109,7 @@ class Interpreter:
         try:
             check(file.content, unknown=unknown_operators)
         except ModelError as error:
-            raise ModelError(f"{name} cannot be run: {error}") from error
+            raise ModelError(f"{name} cannot be used: {error}") from error
         host = find_host()
         options: dict[str, Any] = {}
         if not xnnpack:
@@ -142,9 +143,9 @@ class Interpreter:
         return [_tensor_info(detail) for detail in self._interpreter.get_output_details()]
 
     def info(self) -> ModelInfo:
-        """Return which operators the engine runs, which not and why, and which it has fused.
+        """Return which operators the engine runs, why not others, and which it has fused.
 
-        With `profile=True` also the time of every step, as of the runs until now.
+        With `profile=True` it includes the time of every step in the runs so far.
         """
         return model_info(self._content, self._delegate.describe(), self._num_threads)
 
@@ -174,8 +175,8 @@ class Interpreter:
     ) -> np.ndarray | list[np.ndarray]:
         """Runs the model on a batch of any size.
 
-        The model is resized to the batch. A file that fixes its batch somewhere inside (a constant
-        reshape) cannot be; it is run on pieces of the size it has.
+        The model is resized to the batch. A file that fixes its batch inside (by a constant
+        reshape) cannot be resized; it is run on pieces of its own batch size.
 
         Args:
             batch: array of shape (N, ...) and the input's dtype; a list of arrays, in the order of
@@ -194,8 +195,7 @@ class Interpreter:
         self._need_no_views()
         infos = self._infos
         if len(infos) == 1 and type(batch) is np.ndarray:
-            # The common case, without what small models would wait for longer than for their
-            # answer.
+            # The common case, without checks that would take longer than a small model.
             (info,) = infos
             if batch.shape == info.shape and batch.dtype == info.dtype:
                 return _single(self._invoke((batch,), copy))
@@ -214,7 +214,7 @@ class Interpreter:
         return _single(self._invoke(arrays, copy))
 
     def invoke(self) -> None:
-        """Runs the model once on what its inputs hold, and leaves the outputs: the call to time.
+        """Runs the model once on its current inputs, without reading the outputs: the call to time.
 
         Raises:
             ModelError: an operator fails, or an array of `predict(..., copy=False)` is in use.
@@ -226,7 +226,7 @@ class Interpreter:
             raise ModelError(f"The model failed: {_one_line(error)}") from error
 
     def _resize_all(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Gives every input its shape; after a failure the former shapes are back."""
+        """Gives every input its shape; after a failure the previous shapes are restored."""
         former = [info.shape for info in self._infos]
         try:
             self._allocate(shapes)
@@ -247,7 +247,7 @@ class Interpreter:
         self._look_at_inputs()
 
     def _look_at_inputs(self) -> None:
-        """Keeps what the interpreter says of its inputs: asking takes longer than a small model."""
+        """Caches the details of the inputs: asking for them takes longer than a small model."""
         self._infos = [_tensor_info(detail) for detail in self._interpreter.get_input_details()]
 
     def _in_pieces(self, arrays: list[np.ndarray], reason: ModelError) -> list[np.ndarray]:
@@ -294,7 +294,7 @@ def _pairs(arrays: list, infos: list[TensorInfo]) -> zip:
 
 
 def _checked(array: Any, info: TensorInfo, number: int) -> np.ndarray:
-    """The array, once it is known to fit the input in all but its batch."""
+    """The array, checked to fit the input in all but its batch."""
     array = np.asarray(array)
     if array.dtype != info.dtype:
         raise ModelError(
@@ -314,7 +314,7 @@ def _single(outputs: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
 
 
 def _one_line(error: Exception) -> str:
-    """The interpreter's message as one sentence; it reports a failure as several lines."""
+    """The interpreter's message, which has several lines, as one sentence."""
     return " ".join(str(error).split()).rstrip(".") + "."
 
 

@@ -20,8 +20,8 @@ class ModelFile:
     """A model's content, and how a host's interpreter gets it.
 
     Attributes:
-        name: what to call it in a message.
-        content: read, or mapped.
+        name: its name in messages.
+        content: its content, read or mapped.
         for_host: arguments of the interpreter that name the same content.
         descriptor: of a mapped file, while it is being loaded.
     """
@@ -33,11 +33,9 @@ class ModelFile:
     state: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
-        """Refuses what is no TFLite file at all."""
+        """Refuses a content that is not a TFLite file."""
         if len(self.content) < 8 or self.content[4:8] != b"TFL3":
-            raise ModelError(
-                f"{self.name} is not a TFLite model: the file identifier TFL3 is missing."
-            )
+            raise ModelError(f"{self.name} is not a .tflite file: the identifier TFL3 is missing.")
 
     def loaded(self) -> None:
         """Refuses a mapped file that was written to since it was opened, and frees its pages.

@@ -1,8 +1,8 @@
-"""From a photo to the name of what is on it, as the card beside a file says.
+"""Classify photos with a file and its card.
 
-larq-igp writes a card with every file it converts: `net.json` beside `net.tflite`. Photos are
-decoded, resized, cropped and normalised (unless the file does that) as larq-igp does in training
-and evaluation: the same pixels, and inputs that differ by rounding alone.
+larq-igp writes a card with every file that it converts: `net.json` for `net.tflite`. Photos are
+decoded, resized, cropped and normalised (unless the file does that) as in larq-igp's training and
+evaluation: the pixels are the same, and inputs differ only by rounding.
 """
 
 import hashlib
@@ -18,26 +18,26 @@ from larq_igp_runtime.interpreter import Interpreter
 
 SCALE, RESIZE = "0..255", "bilinear"
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-"""That are read. Pillow knows others by their bytes, and runs a program on some, such as EPS."""
+"""Formats that are read. Pillow would recognise others, and run a program for some, such as EPS."""
 GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's modes of grey images with 16 bits."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says of feeding a network and of reading its answer.
+    """What a card says about the inputs and outputs of a network.
 
     Attributes:
         input_shape: (H, W, C) of an image.
         mean: subtracted on the scale 0 to 255, one for all channels or one each.
-        deviation: divided by; likewise.
+        deviation: divisor, one for all channels or one each.
         crop: None stretches an image to (H, W). A share resizes it until it just covers
             (H / crop, W / crop), and cuts out the centre.
         letterbox: whether an image is resized until it just fits into (H, W), and stands in the
             middle of the mean in whole grey levels; there is no crop then.
         class_names: in the order of the outputs.
         takes_pixels: whether the file takes uint8 from 0 to 255, and normalises them itself.
-        gives_logits: whether the file gives logits in place of probabilities.
+        gives_logits: whether the file returns logits instead of probabilities.
     """
 
     input_shape: tuple[int, int, int]
@@ -61,12 +61,14 @@ def read_card(file: str | Path) -> Card:
         values = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise ValueError(
-            f"{path} is missing: copy the card that larq-igp wrote beside the file too."
+            f"{file} has no card: copy {path}, which larq-igp wrote next to it, or convert again."
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a readable card: {error}.") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError):
+        values = None
     if not isinstance(values, dict):
-        raise ValueError(f"{path} is not a card of larq-igp: it holds no JSON object.")
+        raise ValueError(f"{path} is not a card: it does not hold a JSON object.")
     if values.get("preprocessing", "missing") is None:
         raise ValueError(
             f"{path} does not say how images are normalised: convert a run, or a model that begins "
@@ -76,13 +78,17 @@ def read_card(file: str | Path) -> Card:
         card = _card(values)
         digest = values["sha256"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} is not a card of larq-igp, or it is damaged: {error}.") from error
+        what = f"the field {error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is damaged: {what}. Convert again.") from error
     try:
         content = Path(file).read_bytes()
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}.") from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"{path} belongs to another file: its sha256 is not that of {file}.")
+        raise ValueError(
+            f"{path} belongs to another file: its sha256 is not that of {file}. Copy both again, "
+            "or convert again."
+        )
     return card
 
 
@@ -131,6 +137,8 @@ def _decoded(path: str | Path, channels: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
     mode = "L" if channels == 1 else "RGB"
+    if not Path(path).is_file():
+        raise ValueError(f"image {path} does not exist or is not a file.")
     try:
         content = Path(path).read_bytes()
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -142,8 +150,6 @@ def _decoded(path: str | Path, channels: int) -> np.ndarray:
         elif turned.mode == "P" and "transparency" in turned.info:
             turned = turned.convert("RGBA")
         pixels = np.asarray(turned.convert(mode))
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = "it is in no known format" if "identify" in str(error) else error
         raise ValueError(f"{path} is not an image, or it is damaged: {reason}.") from error
@@ -189,7 +195,7 @@ def bilinear(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _between(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The two old places that each new one lies between, and how far it is from the first."""
+    """The two old places next to each new one, and its distance from the first."""
     scale = np.float32(old) / np.float32(new)
     at = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     floor = np.floor(at)
@@ -199,14 +205,14 @@ def _between(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class Classifier:
-    """A file with its card, which names what is on photos.
+    """A file with its card, which classifies photos.
 
     Attributes:
-        card: of the file.
+        card: card of the file.
     """
 
     def __init__(self, file: str | Path, num_threads: int = 1, instruction_set: str | None = None):
-        """Loads a `.tflite`; its card lies beside it. For the others see `Interpreter`.
+        """Loads a `.tflite` and the card next to it. For the other arguments see `Interpreter`.
 
         Raises:
             ValueError: if the file or its card cannot be read, or they do not belong together.

@@ -171,7 +171,7 @@ DAMAGES = {
     "an input twice": (lambda g: g.inputs.append(0), "an input is listed twice"),
     "a result that nobody reads": (
         lambda g: g.add(3, 3),
-        "operator 8: nothing reads what it writes",
+        "operator 8: nothing reads its result",
     ),
     "an output that is not there": (lambda g: g.outputs.append(-1), "output -1 is not a tensor"),
     "an output never written": (

@@ -267,12 +267,12 @@ def test_damaged_files(path, tmp_path):
     content = path.read_bytes()
     with pytest.raises(ModelError, match="cannot be read: No such file"):
         Interpreter(tmp_path / "absent.tflite")
-    with pytest.raises(ModelError, match="not a TFLite model"):
+    with pytest.raises(ModelError, match=r"not a \.tflite file"):
         Interpreter(b"PK\x03\x04 a zip file, say")
-    with pytest.raises(ModelError, match="not a TFLite model"):
+    with pytest.raises(ModelError, match=r"not a \.tflite file"):
         Interpreter(b"")
     for part in (0.01, 0.3, 0.9, 0.999):
-        with pytest.raises(ModelError, match="cannot be run"):
+        with pytest.raises(ModelError, match="cannot be used"):
             Interpreter(content[: int(part * len(content))] if part > 0.02 else content[:12])
 
 
@@ -320,9 +320,9 @@ def test_command_with_bad_input(case, path, tmp_path):
         (["absent.tflite"], {}, "No such file"),
         ([""], {}, "No such file"),
         ([tmp_path], {}, "Is a directory"),
-        ([tmp_path / "cut.tflite"], {}, f"{tmp_path / 'cut.tflite'} cannot be run"),
-        ([tmp_path / "text.tflite"], {}, "not a TFLite model"),
-        ([tmp_path / "dtype.npy"], {}, "not a TFLite model"),
+        ([tmp_path / "cut.tflite"], {}, f"{tmp_path / 'cut.tflite'} cannot be used"),
+        ([tmp_path / "text.tflite"], {}, "not a .tflite file"),
+        ([tmp_path / "dtype.npy"], {}, "not a .tflite file"),
         ([path, "--input", tmp_path / "shape.npy"], {}, "takes the shape"),
         ([path, "--input", tmp_path / "dtype.npy"], {}, "takes float32, but float64"),
         ([path, "--input", tmp_path / "text.tflite"], {}, "not a .npy file"),

@@ -161,7 +161,7 @@ def test_a_file_that_is_written_to_is_refused(path, monkeypatch):
 @pytest.mark.parametrize("content", [b"", b"short", b"\0" * 5000])
 def test_mapped_files_that_are_none(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ModelError, match="not a TFLite model"):
+    with pytest.raises(ModelError, match=r"not a \.tflite file"):
         Interpreter(tmp_path / "file", mapped=True)
     with pytest.raises(ModelError, match="cannot be read: Is a directory"):
         Interpreter(tmp_path, mapped=True)

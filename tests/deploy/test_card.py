@@ -78,8 +78,8 @@ def test_missing_and_damaged_cards_are_refused(path):
         return json.dumps(whole | fields)
 
     for content, complaint in [
-        ("{", "not a readable card"),
-        ("[]", "no JSON object"),
+        ("{", "does not hold a JSON object"),
+        ("[]", "does not hold a JSON object"),
         (json.dumps(whole | {"format": CARD_FORMAT + 1}), "card format"),
         (json.dumps({"format": CARD_FORMAT}), "missing required field `variant`"),
         (edited(class_names=3), "class_names is wrong: Expected `array`, got `int`"),

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from larq_igp.data import Preprocessing
-from larq_igp.inference.predict import predict, read_image
+from larq_igp.deploy.card import read_card
+from larq_igp.deploy.engines import open_engine
+from larq_igp.deploy.errors import CardError, TFLiteFileError
+from larq_igp.inference.predict import ImageError, predict, read_image
 from tests.conftest import missing
 from tests.data.files import jpeg, picture
 from tests.data.test_images import STORED, exif, stored
 
 try:
-    from larq_igp_runtime import photos
+    from larq_igp_runtime import Interpreter, ModelError, photos
 except ImportError:
     photos = None
 
@@ -88,12 +91,12 @@ def test_what_cannot_be_named_is_one_sentence(converted, tmp_path):
     result = typed(converted, "net.tflite", "text.png", "nothing.png", "turned.jpg")
     assert result.returncode == 2
     assert "text.png is not an image, or it is damaged: it is in no known format." in result.stderr
-    assert "nothing.png does not exist." in result.stderr
+    assert "image nothing.png does not exist or is not a file." in result.stderr
     assert result.stdout.startswith("turned.jpg: ")
     (tmp_path / "net.tflite").write_bytes((converted / "net.tflite").read_bytes())
     result = typed(tmp_path, "net.tflite", converted / "turned.jpg")
     assert (result.returncode, result.stdout) == (2, "")
-    assert "error: net.json is missing: copy the card" in result.stderr
+    assert "error: net.tflite has no card: copy net.json" in result.stderr
     (tmp_path / "net.json").write_bytes((converted / "net.json").read_bytes())
     (tmp_path / "net.tflite").write_bytes(b"another")
     assert "belongs to another file" in typed(tmp_path, "net.tflite", "x.png").stderr
@@ -101,7 +104,7 @@ def test_what_cannot_be_named_is_one_sentence(converted, tmp_path):
         (tmp_path / "net.json").write_text(content)
         result = typed(tmp_path, "net.tflite", "x.png")
         assert result.returncode == 2
-        assert "net.json is not a" in result.stderr
+        assert "net.json is " in result.stderr
         assert "Traceback" not in result.stderr
 
 
@@ -110,3 +113,40 @@ def test_formats_that_are_programs_are_not_photos(tmp_path):
     photo.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
     with pytest.raises(ValueError, match="it is in no known format"):
         photos.read_photo(photo, card)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"sha256": "0"}'])
+def test_a_damaged_card_has_the_same_sentence_in_both_packages(converted, tmp_path, content):
+    path = tmp_path / "net.tflite"
+    path.write_bytes((converted / "net.tflite").read_bytes())
+    if content is not None:
+        whole = json.loads((converted / "net.json").read_text())
+        is_whole = content.startswith('{"')
+        text = json.dumps(whole | json.loads(content)) if is_whole else content
+        path.with_suffix(".json").write_text(text)
+    with pytest.raises(CardError) as ours:
+        read_card(path)
+    with pytest.raises(ValueError) as theirs:
+        photos.read_card(path)
+    assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("name", ["", "nothing.png"])
+def test_what_is_no_file_has_the_same_sentence_in_both_packages(tmp_path, name):
+    preprocessing = Preprocessing((8, 8, 1), **GREY)
+    with pytest.raises(ImageError, match="does not exist or is not a file") as ours:
+        read_image(tmp_path / name, preprocessing)
+    with pytest.raises(ValueError) as theirs:
+        photos.read_photo(tmp_path / name, card_of(preprocessing))
+    assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("size", [4, 200, 3000])
+def test_a_cut_file_has_the_same_sentence_in_both_packages(converted, tmp_path, size):
+    path = tmp_path / "net.tflite"
+    path.write_bytes((converted / "net.tflite").read_bytes()[:size])
+    with pytest.raises(TFLiteFileError) as ours:
+        open_engine(path)
+    with pytest.raises(ModelError) as theirs:
+        Interpreter(path)
+    assert str(ours.value) == str(theirs.value)

@@ -16,6 +16,7 @@ from larq_igp.paper.comparison import BITS, compare, in_one_unit
 from larq_igp.paper.results import read_results
 from larq_igp.paper.runs import results_of
 from larq_igp.paper.table3 import TABLE3
+from larq_igp.report.results import _cost_axes
 from tests.conftest import ROOT
 
 RUN = ROOT / "tests" / "fixtures" / "format_2" / "finished"
@@ -105,6 +106,12 @@ def test_units_keep_three_digits():
     )
     assert in_one_unit("storage", BITS, [1_234, None]) == ("storage, kbit", ["1.23", None])
     assert in_one_unit("storage", BITS, [261_000], 1e6) == ("storage, Mbit", ["0.26"])
+
+
+def test_charts_have_the_units_of_the_table():
+    results = results_of([RUN, "igp_resnet_tiny"], with_paths=False)
+    labels = {label for label, _ in _cost_axes(results, {}).values()}
+    assert {"storage, kbit", "FLOPs, 1e3"} <= labels & set(compare(results).header)
 
 
 def test_a_file_adds_its_size(igp, tmp_path):

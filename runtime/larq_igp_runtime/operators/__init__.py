@@ -1,8 +1,8 @@
-"""What every known operator must look like: the one table that `check` goes by.
+"""The table of known operators, by which `check` decides.
 
-A row names an operator's code, how many inputs and outputs it has, which options table it carries,
-and a function that checks types, shapes and options against what the kernels index. Declared output
-shapes must be those that the operator computes.
+A row has an operator's code, its numbers of inputs and outputs, its table of options, and a
+function that checks types, shapes and options against what the kernels access. Declared output
+shapes must be those of the operator's results.
 """
 
 from larq_igp_runtime.operators import elements, lce, shapes, windows

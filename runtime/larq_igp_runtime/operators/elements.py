@@ -1,4 +1,4 @@
-"""Checks of what is computed element by element."""
+"""Checks of element-wise operators."""
 
 import math
 from collections.abc import Callable, Sequence

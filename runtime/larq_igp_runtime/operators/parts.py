@@ -1,4 +1,4 @@
-"""What the checks of operators are made of."""
+"""Functions that the checks of operators share."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ class Known:
     """A row of the table.
 
     Attributes:
-        name: as the schema has it.
+        name: its name in the schema.
         code: the builtin code; -1 for custom operators.
         options: number of the options table in the schema's union; 0 for none.
-        inputs: fewest and most.
-        outputs: how many; 0 for any number.
+        inputs: smallest and largest number.
+        outputs: their number; 0 for any number.
         check: refuses a node that does not fit.
         optional: inputs that may be absent.
         needs_options: whether zeros for absent options would be wrong.
@@ -80,7 +80,7 @@ def axis_of(node: "Node", axis: int, rank: int) -> int:
 
 
 def known_numbers(node: "Node", tensor: "Tensor", what: str) -> list[int]:
-    """Whole numbers that shapes depend on: they must be known before the model runs."""
+    """Integers that shapes depend on: they must be known before the model runs."""
     node.need(tensor.type in ("int32", "int64"), f"{what} has the type {tensor.type}")
     numbers = tensor.numbers
     node.need(numbers is not None, f"{what} is not a constant")

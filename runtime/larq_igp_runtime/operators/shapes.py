@@ -1,4 +1,4 @@
-"""Checks of what moves, joins or reduces values."""
+"""Checks of operators that move, join or reduce values."""
 
 import math
 from collections.abc import Callable, Sequence
