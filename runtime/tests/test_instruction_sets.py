@@ -1,6 +1,7 @@
 """A run on a processor that lacks an instruction set says so, and in CI it fails."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from conftest import CPU_INFO, RUNTIME, isas_that_do_not_run, need, need_tool
 from test_threads import build
 
+ON_X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="this processor is no x86")
 LACKING = {"avx512": ["avx512_vpopcntdq"], "avx2": ["avx2", "avx512_vpopcntdq"]}
 
 
@@ -16,6 +18,7 @@ def test_every_instruction_set_runs_here():
     need(not missing, f"a processor with {', '.join(missing)}")
 
 
+@ON_X86
 @pytest.mark.parametrize("what", LACKING)
 @pytest.mark.parametrize("ci", [False, True])
 def test_a_processor_that_lacks_one(tmp_path, what, ci):
@@ -43,6 +46,7 @@ def test_a_processor_that_lacks_one(tmp_path, what, ci):
         assert f"a processor with {missing} is missing, and CI must have it" in result.stdout
 
 
+@ON_X86
 def test_the_engine_on_a_processor_without_avx512(tmp_path):
     """Emulated, as qemu has AVX2 but not AVX-512: refused in a sentence, and AVX2 is taken."""
     qemu = need_tool("qemu-x86_64")
