@@ -15,9 +15,8 @@ import pytest
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # larq is Keras 2
 os.environ.setdefault("LARQ_IGP_RUNTIME_EAGER", "1")  # else threads would leave small models alone
-if (
-    os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST") == "tensorflow"
-):  # hide the packages that come first
+if os.environ.get("LARQ_IGP_RUNTIME_TEST_HOST") == "tensorflow":
+    # Hide the packages that come first.
     sys.modules.update({"ai_edge_litert": None, "tflite_runtime": None})
 RUNTIME = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(RUNTIME / "fuzz"))

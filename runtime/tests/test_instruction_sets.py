@@ -1,4 +1,4 @@
-"""A run on a processor that lacks an instruction set says so, and in CI it fails."""
+"""A run on a processor that lacks an instruction set says that it is not complete."""
 
 import os
 import platform
@@ -6,44 +6,43 @@ import subprocess
 import sys
 
 import pytest
-from conftest import CPU_INFO, RUNTIME, isas_that_do_not_run, need, need_tool
+from conftest import CPU_INFO, RUNTIME, need_tool
 from test_threads import build
 
 ON_X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="this processor is no x86")
 LACKING = {"avx512": ["avx512_vpopcntdq"], "avx2": ["avx2", "avx512_vpopcntdq"]}
 
 
-def test_every_instruction_set_runs_here():
-    missing = isas_that_do_not_run()
-    need(not missing, f"a processor with {', '.join(missing)}")
-
-
 @ON_X86
 @pytest.mark.parametrize("what", LACKING)
-@pytest.mark.parametrize("ci", [False, True])
-def test_a_processor_that_lacks_one(tmp_path, what, ci):
+def test_a_processor_that_lacks_one(tmp_path, what):
     """The tests on a smaller processor: Linux's list of its features, less some."""
     words = [word for word in CPU_INFO.read_text().split() if word not in LACKING[what]]
     (tmp_path / "cpuinfo").write_text(" ".join([*words, "" if what == "avx2" else "avx2"]))
-    environment = {key: value for key, value in os.environ.items() if key != "CI"}
-    environment |= {"LARQ_IGP_RUNTIME_TEST_CPU_INFO": str(tmp_path / "cpuinfo")}
-    tests = ["test_rows.py", "test_instruction_sets.py::test_every_instruction_set_runs_here"]
+    environment = os.environ | {"LARQ_IGP_RUNTIME_TEST_CPU_INFO": str(tmp_path / "cpuinfo")}
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "every or avx512"]
-        + [str(RUNTIME / "tests" / test) for test in tests],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "avx512",
+            "test_rows.py",
+        ],
         capture_output=True,
         text=True,
         cwd=RUNTIME / "tests",
-        env=environment | ({"CI": "1"} if ci else {}),
+        env=environment,
     )
     missing = "avx512, avx512_plain" if what == "avx512" else "avx2, avx512, avx512_plain"
     assert "this run is not complete" in result.stdout
     assert f"The kernels {missing} did not run: this processor has no " in result.stdout
-    assert result.returncode == int(ci), result.stdout
+    assert result.returncode == 0, result.stdout
     assert "this processor has no avx512: its kernels rest" in result.stdout
     assert " passed" not in result.stdout
-    if ci:
-        assert f"a processor with {missing} is missing, and CI must have it" in result.stdout
 
 
 @ON_X86
