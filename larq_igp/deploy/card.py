@@ -50,7 +50,7 @@ class DenseChoice:
         reason: in words.
         float_top1: share of right answers of the file with float weights, on validation images;
             None if it was not measured.
-        int8_top1: likewise, with weights of 8 bits.
+        int8_top1: the same with 8-bit weights.
         examples: number of validation images; None if nothing was measured.
     """
 

@@ -186,9 +186,7 @@ class Draft:
         self.remove_unread(old)
 
     def remove_unread(self, tensor: Tensor) -> None:
-        """Remove the operator that writes a tensor that nothing reads, and those before it
-        likewise.
-        """
+        """Remove the writer of a tensor that nothing reads, and in turn those before it."""
         operator = tensor.producer
         if operator not in self.operators:
             return

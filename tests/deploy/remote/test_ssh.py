@@ -1,6 +1,7 @@
 """Timing and naming on another machine: a real OpenSSH server on loopback."""
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -31,7 +32,13 @@ def test_a_file_is_timed_on_another_machine(server, wheel, bare_python, igp, ref
     assert f"a net.tflite on {server}: " in printed
     assert "20 runs, 2 threads" in printed
     assert f"saved in {tmp_path}/a net.benchmarks.json" in printed
-    assert f"next: larq-igp predict '{path}' PHOTO --on {server}" in printed
+    shutil.copy(NET.with_suffix(".json"), path.with_suffix(".json"))
+    *_, last = igp(*there, "--wheel", wheel).stdout.splitlines()
+    picture(0).save(tmp_path / "PHOTO", format="PNG")
+    words = shlex.split(last.removeprefix("next: larq-igp "))
+    assert words[:5] == ["predict", str(path), "PHOTO", "--on", server]
+    words[2] = tmp_path / "PHOTO"
+    assert igp(*words).exit_code == 0
     there[5] = bare_python
     assert "has no larq-igp-runtime" in refused(*there)
     damaged = tmp_path / "damaged.tflite"
