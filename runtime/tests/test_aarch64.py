@@ -11,6 +11,7 @@ import pytest
 from binary_conv import Case, Conv
 from conftest import RUNTIME, need, need_module, need_tool
 from test_bconv2d import draw
+from test_concatenation import Dense
 from test_cpp_example import build_for_arm, named_by_python, write_model, write_photos
 from test_fusion import BYTES, SHAPES, Bytes, Drawing
 from test_image import CASES, Image
@@ -85,6 +86,12 @@ def test_small_models(emulator, tmp_path, isa):
             y = d.add(d.conv(d.quantize(d.add(x, d.per_channel())), seed=block), x)
             x = d.add(d.prelu(d.add(y, d.per_channel())), d.per_channel())
         save(tmp_path, f"shifts{i}", d.graph.file([x]), d.x)
+        dense = Dense(shape[3], shape[1:3], shape[0])
+        x = dense.input
+        for layer in range(3):
+            x = dense.concatenate(x, dense.conv(dense.quantize(x), 53, layer))
+        outputs = [dense.quantize(x), x] if i % 2 else [dense.quantize(x)]
+        save(tmp_path, f"dense{i}", dense.graph.file(outputs), dense.x)
         for name, values in BYTES.items():
             chain = Bytes(shape, *values, pad_values=i % 2)
             save(tmp_path, f"bytes{i}-{name}", chain.graph.file([chain.output]), chain.x)
@@ -93,7 +100,7 @@ def test_small_models(emulator, tmp_path, isa):
     report = json.loads(
         emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path, LARQ_IGP_RUNTIME_ISA=isa).stdout
     )
-    assert report["cases"] == len(convs) + (3 + len(BYTES)) * len(SHAPES)
+    assert report["cases"] == len(convs) + (4 + len(BYTES)) * len(SHAPES)
     assert report["wrong"] == [] and report["integers"] > 50
     assert report["largest"] <= 1e-6, report["worst"]
 
