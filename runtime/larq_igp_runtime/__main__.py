@@ -59,12 +59,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; bad input is one sentence on stderr and exit code 2."""
-    args = parser().parse_args(arguments)
+    args = parser().parse_intermixed_args(arguments)
     try:
         if args.photos:
-            _refuse_with_photos(args)
+            _refuse(args, "photos", "input", "output", "info", "profile", "no_fuse")
             return _name(args)
         if args.info:
+            _refuse(args, "--info", "input", "output", "profile")
             info = _interpreter(args).info()
             print(json.dumps(info.as_dict()) if args.json else f"{args.file}: {info.as_text()}")
             return 0
@@ -78,10 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _refuse_with_photos(args: argparse.Namespace) -> None:
-    for option in ("input", "output", "info", "profile"):
-        if getattr(args, option):
-            raise ValueError(f"--{option} is not for photos: leave it out, or leave them out.")
+def _refuse(args: argparse.Namespace, use: str, *options: str) -> None:
+    """Refuses options that mean nothing for a use of the command."""
+    for option in options:
+        if getattr(args, option) not in (None, False):
+            name = option.replace("_", "-")
+            raise ValueError(f"--{name} is not for {use}: leave one of them out.")
 
 
 def _interpreter(args: argparse.Namespace) -> Interpreter:
@@ -147,8 +150,8 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
         "first_ms": round(times[0], 3),
         "median_ms": round(statistics.median(timed), 4),
         "min_ms": round(timed[0], 4),
-        "p10_ms": round(timed[int(0.1 * (len(timed) - 1))], 4),
-        "p90_ms": round(timed[int(0.9 * (len(timed) - 1))], 4),
+        "p10_ms": round(_percentile(timed, 10), 4),
+        "p90_ms": round(_percentile(timed, 90), 4),
         "max_ms": round(timed[-1], 4),
         "machine": machine.describe(),
         "before": before,
@@ -158,6 +161,11 @@ def run(args: argparse.Namespace) -> tuple[dict, np.ndarray]:
     if args.profile:
         report["profile"] = interpreter.info()
     return report, first
+
+
+def _percentile(ordered: list[float], percent: int) -> float:
+    """The nearest rank: the first of which `percent` % of the values are not larger."""
+    return ordered[-(-percent * len(ordered) // 100) - 1]
 
 
 def as_text(report: dict) -> str:

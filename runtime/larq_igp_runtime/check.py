@@ -152,6 +152,7 @@ def _check(content: bytes | mmap.mmap, unknown: bool, limits: Limits) -> None:
         for number in numbers:
             _need(0 <= number < len(tensors), f"{name} {number} is not a tensor")
     _need(len(set(graph.inputs)) == len(graph.inputs), "an input is listed twice")
+    _need(bool(graph.outputs), "it has no outputs")
     for number in graph.inputs:
         _need(tensors[number].data is None, f"input {number} is a constant")
         tensors[number].ready = True

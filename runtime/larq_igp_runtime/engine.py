@@ -103,6 +103,11 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+def _c_text(value: object) -> bytes:
+    """The text of any value, whole: C's ends at a zero."""
+    return str(value).encode(errors="replace").replace(b"\0", b"\\0")
+
+
 class Delegate:
     """A delegate for the host's Python interpreters."""
 
@@ -124,7 +129,7 @@ class Delegate:
         self._pointer = None
         options = _Options(
             size=ctypes.sizeof(_Options),
-            instruction_set=None if instruction_set is None else instruction_set.encode(),
+            instruction_set=None if instruction_set is None else _c_text(instruction_set),
             fuse=fuse,
             pixels=pixels,
             profile=profile,

@@ -1,6 +1,8 @@
 """The Python interface: load a model, look at its inputs and outputs, predict."""
 
+import operator
 import os
+import re
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,10 +64,11 @@ class Interpreter:
         Args:
             model: path of a `.tflite` file, or the file's content as bytes.
             num_threads: threads used by one call, both by the engine and by the stock interpreter.
-            fuse: let the engine run neighbouring operators together; the results are the same bits.
+            fuse: let the engine run neighbouring operators together; the results are the same bits,
+                except that without it nothing is computed on bytes, see `pixels`.
             pixels: let the engine compute the first convolution on bytes, if a file takes a uint8
                 or int8 image and turns it into floats: faster, and right to 5e-5 of the largest
-                output.
+                output. Only AVX2 and AVX-512 have kernels for it.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
             instruction_set: instruction set of the engine's kernels, one of `instruction_sets()`.
                 None: that of the environment variable `LARQ_IGP_RUNTIME_ISA`, else the processor's
@@ -80,14 +83,26 @@ class Interpreter:
         Raises:
             ModelError: the file is missing, damaged, not a TFLite model, uses what is not
                 supported, or changes while it is mapped and loaded.
-            ValueError: `num_threads` is out of range, or `instruction_set` or
-                `LARQ_IGP_RUNTIME_ISA` is unknown or not supported by this processor.
+            ValueError: `num_threads` is out of range, a switch neither True nor False, or
+                `instruction_set` or `LARQ_IGP_RUNTIME_ISA` is unknown or not supported by this
+                processor.
         """
         if type(num_threads) is not int or not 1 <= num_threads <= MAX_THREADS:
             raise ValueError(
                 f"num_threads is {num_threads!r}; "
                 f"it must be a whole number from 1 to {MAX_THREADS}."
             )
+        switches = {
+            "fuse": fuse,
+            "pixels": pixels,
+            "xnnpack": xnnpack,
+            "profile": profile,
+            "mapped": mapped,
+            "unknown_operators": unknown_operators,
+        }
+        for name, value in switches.items():
+            if not isinstance(value, int) or value not in (0, 1):
+                raise ValueError(f"{name} is {value!r}; it must be True or False.")
         delegate = Delegate(
             instruction_set=instruction_set, fuse=fuse, pixels=pixels, profile=profile
         )
@@ -161,12 +176,15 @@ class Interpreter:
         """
         self._need_no_views()
         shapes = [info.shape for info in self.inputs]
-        if not 0 <= input < len(shapes):
-            raise ModelError(f"There is no input {input}: the model has {len(shapes)}.")
-        new = tuple(int(side) for side in shape)
-        if len(new) != len(shapes[input]) or min(new, default=1) < 1:
+        if input not in range(len(shapes)) or not hasattr(input, "__index__"):
+            raise ModelError(f"There is no input {input!r}: the model has {len(shapes)}.")
+        try:
+            new = tuple(operator.index(side) for side in shape)
+        except TypeError:
+            new = ()
+        if len(new) != len(shapes[input]) or not all(1 <= side < 1 << 31 for side in new):
             raise ModelError(
-                f"Input {input} cannot become {new}: it has the shape {shapes[input]}."
+                f"Input {input} cannot become {shape!r}: it has the shape {shapes[input]}."
             )
         self._resize_all([*shapes[:input], new, *shapes[input + 1 :]])
 
@@ -201,10 +219,9 @@ class Interpreter:
                 return _single(self._invoke((batch,), copy))
         arrays = list(batch) if isinstance(batch, list | tuple) else [batch]
         arrays = [_checked(array, info, i) for i, (array, info) in enumerate(_pairs(arrays, infos))]
-        if len({len(array) for array in arrays}) > 1:
-            raise ModelError(
-                f"The inputs' batches differ: {', '.join(str(len(array)) for array in arrays)}."
-            )
+        batches = [len(array) for array in arrays if array.ndim]
+        if len(set(batches)) > 1:
+            raise ModelError(f"The inputs' batches differ: {', '.join(map(str, batches))}.")
         if [array.shape for array in arrays] == [info.shape for info in infos]:
             return _single(self._invoke(arrays, copy))
         try:
@@ -306,7 +323,7 @@ def _checked(array: Any, info: TensorInfo, number: int) -> np.ndarray:
         raise ModelError(
             f"Input {number} ({info.name}) takes the shape ({wanted}), but {array.shape} was given."
         )
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def _single(outputs: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
@@ -314,8 +331,10 @@ def _single(outputs: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
 
 
 def _one_line(error: Exception) -> str:
-    """The interpreter's message, which has several lines, as one sentence."""
-    return " ".join(str(error).split()).rstrip(".") + "."
+    """The interpreter's messages, which it joins or puts into lines of their own, as one text."""
+    parts = re.split(r"\n|(?<=\S)(?=Node number \d)", str(error))
+    sentences = [" ".join(part.split()).rstrip(".") for part in parts]
+    return ". ".join(filter(None, sentences)) + "."
 
 
 def _tensor_info(detail: dict) -> TensorInfo:

@@ -7,6 +7,7 @@ path of what is open. That is the same file even if its name means another by th
 
 import mmap
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -66,13 +67,20 @@ def opened(model: str | os.PathLike | bytes, mapped: bool) -> Iterator[ModelFile
     name = os.fspath(model)
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(open(model, "rb"))
+            file = stack.enter_context(open(model, "rb", opener=_without_waiting))
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ModelError(f"{name} cannot be read: it is not a file.")
             found = _mapped(name, file.fileno()) if mapped else _read(name, file.read())
             still_open = stack.pop_all()
     except OSError as error:
         raise ModelError(f"{name} cannot be read: {error.strerror}.") from error
     with still_open:
         yield found
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a path; a pipe too, whether or not somebody writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read(name: str, content: bytes) -> ModelFile:

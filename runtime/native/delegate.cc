@@ -291,6 +291,7 @@ extern "C" void larq_igp_destroy_delegate(TfLiteDelegate* interface) {
 extern "C" size_t larq_igp_describe(const TfLiteDelegate* interface, char* text, size_t size) {
   using namespace larq_igp;
   if (text && size) text[0] = '\0';
+  if (!interface) return 0;
   try {
     const Engine& engine = *static_cast<const Delegate*>(interface->data_)->engine;
     std::vector<PartitionRecord> partitions;

@@ -45,7 +45,9 @@ std::string Options::ChooseKernels(const char* instruction_set) {
 std::string Options::Read(const LarqIgpOptions* given) {
   LarqIgpOptions options = LARQ_IGP_OPTIONS_INIT;
   if (given) {
-    if (given->size < sizeof given->size || given->size > sizeof options)
+    // No struct ends in the middle of a field that it aligns.
+    if (given->size < sizeof given->size || given->size > sizeof options ||
+        given->size % alignof(LarqIgpOptions))
       return "the options are those of another version: their size is " +
              std::to_string(given->size) + ", not " + std::to_string(sizeof options);
     std::memcpy(&options, given, given->size);

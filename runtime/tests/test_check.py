@@ -173,6 +173,7 @@ DAMAGES = {
         lambda g: g.add(3, 3),
         "operator 8: nothing reads its result",
     ),
+    "no outputs": (lambda g: g.outputs.clear(), "it has no outputs"),
     "an output that is not there": (lambda g: g.outputs.append(-1), "output -1 is not a tensor"),
     "an output never written": (
         lambda g: g.outputs.append(g.tensor((1, 2))),

@@ -102,6 +102,21 @@ def test_a_batch_fixed_inside_the_file():
     np.testing.assert_array_equal(got, oracle.pack(oracle.quantize(batch.reshape(3, 160))))
 
 
+def test_a_number_as_input(tmp_path, capsys):
+    """It has no batch, and stays as it is."""
+    g = Graph()
+    image, number = g.input((1, 3), "float32"), g.input((), "float32")
+    g.outputs = [g.mul(image, number)]
+    x = np.float32([[1, 2, 3], [4, 5, 6]])
+    interpreter = Interpreter(g.file())
+    for _ in range(2):
+        np.testing.assert_array_equal(interpreter.predict([x, np.float32(2)]), 2 * x)
+    assert interpreter.inputs[1].shape == ()
+    (tmp_path / "net.tflite").write_bytes(g.file())
+    assert __main__.main([str(tmp_path / "net.tflite"), "--runs", "2", "--warmup", "1"]) == 0
+    assert "(n = 2, threads = 1)" in capsys.readouterr().out
+
+
 def test_several_inputs_and_outputs():
     graph = Graph()
     a, b = graph.input((1, 3, 40)), graph.input((1, 50))
@@ -167,6 +182,37 @@ def test_sizes_beyond_memory(path):
 def test_wrong_threads(path, threads):
     with pytest.raises(ValueError, match="num_threads"):
         Interpreter(path, threads)
+
+
+@pytest.mark.parametrize(
+    "option", ["fuse", "pixels", "xnnpack", "profile", "mapped", "unknown_operators"]
+)
+@pytest.mark.parametrize("value", ["no", None, 2**40, 1.0, []])
+def test_wrong_switches(path, option, value):
+    """2**40 is true, but zero as C's int."""
+    with pytest.raises(ValueError, match=f"^{option} is .*; it must be True or False"):
+        Interpreter(path, **{option: value})
+    assert Interpreter(path, **{option: 0}).inputs
+
+
+@pytest.mark.parametrize("name", [2, b"avx2", "avx2\0", "portable\0sse9", "\udcff"])
+def test_instruction_sets_that_are_no_names(path, name):
+    with pytest.raises(ValueError, match=r"instruction_set is '.*', which is none that"):
+        Interpreter(path, instruction_set=name)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [None, 3, "abcd", (1, 5, 6.5, 40), (1, "5", 6, 40), (1, 2**31, 6, 40), (2**40, 5, 6, 40)],
+)
+def test_shapes_that_are_none(case, path, shape):
+    interpreter = Interpreter(path)
+    with pytest.raises(ModelError, match=r"cannot become .*: it has the shape \(1, 5, 6, 40\)\."):
+        interpreter.resize(shape)
+    for number in (None, "0", 0.0, 1, -1):
+        with pytest.raises(ModelError, match="There is no input"):
+            interpreter.resize((1, 5, 6, 40), number)
+    case.check(interpreter.predict(floats(case)))
 
 
 def test_two_interpreters_on_one_delegate():
@@ -309,6 +355,13 @@ def test_command_counts_its_runs(path, monkeypatch, capsys):
     assert len(calls) == 7 + 2 and "n = 7" in capsys.readouterr().out
 
 
+def test_percentiles_are_nearest_ranks():
+    assert [__main__._percentile([1.0, 2.0], percent) for percent in (10, 90)] == [1.0, 2.0]
+    hundred = [float(i) for i in range(1, 101)]
+    assert [__main__._percentile(hundred, percent) for percent in (10, 90)] == [10.0, 90.0]
+    assert __main__._percentile([3.0], 10) == 3.0
+
+
 def test_command_with_bad_input(case, path, tmp_path):
     (tmp_path / "cut.tflite").write_bytes(path.read_bytes()[:-2000])
     (tmp_path / "text.tflite").write_text("not a model")
@@ -332,6 +385,13 @@ def test_command_with_bad_input(case, path, tmp_path):
         ([path, "--input", ""], {}, "cannot be read: No such file"),
         ([path, "photo.jpg", "--input", "x.npy"], {}, "--input is not for photos"),
         ([path, "photo.jpg", "--profile"], {}, "--profile is not for photos"),
+        ([path, "photo.jpg", "--no-fuse"], {}, "--no-fuse is not for photos"),
+        ([path, "--json", "photo.jpg"], {}, "has no card"),
+        ([path, "--info", "--input", "x.npy"], {}, "--input is not for --info"),
+        ([path, "--info", "--output", "x.npy"], {}, "--output is not for --info"),
+        ([path, "--info", "--profile"], {}, "--profile is not for --info"),
+        (["/dev/zero"], {}, "/dev/zero cannot be read: it is not a file"),
+        ([path, "--instruction-set", "\udcff"], {}, "instruction_set is '?', which is none"),
         ([path, "--instruction-set", "sse9"], {}, "instruction_set is 'sse9', which is none"),
         (["absent.tflite", "--info"], {}, "No such file"),
         (
@@ -350,6 +410,7 @@ def test_command_with_bad_input(case, path, tmp_path):
         result = command(*arguments, **environment)
         assert result.returncode == 2, arguments
         assert words in result.stderr and "Traceback" not in result.stderr, result.stderr
+        assert "unrecognized" not in result.stderr
         sentence = [line for line in result.stderr.splitlines() if "error: " in line]
         assert len(sentence) == 1, result.stderr
         assert result.stdout == ""

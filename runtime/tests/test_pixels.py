@@ -181,6 +181,13 @@ def test_an_option_keeps_floats(isa):
     assert_close(image.run()[0], plain)
 
 
+def test_what_is_not_on_bytes_has_the_same_bits(isa):
+    """Also the kernels that cannot compute on bytes are as those that may not."""
+    image = Pixels(**UNPOOLED["imagenet"])
+    portable = image.run(instruction_set="portable")[0]
+    np.testing.assert_array_equal(image.run(pixels=False)[0], portable)
+
+
 def test_large_filters_stay_within_32_bits(isa):
     """400 taps of one sign at 255: the weights are rounded more coarsely."""
     image = Pixels(

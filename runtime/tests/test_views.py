@@ -169,6 +169,15 @@ def test_mapped_files_that_are_none(tmp_path, content):
         Interpreter(tmp_path / "absent", mapped=True)
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_has_no_end_is_no_file(tmp_path, mapped):
+    """A device would be read until memory ends, and a pipe waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(ModelError, match="cannot be read: it is not a file"):
+            Interpreter(path, mapped=mapped)
+
+
 def test_descriptors_are_closed(path, tmp_path):
     (tmp_path / "cut").write_bytes(path.read_bytes()[:-200])
     (tmp_path / "none").write_bytes(b"")

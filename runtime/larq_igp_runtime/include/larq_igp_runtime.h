@@ -34,7 +34,8 @@ typedef struct LarqIgpOptions {
   int num_threads;             /* 1 to 1024; 0: as many as the interpreter is told to use */
   const char* instruction_set; /* one of larq_igp_instruction_sets(); NULL: as the environment
                                   variable LARQ_IGP_RUNTIME_ISA says, else the processor's best */
-  int fuse;                    /* 0: run every operator by itself; the results are the same bits */
+  int fuse;                    /* 0: run every operator by itself; the results are the same bits,
+                                  but for a convolution on bytes, which is fused or on floats */
   int pixels;                  /* 0: compute the first convolution on floats, not on bytes */
   int profile;                 /* 1: time every step, for larq_igp_describe */
   LarqIgpLog log;              /* NULL: none; valid until the interpreter is gone */
@@ -74,7 +75,8 @@ LARQ_IGP_EXPORT const char* const* larq_igp_instruction_sets(void);
  * last 1000 times of a step if `profile` is 1, else it is empty.
  *
  * Writes to `text` as snprintf does: at most `size` bytes, terminated. Returns the length of the
- * whole text without its end, or 0 if there is no memory. The interpreter must exist. */
+ * whole text without its end, or 0 if there is no memory or no delegate. The interpreter must
+ * exist. */
 LARQ_IGP_EXPORT size_t larq_igp_describe(const struct TfLiteDelegate* delegate, char* text,
                                          size_t size);
 

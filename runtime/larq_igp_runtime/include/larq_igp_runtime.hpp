@@ -57,7 +57,7 @@ class Delegate {
 
   TfLiteDelegate* get() const { return delegate_.get(); }
 
-  // JSON, see larq_igp_describe.
+  // JSON, see larq_igp_describe; empty once it was moved from.
   std::string Describe() const {
     std::string text(larq_igp_describe(get(), nullptr, 0), '\0');
     text.resize(larq_igp_describe(get(), &text[0], text.size() + 1));

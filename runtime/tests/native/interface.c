@@ -38,6 +38,8 @@ int main(void) {
   Try("options of an older header", &options);
   options.size = sizeof options + 8;
   Try("options of a newer header", &options);
+  options.size = offsetof(LarqIgpOptions, instruction_set) + 1;
+  Try("options cut in a pointer", &options);
   options.size = sizeof options;
   options.num_threads = 1025;
   Try("threads", &options);
@@ -57,5 +59,6 @@ int main(void) {
   printf("%s\n", whole);
   larq_igp_destroy_delegate(delegate);
   larq_igp_destroy_delegate(NULL);
+  if (larq_igp_describe(NULL, text, sizeof text) || *text) return 7;
   return 0;
 }

@@ -16,7 +16,7 @@ int main() {
   options.log = [](Severity, const std::string&) {};
   Delegate first(options);
   Delegate delegate = std::move(first);
-  if (first.get() || !delegate.get()) return 1;
+  if (first.get() || !first.Describe().empty() || !delegate.get()) return 1;
   std::cout << delegate.Describe() << "\n";
   options.instruction_set = "sse9";
   try {
