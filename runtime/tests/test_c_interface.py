@@ -5,6 +5,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from platform import machine
@@ -26,6 +27,16 @@ add_executable(in_cxx interface.cc)
 target_compile_features(in_cxx PRIVATE cxx_std_17)
 target_link_libraries(in_c PRIVATE larq_igp_runtime::larq_igp_runtime)
 target_link_libraries(in_cxx PRIVATE larq_igp_runtime::larq_igp_runtime)
+"""
+VERSIONS = """
+cmake_minimum_required(VERSION 3.16)
+project(stranger CXX)
+set(given "${larq_igp_runtime_DIR}")
+foreach(version ${WANTED})
+  set(larq_igp_runtime_DIR "${given}" CACHE PATH "" FORCE)
+  find_package(larq_igp_runtime ${version} QUIET)
+  message(STATUS "wanted ${version} ${larq_igp_runtime_FOUND}")
+endforeach()
 """
 
 
@@ -116,9 +127,37 @@ def use(folder: Path, *flags) -> None:
     check_output(run(folder / "build/in_cxx"), "C++")
 
 
+def check_versions(folder: Path, flag: str) -> None:
+    """Ask for versions that the engine has, and for others of the same and another minor one."""
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", larq_igp_runtime.__version__).groups()
+    major, minor, patch = map(int, numbers)
+    folder.mkdir()
+    (folder / "CMakeLists.txt").write_text(VERSIONS)
+    has = [f"{major}.{minor}", f"{major}.{minor}.{patch}"]
+    others = [f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}", f"{major + 1}"]
+    wanted = ";".join(has + others)
+    printed = run("cmake", "-S", folder, "-B", folder / "build", flag, f"-DWANTED={wanted}")
+    found = [line.split()[2:] for line in printed.splitlines() if line.startswith("-- wanted ")]
+    assert found == [[version, "1"] for version in has] + [[version, "0"] for version in others]
+
+
 def test_cmake_finds_the_python_package(tmp_path):
     need_tool("cmake")
-    use(tmp_path / "stranger", f"-Dlarq_igp_runtime_DIR={cmake_dir()}")
+    flag = f"-Dlarq_igp_runtime_DIR={cmake_dir()}"
+    use(tmp_path / "stranger", flag)
+    check_versions(tmp_path / "versions", flag)
+
+
+def test_cmake_in_sources_that_nothing_compiled(tmp_path):
+    """It says so, where a compiler would only miss a file."""
+    need_tool("cmake")
+    package = tmp_path / "larq_igp_runtime"
+    shutil.copytree(Path(cmake_dir()).parent, package, ignore=shutil.ignore_patterns("*.so"))
+    (tmp_path / "CMakeLists.txt").write_text(PROJECT)
+    flags = ["-S", tmp_path, "-B", tmp_path / "build", f"-Dlarq_igp_runtime_DIR={package}/cmake"]
+    result = subprocess.run(["cmake", *flags], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "is missing: install the package" in " ".join(result.stderr.split())
 
 
 def test_cmake_install(tmp_path):
@@ -131,6 +170,7 @@ def test_cmake_install(tmp_path):
     assert {"include/larq_igp_runtime.h", "include/larq_igp_runtime.hpp"} < installed
     assert any(name.endswith("larq_igp_runtime-config-version.cmake") for name in installed)
     use(tmp_path / "stranger", f"-DCMAKE_PREFIX_PATH={prefix}")
+    check_versions(tmp_path / "versions", f"-DCMAKE_PREFIX_PATH={prefix}")
 
 
 def configured(build: Path, source: Path = RUNTIME, *flags) -> tuple[dict[str, set[str]], str]:
