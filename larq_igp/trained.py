@@ -1,6 +1,7 @@
 """``larq_igp.load``: a trained network as one object, for notebooks and programs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ def load(run: str | Path, *, weights: str = "best") -> "Trained":
 class Trained:
     """A trained network with its classes and its preprocessing.
 
+    ``predict``, ``evaluate`` and ``convert`` use ``model`` with the weights that it has now;
+    ``report`` reads the run directory.
+
     Attributes:
         model: the Keras model, ``(N, H, W, C)`` float32 to probabilities ``(N, classes)``.
         class_names: output ``i`` means ``class_names[i]``.
@@ -53,8 +57,8 @@ class Trained:
 
     def __init__(self, subject: Subject):
         assert subject.run is not None
-        self.subject = subject
         self.model = subject.model()
+        self.subject = replace(subject, loaded=self.model)
         self.class_names = subject.class_names
         self.preprocessing = subject.run.preprocessing
 

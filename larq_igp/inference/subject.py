@@ -34,6 +34,7 @@ class Subject:
             not state it: then the default of the data set is used.
         run, card: the run of a run directory; the card of a ``.tflite``, if it has one.
         keras: the model of a Keras file.
+        loaded: the model of a run that is already in memory: ``model`` returns it.
         weights: ``best`` or ``last``, for a run.
         weights_file: file with the weights of a network by name; None for random weights.
         takes_pixels: whether it normalises pixels itself, as a ``.tflite`` may.
@@ -50,6 +51,7 @@ class Subject:
     run: Run | None = None
     card: Card | None = None
     keras: Any = None
+    loaded: Any = None
     weights: str = "best"
     weights_file: str | None = None
     takes_pixels: bool = False
@@ -116,10 +118,14 @@ class Subject:
     def model(self) -> "tf.keras.Model":
         """Build the network with the weights of its run or file, else with random weights.
 
+        A model that is already in memory is returned as it is.
+
         Raises:
             UserError: if it is a ``.tflite``, which has no weights that Keras could load, if the
                 run has not saved any, or if the weights file is of another network.
         """
+        if self.loaded is not None:
+            return self.loaded
         if self.run is not None:
             return self.run.load_model(self.weights)
         if self.kind == "tflite":

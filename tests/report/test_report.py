@@ -117,6 +117,7 @@ def test_browser_draws_it_without_a_word(page, size, dark):
 def test_no_run_at_all(igp, tmp_path):
     result = igp("report", "-o", tmp_path / "empty.html")
     assert result.exit_code == 0
+    assert result.stdout.endswith("next: larq-igp train igp_resnet_tiny\n")
     text = (tmp_path / "empty.html").read_text()
     assert "No run was given" in text
     assert "paper-memory" in text
