@@ -16,7 +16,7 @@ import larq_igp
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "larq_igp"
-SMALL = "errors versions packages terminal files tables keras2"
+SMALL = "errors versions packages terminal files spelling tables keras2"
 TRAINING = "training.recipe training.run training.cluster training.fit training.train"
 BELOW_TRAINING = f"{SMALL} architectures models graph data"
 BELOW_INFERENCE = f"{BELOW_TRAINING} analysis {TRAINING} deploy"
@@ -26,9 +26,10 @@ FLOORS = {
     "packages": "versions",
     "terminal": "",
     "files": "errors",
+    "spelling": "",
     "tables": "",
     "keras2": "errors packages",
-    "architectures": "errors",
+    "architectures": "errors spelling",
     "models": f"{SMALL} architectures",
     "graph": f"{SMALL} architectures",
     "data": f"{SMALL} architectures",

@@ -11,13 +11,13 @@ numbers are replaced.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from larq_igp.architectures.checks import SpecError, UnknownNetworkError
 from larq_igp.architectures.spec import DenseNetSpec, ResNetSpec, Spec
 from larq_igp.architectures.transitions import WIDTHS, filters_by_share
+from larq_igp.spelling import closest
 
 _RESNET18, _RESNET34 = (2, 2, 2, 2), (3, 4, 6, 3)
 
@@ -112,15 +112,6 @@ ZOO: dict[str, Spec] = {
 def list_networks() -> list[str]:
     """Return the names of the registry, in the paper's order."""
     return list(ZOO)
-
-
-def closest(name: str, names: list[str]) -> str:
-    """Return ``Did you mean ...?`` for a mistyped name, or an empty string if none is near."""
-    matches = (
-        difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        or [known for known in names if known.startswith(name)][:3]
-    )
-    return f"Did you mean {' or '.join(matches)}? " if matches else ""
 
 
 def get_spec(name: str, **parameters) -> Spec:

@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from larq_igp.architectures.zoo import closest
 from larq_igp.cli.modules import following
 from larq_igp.errors import UserError
 from larq_igp.files import check_writable, write_atomically
 from larq_igp.packages import absence
+from larq_igp.spelling import closest
 from larq_igp.tables import FORMS, Table, aligned
 from larq_igp.terminal import loud_libraries, printable, waiting_for
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from larq_igp.architectures.zoo import closest
 from larq_igp.data.check_result import REFUSE, apply_check
 from larq_igp.data.cifar import load_cifar10, load_cifar100
 from larq_igp.data.dataset import Dataset, DatasetError, Split, in_memory_split
@@ -15,6 +14,7 @@ from larq_igp.data.identity import ARCHIVE, BUNDLED, PREPARED
 from larq_igp.data.idx import find_idx_folder, read_idx
 from larq_igp.data.imagenet import load_imagenet
 from larq_igp.data.prepared import tfds_arrays
+from larq_igp.spelling import closest
 from larq_igp.terminal import printable
 
 __all__ = [

@@ -6,6 +6,7 @@ from typing import Literal
 
 from larq_igp.architectures import ZOO
 from larq_igp.errors import UserError
+from larq_igp.spelling import closest_file
 from larq_igp.training.recipe import LARQ_ZOO
 from larq_igp.training.recipe.files import is_recipe_file
 from larq_igp.training.recipe.sources import Layer
@@ -48,7 +49,8 @@ def kind_of(source: str) -> Kind:
     if source.startswith(LARQ_ZOO):
         return "larq_zoo"
     if not source or len(path.parts) > 1 or path.suffix:
-        raise UserError(f"{source or 'a source without a name'} does not exist: {_needed()}.")
+        named = f"{source or 'a source without a name'} does not exist: {_needed()}."
+        raise UserError(f"{named} {closest_file(path)}".rstrip())
     return "network"
 
 

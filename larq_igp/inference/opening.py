@@ -23,6 +23,7 @@ from larq_igp.inference.keras_file import load_keras_model, takes_pixels
 from larq_igp.inference.kinds import WORDS, Kind, kind_of, leave_out
 from larq_igp.inference.subject import Subject
 from larq_igp.models.build import IMAGENET_SHAPE
+from larq_igp.spelling import closest_file
 from larq_igp.training.recipe import make_recipe
 from larq_igp.training.recipe.sources import Layer, from_keywords, named
 from larq_igp.training.run.directory import open_run
@@ -108,7 +109,8 @@ def _open_network(source: str, kind: Kind, options: Layer, for_images: bool) -> 
     except UnknownNetworkError as error:
         if kind != "network":
             raise
-        raise UnknownNetworkError(f"no run directory, no file and {error}") from error
+        text = f"no run directory, no file and {error} {closest_file(Path(source))}"
+        raise UnknownNetworkError(text.rstrip()) from error
     says_data = for_images or kind == "recipe" or "dataset" in fields
     shape, classes = IMAGENET_SHAPE, IMAGENET_CLASSES
     if says_data:

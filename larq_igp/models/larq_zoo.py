@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from larq_igp.architectures import UnknownNetworkError
-from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
 from larq_igp.keras2 import tf
+from larq_igp.spelling import closest
 
 
 def larq_zoo_models() -> dict[str, Callable]:

@@ -1,6 +1,7 @@
 """What each command refuses: one sentence, exit code 2, nothing written."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,21 @@ def test_refusals(arguments, message, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert message in refused(*arguments)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["evaluate"], ["convert"], ["report"], ["train", "--resume"]],
+    ids=["evaluate", "convert", "report", "resume"],
+)
+@pytest.mark.parametrize("folder", [".", "my runs"])
+def test_a_mistyped_run(command, folder, refused, tmp_path, monkeypatch):
+    """The run that has nearly this name is named, and nothing else that lies there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("bireal-digits", "photos of cats"):
+        Path(folder, name).mkdir(parents=True)
+    answer = refused(*command, Path(folder, "birael-digits"))
+    assert "Did you mean bireal-digits?" in answer and "photos" not in answer
 
 
 def test_an_image_is_no_network(refused, tmp_path):

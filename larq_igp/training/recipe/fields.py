@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from larq_igp.architectures.zoo import closest
 from larq_igp.errors import UserError
+from larq_igp.spelling import closest
 
 WORDS = {
     int: "an integer",

@@ -14,6 +14,7 @@ from larq_igp.errors import UserError
 from larq_igp.files import read_json, write_json
 from larq_igp.keras2 import tf
 from larq_igp.models.weights import load_weights
+from larq_igp.spelling import closest_file
 from larq_igp.training.recipe import NewerRecipeError, Recipe
 from larq_igp.training.run.format import FORMAT, LaterFormatError, check_format
 from larq_igp.training.run.layout import (
@@ -213,7 +214,8 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
         why = f"it holds no {CONFIG}" if folder.exists() else "it does not exist"
-        raise RunError(f"{folder} is not a run directory: {why}.")
+        hint = closest_file(folder) if not folder.exists() else ""
+        raise RunError(f"{folder} is not a run directory: {why}. {hint}".rstrip())
     config = read_json(folder / CONFIG)
     try:
         check_format(config.get("format", 1), folder / CONFIG)
