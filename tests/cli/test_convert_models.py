@@ -159,7 +159,7 @@ REFUSED = {
     "a vector": (
         "a.h5",
         lambda: tf.keras.Sequential([K.Dense(3, input_shape=(8,))]),
-        "the shape of its input is (None, 8), and (None, H, W, C) is needed",
+        "the shape of its input is (None, 8), but (None, H, W, C) is needed",
     ),
     "a wrapped layer": (
         "a.h5",

@@ -67,7 +67,7 @@ def test_one_logit_is_no_probability(refused, tmp_path):
     sigmoids(1, None).save(tmp_path / "net.h5")
     photo = str(tmp_path / "photo.png")
     tf.io.write_file(photo, tf.io.encode_png(tf.fill((16, 16, 3), tf.constant(99, tf.uint8))))
-    assert "no probability of a class" in refused("predict", tmp_path / "net.h5", photo)
+    assert "which is not a probability" in refused("predict", tmp_path / "net.h5", photo)
     options = ("-o", tmp_path / "b.tflite", "--scores", "probabilities")
     assert "a softmax of one is always 1" in refused("convert", tmp_path / "net.h5", *options)
 

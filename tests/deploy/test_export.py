@@ -83,7 +83,7 @@ def test_where_no_engine_is_right_nothing_is_written_and_an_absent_one_is_said(t
     written = tmp_path / "written"
     written.mkdir()
     finished = run_in(folder, "-c", SCRIPT, str(written))
-    assert "'first' (operator 1, LceBconv2d): the engine makes other sums" in finished.stdout
+    assert "'first' (operator 1, LceBconv2d): the engine computes other sums" in finished.stdout
     assert "was not written" in finished.stdout
     assert sorted(file.name for file in written.iterdir()) == ["net4.json", "net4.tflite"]
     lce, runtime = json.loads((written / "net4.json").read_text())["verifications"]
