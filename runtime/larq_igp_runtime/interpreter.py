@@ -68,7 +68,7 @@ class Interpreter:
                 except that without it nothing is computed on bytes, see `pixels`.
             pixels: let the engine compute the first convolution on bytes, if a file takes a uint8
                 or int8 image and turns it into floats: faster, and right to 5e-5 of the largest
-                output. Only AVX2 and AVX-512 have kernels for it.
+                output. The portable kernels do not.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
             instruction_set: instruction set of the engine's kernels, one of `instruction_sets()`.
                 None: that of the environment variable `LARQ_IGP_RUNTIME_ISA`, else the processor's
@@ -259,7 +259,8 @@ class Interpreter:
 
     def _allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
         for info, shape in zip(self._infos, shapes, strict=True):
-            self._interpreter.resize_tensor_input(info.index, shape)
+            if shape:  # a single number has no other, and LiteRT 1.0 crashes when it is asked
+                self._interpreter.resize_tensor_input(info.index, shape)
         self._interpreter.allocate_tensors()
         self._look_at_inputs()
 
