@@ -64,5 +64,5 @@ def evaluate(
         warn_of_random_weights(subject)
     text = f"{source}: {metrics_text(metrics)}\n{answers_text(metrics)}"
     then = {"run": ("convert", source), "tflite": ("predict", source, "PHOTO")}
-    commands = [words for kind, words in then.items() if kind == subject.kind]
+    commands = [then[subject.kind]] if subject.kind in then else []
     emit(as_json, {"source": source, **metrics}, text, then=commands)

@@ -68,7 +68,7 @@ class Interpreter:
                 except that without it nothing is computed on bytes, see `pixels`.
             pixels: let the engine compute the first convolution on bytes, if a file takes a uint8
                 or int8 image and turns it into floats: faster, and right to 5e-5 of the largest
-                output. The portable kernels do not.
+                output. The portable kernels always compute on floats.
             xnnpack: let the stock interpreter use XNNPACK for the float and int8 operators.
             instruction_set: instruction set of the engine's kernels, one of `instruction_sets()`.
                 None: that of the environment variable `LARQ_IGP_RUNTIME_ISA`, else the processor's
