@@ -188,6 +188,40 @@ def in_turns(calls: Sequence[Callable[[], object]], runs: int) -> list[list[int]
     return times
 
 
+def latency_columns(times: list[int]) -> Row:
+    """Return what a row says of the nanoseconds of some calls."""
+    latency = {
+        "median": statistics.median(times),
+        "p10": percentile(times, 10),
+        "p90": percentile(times, 90),
+        "min": min(times),
+    }
+    return {f"latency_ms_{name}": round(ns / NS_PER_MS, 4) for name, ns in latency.items()} | {
+        "runs": len(times),
+        "rounds": ROUNDS,
+    }
+
+
+def origin_columns(load: float) -> Row:
+    """Return what a row says of the host, the versions and the day.
+
+    Args:
+        load: the host's load average before the measurement.
+    """
+    host = describe_host()
+    return {
+        "load_average": round(load, 2),
+        "cpu": host.cpu,
+        "cores": host.cores,
+        "machine": host.machine,
+        "litert": installed_version("ai-edge-litert"),
+        "larq_compute_engine": installed_version("larq-compute-engine"),
+        "tensorflow": installed_version("tensorflow"),
+        "larq_igp": installed_version("larq-igp"),
+        "date": date.today().isoformat(),
+    }
+
+
 def measure(network: str, files: dict[str, bytes], runs: int) -> list[Row]:
     """Time every form of a network in its engines and return a row for each."""
     load = os.getloadavg()[0]
@@ -198,33 +232,16 @@ def measure(network: str, files: dict[str, bytes], runs: int) -> list[Row]:
         for threads in THREADS
     ]
     calls = [opened(files[form], engine, threads) for form, engine, threads in kinds]
-    host = describe_host()
     rows = []
     for (form, engine, threads), times in zip(kinds, in_turns(calls, runs), strict=True):
-        latency = {
-            "median": statistics.median(times),
-            "p10": percentile(times, 10),
-            "p90": percentile(times, 90),
-            "min": min(times),
-        }
         errors = published(network, form)
         rows.append(
             {"network": network, "form": form, "engine": engine, "threads": threads}
-            | {f"latency_ms_{name}": round(ns / NS_PER_MS, 4) for name, ns in latency.items()}
-            | {"runs": len(times), "rounds": ROUNDS, "file_bytes": len(files[form])}
+            | latency_columns(times)
+            | {"file_bytes": len(files[form])}
             | costs(network, form)
             | dict(zip(("top1_error", "top5_error", "error_source"), errors, strict=True))
-            | {"load_average": round(load, 2), "cpu": host.cpu, "cores": host.cores}
-            | {"machine": host.machine, "date": date.today().isoformat()}
-            | {
-                name.replace("-", "_"): installed_version(tool)
-                for name, tool in {
-                    "litert": "ai-edge-litert",
-                    "larq-compute-engine": "larq-compute-engine",
-                    "tensorflow": "tensorflow",
-                    "larq-igp": "larq-igp",
-                }.items()
-            }
+            | origin_columns(load)
         )
     return rows
 
@@ -237,10 +254,10 @@ def read_rows(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def write_rows(path: Path, rows: list[Row]) -> None:
+def write_rows(path: Path, rows: list[Row], columns: Sequence[str] = COLUMNS) -> None:
     """Write all rows, or none."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(path, text.getvalue().encode())

@@ -86,6 +86,7 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/evidence.md", "networks"): evidence(report.networks_table),
     ("docs/evidence.md", "pairs"): evidence(report.differences_table),
     ("docs/evidence.md", "correlations"): evidence(report.correlations_table),
+    ("docs/evidence.md", "bits"): evidence(report.bits_table),
     ("docs/evidence.md", "variants"): evidence(report.variants_table),
     ("docs/evidence.md", "compute"): evidence(report.compute_text),
     ("docs/evidence.md", "latency"): latency(latency_report.latency_table),

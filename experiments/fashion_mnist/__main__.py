@@ -92,6 +92,15 @@ def report(results: Path, output: Path | None) -> None:
 
 
 @main.command()
+def latency() -> None:
+    """Measure file size and latency at 1, 2 and 32 bits on this host: a minute, if it is idle."""
+    from experiments.fashion_mnist.latency import LATENCIES, write
+
+    write(LATENCIES)
+    click.echo(LATENCIES)
+
+
+@main.command()
 @results_option
 @runs_option
 @click.option(

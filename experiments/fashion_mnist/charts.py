@@ -7,8 +7,10 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
+from benchmarks.latency_table3 import read_rows
+from experiments.fashion_mnist.latency import BITS, LATENCIES, fastest
 from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
-from experiments.fashion_mnist.plan import Run, chosen_igp
+from experiments.fashion_mnist.plan import Run, main_pair
 from experiments.fashion_mnist.report import path_costs
 from experiments.fashion_mnist.statistics import Row, errors, sample
 from larq_igp.report.palette import GREY, PAPER, Look, look_of, mixed
@@ -115,33 +117,41 @@ def paths_figure(rows: list[Row]) -> Any:
 
 
 def bits_figure(rows: list[Row]) -> Any:
-    """Draw the test error of the main pair against storage, at 1, 2 and 32 bits."""
-    figure, (axes,) = new_figure(width=5.5, height=3.8)
-    for name in ("bireal", chosen_igp(rows) or "igp3"):
-        points = []
-        for bits in (1, 2, 32):
-            one = sample(errors(rows, Run(name, bits=bits)))
-            if one is not None:
-                storage = NETWORKS[name].counts(bits).storage_bits / 8e3
-                points.append((storage, one.mean, one.deviation or 0.0, bits))
-        if not points:
-            continue
-        xs, ys, spread, bits_of = zip(*points, strict=True)
-        title = NETWORKS[name].title
-        axes.errorbar(
-            xs, ys, yerr=spread, fmt=f"-{look(name).marker}", markersize=4, capsize=2, label=title,
-            color=look(name).colour,
-        )  # fmt: skip
-        for x, y, bits in zip(xs, ys, bits_of, strict=True):
-            axes.annotate(
-                f"{bits} bit", (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7
-            )
-        axes.legend(fontsize=7)
-    low, high = axes.xaxis.get_data_interval()
-    if high > 3 * low:
-        scale_by_logarithm(axes.xaxis)
-    axes.set_xlabel("storage of kernels, kB")
-    axes.set_ylabel("test error, %")
+    """Draw the test error of the main pair at 1, 2 and 32 bits against file size and latency."""
+    latencies = read_rows(LATENCIES)
+    figure, panels = new_figure(2, width=3.6, height=3.4)
+    columns = {"file_bytes": (1e3, "size of the .tflite, kB")}
+    columns["latency_ms_median"] = (1.0, "latency with one thread, ms")
+    for axes, (column, (unit, label)) in zip(panels, columns.items(), strict=True):
+        for name in main_pair(rows):
+            found = [
+                (float(measured[column]) / unit, one.mean, one.deviation or 0.0, bits)
+                for bits in BITS
+                if (one := sample(errors(rows, Run(name, bits=bits))))
+                and (measured := fastest(latencies, name, bits))
+            ]
+            for x, y, spread, bits in found:
+                axes.errorbar(
+                    x, y, yerr=spread, fmt=look(name).marker, markersize=5, capsize=2,
+                    color=look(name).colour,
+                )  # fmt: skip
+                axes.annotate(
+                    f"{bits} bit" + "s" * (bits > 1), (x, y), xytext=(5, 5),
+                    textcoords="offset points", fontsize=7,
+                )  # fmt: skip
+        axes.set_xscale("log")
+        low, high = axes.xaxis.get_data_interval()
+        if high > low > 0:
+            scale_by_logarithm(axes.xaxis)
+        axes.margins(x=0.18)
+        axes.set_xlabel(label)
+    panels[0].set_ylabel("test error, %")
+    handles = [
+        Line2D([], [], label=NETWORKS[name].title, marker=look(name).marker, linestyle="",
+               color=look(name).colour)
+        for name in main_pair(rows)
+    ]  # fmt: skip
+    panels[1].legend(handles=handles, fontsize=7)
     return figure
 
 
@@ -150,7 +160,8 @@ FIGURES = {"errors": errors_figure, "paths": paths_figure, "bits": bits_figure}
 
 def source_text(rows: list[Row]) -> str:
     """Return what a chart says of the rows that it is drawn from: how many, and their SHA-256."""
-    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    drawn = [rows, read_rows(LATENCIES)]
+    digest = hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
     return f"{len(rows)} runs, SHA-256 {digest}"
 
 

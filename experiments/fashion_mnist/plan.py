@@ -46,6 +46,11 @@ def chosen_igp(rows: list[dict[str, Any]], epochs: int = EPOCHS) -> str | None:
     return max(IGP_RESNETS, key=lambda igp: statistics.mean(accuracy[n] for n in names[igp]))
 
 
+def main_pair(rows: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return Bi-Real and the IGP-ResNet that it is compared with: 3 columns until one is chosen."""
+    return "bireal", chosen_igp(rows) or IGP_RESNETS[0]
+
+
 def runs_in_order(rows: list[dict[str, Any]], epochs: int = EPOCHS) -> list[Run]:
     """Return all runs, in the order in which they are trained.
 

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from benchmarks.latency_table3 import LITERT, read_rows
+from experiments.fashion_mnist.latency import BITS, LATENCIES, RUNTIME, fastest
 from experiments.fashion_mnist.networks import ABLATIONS, NETWORKS
 from experiments.fashion_mnist.plan import (
     EPOCHS,
@@ -11,6 +13,7 @@ from experiments.fashion_mnist.plan import (
     OTHER_LEARNING_RATES,
     Run,
     chosen_igp,
+    main_pair,
     runs_in_order,
 )
 from experiments.fashion_mnist.statistics import (
@@ -169,26 +172,48 @@ def correlations_table(rows: list[Row]) -> str:
     return table(("networks", "rho", "p", "n"), lines)
 
 
-def variants_table(rows: list[Row]) -> str:
-    """Show the longer runs, the other widths in bits and the other learning rates."""
+def bits_table(rows: list[Row]) -> str:
+    """Compare the main pair at 1, 2 and 32 bits: test error, file size and latency."""
+    latencies = read_rows(LATENCIES)
+    engines = {RUNTIME: "this runtime", LITERT: "LiteRT, as floats"}
     lines = []
-    for name in dict.fromkeys(("bireal", "igp3", chosen_igp(rows) or "igp3")):
+    for name in main_pair(rows):
+        for bits in BITS:
+            one = sample(errors(rows, Run(name, bits=bits)))
+            measured = fastest(latencies, name, bits)
+            lines.append((
+                f"`{name}`",
+                engines[measured["engine"]] if measured else "-",
+                str(bits),
+                f"{NETWORKS[name].counts(bits).storage_bits / 8e3:,.0f}",
+                f"{int(measured['file_bytes']) / 1e3:,.0f}" if measured else "-",
+                f"{float(measured['latency_ms_median']):.3f}" if measured else "-",
+                percent(one),
+                str(one.n if one else 0),
+            ))  # fmt: skip
+    header = (
+        "network", "run by", "bits", "storage, kB", "`.tflite`, kB", "latency, ms",
+        "test error, %", "n",
+    )  # fmt: skip
+    return table(header, lines, texts=2)
+
+
+def variants_table(rows: list[Row]) -> str:
+    """Show the longer runs and the other learning rates, at 1 bit."""
+    lines = []
+    for name in dict.fromkeys(("bireal", "igp3", *main_pair(rows))):
         variants = {
-            "1 bit": Run(name),
-            "2 bits": Run(name, bits=2),
-            "32 bits": Run(name, bits=32),
-            f"1 bit, {LONGER * EPOCHS} epochs": Run(name, epochs=LONGER * EPOCHS),
+            f"{EPOCHS} epochs": Run(name),
+            f"{LONGER * EPOCHS} epochs": Run(name, epochs=LONGER * EPOCHS),
         }
         variants |= {
-            f"1 bit, learning rate {rate:g}": Run(name, learning_rate=rate)
+            f"learning rate {rate:g}": Run(name, learning_rate=rate)
             for rate in OTHER_LEARNING_RATES
         }
         for what, run in variants.items():
             one = sample(errors(rows, run))
-            storage = f"{NETWORKS[name].counts(run.bits).storage_bits / 1e3:,.0f}"
-            lines.append((f"`{name}`", what, storage, percent(one), str(one.n if one else 0)))
-    header = ("network", "variant", "storage, kbit", "test error, %", "n")
-    return table(header, lines, texts=2)
+            lines.append((f"`{name}`", what, percent(one), str(one.n if one else 0)))
+    return table(("network", "variant", "test error, %", "n"), lines, texts=2)
 
 
 def missing_text(rows: list[Row]) -> str:
@@ -246,9 +271,12 @@ def report_text(rows: list[Row]) -> str:
             correlations_table(rows),
             "![Error against path cost](fashion_mnist_paths.svg)",
             "![All errors](fashion_mnist_errors.svg)",
-            "## Bits, epochs, learning rates",
+            "## Bits",
+            bits_table(rows),
+            "![Error against file size and latency](fashion_mnist_bits.svg)",
+            "## Epochs and learning rates",
+            f"Otherwise {EPOCHS} epochs and a learning rate of {LEARNING_RATE:g}.",
             variants_table(rows),
-            "![Error against storage](fashion_mnist_bits.svg)",
             "## What it took",
             compute_text(rows),
             missing_text(rows),
