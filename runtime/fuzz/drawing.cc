@@ -27,7 +27,15 @@ class Drawing {
     }
     if (random_->OneIn(4)) packed_.push_back(Tensor(kInt32, Words(channels_)));
     for (int i = 0; i < steps; ++i) {
-      random_->OneIn(8) ? DenseBlock() : random_->OneIn(4) ? Block() : Step();
+      switch (random_->Below(12)) {
+        case 0: DenseBlock(); break;
+        case 1:
+        case 2: Transition(); break;
+        case 3:
+        case 4:
+        case 5: Block(); break;
+        default: Step();
+      }
     }
     const bool many_outputs = random_->OneIn(2);  // in the middle: they hinder fusion
     for (size_t i = 1; i < model_.tensors.size(); ++i) {
@@ -161,6 +169,40 @@ class Drawing {
       floats_ = {whole};
       packed_.clear();
     }
+  }
+
+  // From stage to stage: perhaps a batch normalisation, a pooling, a 1x1 convolution.
+  void Transition() {
+    int x = Recent(floats_);
+    if (random_->OneIn(2)) {
+      x = FloatNode(kMul, x, Constant(kFloat, {channels_}));
+      x = FloatNode(kAdd, x, Constant(kFloat, {channels_}));
+    }
+    const bool pools = !random_->OneIn(4);
+    if (pools) {
+      const int stride = random_->Pick<int>({1, 2, 2, 3}),
+                kernel = random_->Pick<int>({1, 2, 2, 3});
+      height_ = (height_ + stride - 1) / stride;
+      width_ = (width_ + stride - 1) / stride;
+      const int y = Tensor(kFloat, channels_);
+      Builtin(random_->OneIn(2) ? kAveragePool2d : kMaxPool2d, {x}, y,
+              {random_->OneIn(8) ? 2 : 1, stride, stride, kernel, random_->OneIn(8) ? 3 : kernel,
+               random_->Pick<int>({0, 0, 1, 3})});
+      if (random_->OneIn(4)) FloatNode(kAdd, y, y);  // it is read twice
+      x = y;
+    }
+    if (!pools || !random_->OneIn(4)) {
+      const int before = channels_;
+      channels_ = random_->Pick<int>({2, 4, 16, 33, 64, 70, 130});
+      const int filter = Constant(kFloat, {channels_, 1, 1, before}),
+                bias = Constant(kFloat, {channels_}), y = Tensor(kFloat, channels_);
+      const int stride = random_->OneIn(8) ? 2 : 1;
+      Builtin(kConv2d, {x, filter, bias}, y,
+              {1, stride, stride, random_->Pick<int>({0, 0, 1, 2, 3}), 1, 1});
+      x = y;
+    }
+    floats_ = {x};
+    packed_.clear();
   }
 
   // ReActNet: shifts, PRELU, and a shift before the sign.

@@ -34,6 +34,7 @@ size_t ElementSize(int type) {
 size_t ParameterBytes(int builtin_code) {
   switch (builtin_code) {
     case kTfLiteBuiltinConv2d: return sizeof(TfLiteConvParams);
+    case kTfLiteBuiltinAveragePool2d:
     case kTfLiteBuiltinMaxPool2d: return sizeof(TfLitePoolParams);
     default: return 8;  // the activation, and a bool
   }

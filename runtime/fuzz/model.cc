@@ -196,8 +196,8 @@ void MutateModel(Random* random, FuzzModel* model) {
               {"LceQuantize", "LceDequantize", "LceBconv2d", "LceBMaxPool2d", "Lce", ""});
           break;
         case 1:
-          node.builtin_code = random->Pick<int>(
-              {kAdd, kConcatenation, kConv2d, kMaxPool2d, kMul, kPrelu, 32, 51, -1});
+          node.builtin_code = random->Pick<int>({kAdd, kAveragePool2d, kConcatenation, kConv2d,
+                                                 kMaxPool2d, kMul, kPrelu, 32, 51, -1});
           break;
         default: model->outputs.clear();
       }

@@ -11,6 +11,12 @@ namespace larq_igp {
 
 enum class Activation { kNone, kRelu, kReluN1To1, kRelu6 };
 
+// What an activation clamps floats to.
+struct Bounds {
+  float low, high;
+};
+Bounds BoundsOf(Activation activation);
+
 struct ConvAttributes {
   int64_t channels_in = 0;
   int64_t channels_out = 0;
@@ -32,10 +38,13 @@ struct ConvAttributes {
 };
 
 struct PoolAttributes {
+  bool averages = false;  // else the greatest value
+  Activation activation = Activation::kNone;
   Padding padding = Padding::kSame;
   int64_t stride_height = 1, stride_width = 1;
   int64_t filter_height = 1, filter_width = 1;
 
+  int64_t taps() const { return filter_height * filter_width; }
   // The window along both axes of an input of the shape [N][H][W][C]. An empty string, or what is
   // wrong.
   std::string Resolve(const std::vector<int64_t>& shape, WindowAxis* rows,

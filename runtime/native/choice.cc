@@ -7,8 +7,9 @@
 #include "op_bconv2d.h"
 #include "op_concatenation.h"
 #include "op_conv2d.h"
-#include "op_max_pool2d.h"
 #include "op_pixels.h"
+#include "op_pointwise.h"
+#include "op_pool2d.h"
 #include "op_quantize.h"
 
 namespace larq_igp {
@@ -33,6 +34,9 @@ class Choice {
       if (As<ImageConvolutionOp>(ops_[i])) ChoosePixels(ops_[i]->input);
       const auto* quantize = As<Quantize>(ops_[i]);
       if (quantize && quantize->input->type == kTfLiteFloat32) ChooseAffine(quantize->input);
+      if (const auto* pool = As<Pool>(ops_[i])) {
+        for (size_t before : NormalisationOf(*pool)) chosen_[before] = true;
+      }
     }
     return chosen_;
   }
@@ -56,12 +60,19 @@ class Choice {
     }
     if (As<ImageConvolutionOp>(op)) return binary_;  // other models are none of our business
     if (As<Pixels>(op)) return false;                // only with the convolution behind it
-    if (As<MaxPool>(op)) {
-      const Operator* before = Writer(op->input);
-      return before && As<ImageConvolutionOp>(const_cast<Operator*>(before)) &&
-             chosen_[writer_.at(op->input)];
+    // Behind what the engine runs itself; the greatest values also behind a batch normalisation.
+    if (As<Pointwise>(op)) return IsOurs(op->input);
+    if (const auto* pool = As<Pool>(op)) {
+      const std::vector<size_t> way = NormalisationOf(*pool);
+      return IsOurs(way.empty() ? op->input : ops_[way.back()]->input);
     }
     return true;
+  }
+
+  // Whether a chosen operator writes it.
+  bool IsOurs(const Tensor* tensor) const {
+    const auto found = writer_.find(tensor);
+    return found != writer_.end() && chosen_[found->second];
   }
 
   // Whether its output counts as float or int8 result of a binary convolution.
@@ -88,12 +99,22 @@ class Choice {
 
   // A batch normalisation, or only its second half, that feeds a sign.
   void ChooseAffine(const Tensor* tensor) {
+    for (size_t i : AffineWay(tensor)) chosen_[i] = true;
+  }
+  std::vector<size_t> AffineWay(const Tensor* tensor) const {
+    std::vector<size_t> way;
     for (const Addend::Kind kind : {Addend::kChannelShift, Addend::kChannelScale}) {
       const auto* constants = Writer(tensor) ? As<PerChannel>(Writer(tensor)) : nullptr;
-      if (!constants || constants->kind != kind || !UsedOnce(tensor)) return;
-      chosen_[writer_.at(tensor)] = true;
+      if (!constants || constants->kind != kind || !UsedOnce(tensor)) break;
+      way.push_back(writer_.at(tensor));
       tensor = constants->input;
     }
+    return way;
+  }
+  // The batch normalisation that becomes part of a pooling, if there is one.
+  std::vector<size_t> NormalisationOf(const Pool& pool) const {
+    const std::vector<size_t> way = AffineWay(pool.input);
+    return pool.pool.averages || way.size() < 2 ? std::vector<size_t>() : way;
   }
 
   bool UsedOnce(const Tensor* tensor) const {

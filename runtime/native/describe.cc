@@ -119,13 +119,17 @@ std::string WhyLeft(const Options& options, int builtin_code, bool readable) {
       return options.fuse ? "its types, shapes or constants are not those that fuse with a "
                             "convolution"
                           : "fuse is off";
+    case kTfLiteBuiltinAveragePool2d:
     case kTfLiteBuiltinConv2d:
     case kTfLiteBuiltinMaxPool2d:
       if (!options.fuse) return "fuse is off";
       if (options.kernels->image_lanes == 0)
         return std::string("the kernels ") + options.kernels->name + " have none for it";
-      return "it is not a float convolution over an image of up to four channels, or the pooling "
-             "behind one";
+      if (builtin_code == kTfLiteBuiltinAveragePool2d)
+        return "it is not a float average of 2x2 values";
+      if (builtin_code == kTfLiteBuiltinMaxPool2d) return "it is not a float pooling";
+      return "it is not a float convolution over an image of up to four channels, or 1x1 with "
+             "stride 1";
     case kTfLiteBuiltinDequantize:
       return options.fuse && options.pixels ? "it does not make floats of an image's bytes"
                                             : "fuse or pixels is off";

@@ -7,7 +7,8 @@
 #include "op_arithmetic.h"
 #include "op_bconv2d.h"
 #include "op_conv2d.h"
-#include "op_max_pool2d.h"
+#include "op_pointwise.h"
+#include "op_pool2d.h"
 #include "op_quantize.h"
 
 namespace larq_igp {
@@ -98,6 +99,8 @@ void Graph::Fuse(const TfLiteContext& context) {
   AbsorbQuantize();
   FuseAffineQuantize();
   FuseMaxPool();
+  FuseAffinePool();
+  FusePointwise();
   MergeConvolutions();
 }
 
@@ -205,12 +208,43 @@ void Graph::FuseMaxPool() {
     auto* convolution = As<ImageConvolutionOp>(steps_[i].op);
     if (!convolution) continue;
     const int reader = OnlyReaderAfter(i, convolution->output);
-    const MaxPool* pooling = reader >= 0 ? As<MaxPool>(steps_[reader].op) : nullptr;
-    if (!pooling) continue;
+    const Pool* pooling = reader >= 0 ? As<Pool>(steps_[reader].op) : nullptr;
+    if (!pooling || pooling->pool.averages) continue;
     convolution->pools = true;
     convolution->pool = pooling->pool;
     convolution->output = pooling->output;
     steps_[reader].op.reset();
+  }
+}
+
+// A batch normalisation before the greatest values of windows: one pass in place of three.
+void Graph::FuseAffinePool() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const PerChannel* scale = ChannelOp(steps_[i], Addend::kChannelScale);
+    const int at = scale ? OnlyReaderAfter(i, scale->output) : -1;
+    const PerChannel* shift = at >= 0 ? ChannelOp(steps_[at], Addend::kChannelShift) : nullptr;
+    if (!shift) continue;
+    const int reader = OnlyReaderAfter(static_cast<size_t>(at), shift->output);
+    Pool* pooling = reader >= 0 ? As<Pool>(steps_[reader].op) : nullptr;
+    if (!pooling || pooling->pool.averages) continue;
+    pooling->input = scale->input;
+    pooling->multiplier = scale->constant;
+    pooling->bias = shift->constant;
+    steps_[i].op.reset();
+    steps_[at].op.reset();
+  }
+}
+
+// Rows are pooled as a 1x1 convolution needs them, and never all in memory.
+void Graph::FusePointwise() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    auto* pooling = As<Pool>(steps_[i].op);
+    const int reader = pooling ? OnlyReaderAfter(i, pooling->output) : -1;
+    auto* convolution = reader >= 0 ? As<Pointwise>(steps_[reader].op) : nullptr;
+    if (!convolution) continue;
+    convolution->input = pooling->input;
+    steps_[i].op.release();
+    convolution->pool.reset(pooling);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "geometry.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "attributes.h"
 
@@ -35,6 +36,17 @@ PanelPlan CutIntoPanels(int64_t out_height, int64_t out_width, int64_t row_step)
     }
   }
   return plan;
+}
+
+Bounds BoundsOf(Activation activation) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  switch (activation) {
+    case Activation::kRelu: return {0.0f, kInfinity};
+    case Activation::kReluN1To1: return {-1.0f, 1.0f};
+    case Activation::kRelu6: return {0.0f, 6.0f};
+    case Activation::kNone: break;
+  }
+  return {-kInfinity, kInfinity};
 }
 
 std::string PoolAttributes::Resolve(const std::vector<int64_t>& shape, WindowAxis* rows,

@@ -51,6 +51,8 @@ class Graph {
   bool AbsorbQuantizeFrom(size_t first, BinaryConvolution* convolution);
   void FuseAffineQuantize();
   void FuseMaxPool();
+  void FuseAffinePool();
+  void FusePointwise();
   void MergeConvolutions();
   // fusion_pixels.cc
   void FusePixels(const TfLiteContext& context);

@@ -1,34 +1,12 @@
-// A float convolution over an image, and max pooling, for any vector unit (see vector.h).
+// A float convolution over an image, for any vector unit (see vector.h).
 #pragma once
 
+#include "denormals.h"
 #include "kernels.h"
 #include "tile.h"
 #include "transpose.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace larq_igp {
-
-namespace {  // compiled once for every instruction set
-
-// While it lives, denormal numbers are taken and given as zeros, as XNNPACK does on x86.
-class NoDenormals {
- public:
-#if defined(__x86_64__)
-  NoDenormals() : former_(_mm_getcsr()) { _mm_setcsr(former_ | kFlushToZero | kDenormalsAreZero); }
-  ~NoDenormals() { _mm_setcsr(former_); }
-
- private:
-  static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-  const unsigned former_;
-#else
-  ~NoDenormals() {}  // nothing to do, but an object to have
-#endif
-};
-
-}  // namespace
 
 // Sums of a tile stay in registers if every loop over them is unrolled and some registers are free
 // beside them; else clang, which compiles the wheels, keeps them in memory, and takes twice the
@@ -172,49 +150,6 @@ void ImageRow(const ImageTask& task) {
       ImageTile<Vector, pixels, registers>(task, first);
     });
   });
-}
-
-// The greatest values of a window, those of pixels [begin, end) of all rows, in some registers of
-// channels.
-template <class Vector, int Registers, class Lanes>
-inline void StoreMaximum(const MaxPoolTask& task, int64_t begin, int64_t end, int64_t channel,
-                         const Lanes& lanes, float* out) {
-  constexpr int kLanes = Vector::kLanes;
-  const float* first = task.rows + begin * task.step + channel;
-  int64_t slot = task.begin % task.ring;
-  typename Vector::Float y[Registers];
-#pragma GCC unroll 4
-  for (int i = 0; i < Registers; ++i) y[i] = lanes.Load(first + slot * task.row_step + i * kLanes);
-  for (int64_t r = task.begin; r < task.end; ++r) {
-    const float* values = first + slot * task.row_step;
-    for (int64_t x = begin; x < end; ++x, values += task.step) {
-#pragma GCC unroll 4
-      for (int i = 0; i < Registers; ++i) y[i] = Vector::Max(y[i], lanes.Load(values + i * kLanes));
-    }
-    if (++slot == task.ring) slot = 0;
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < Registers; ++i) lanes.Store(out + channel + i * kLanes, y[i]);
-}
-
-template <class Vector>
-void MaxPoolRow(const MaxPoolTask& task) {
-  constexpr int kLanes = Vector::kLanes;
-  const WindowAxis& axis = *task.columns;
-  const typename Vector::Whole all;
-  const typename Vector::Some some(static_cast<int>(task.channels % kLanes));
-  float* out = task.out;
-  for (int64_t x = 0; x < axis.output; ++x, out += task.channels) {
-    const int64_t left = x * axis.stride - axis.before;
-    const int64_t begin = left > 0 ? left : 0,
-                  end = left + axis.kernel < axis.input ? left + axis.kernel : axis.input;
-    int64_t c = 0;
-    for (; c + 4 * kLanes <= task.channels; c += 4 * kLanes)
-      StoreMaximum<Vector, 4>(task, begin, end, c, all, out);
-    for (; c + kLanes <= task.channels; c += kLanes)
-      StoreMaximum<Vector, 1>(task, begin, end, c, all, out);
-    if (c < task.channels) StoreMaximum<Vector, 1>(task, begin, end, c, some, out);
-  }
 }
 
 }  // namespace larq_igp

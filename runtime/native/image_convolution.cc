@@ -1,7 +1,6 @@
 #include "image_convolution.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace larq_igp {
 namespace {
@@ -21,13 +20,7 @@ bool ImageConvolution::Setup(const ConvAttributes& attributes, const float* filt
   attributes_ = attributes;
   pools_ = pool != nullptr;
   if (pool) pool_ = *pool;
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  low_ = attributes.activation == Activation::kNone        ? -kInfinity
-         : attributes.activation == Activation::kReluN1To1 ? -1.0f
-                                                           : 0.0f;
-  high_ = attributes.activation == Activation::kRelu6       ? 6.0f
-          : attributes.activation == Activation::kReluN1To1 ? 1.0f
-                                                            : kInfinity;
+  bounds_ = BoundsOf(attributes.activation);
 
   lanes_ = pixels.factor.empty() ? kernels.image_lanes : kernels.pixel_lanes;
   if (!pixels.factor.empty()) {
@@ -153,14 +146,15 @@ void ImageConvolution::Run(const void* image, float* out, Team* team) {
 // channels are written.
 void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t step) const {
   if (pixels_)
-    return pixels_->RunRow(image, row, low_, high_, step > attributes_.channels_out, out, step);
+    return pixels_->RunRow(image, row, bounds_.low, bounds_.high, step > attributes_.channels_out,
+                           out, step);
   ImageTask task;
   task.image = reinterpret_cast<const float*>(planes_.data() + image * layout_.image_step() +
                                               row * rows_.stride * layout_.row_step());
   task.offsets = offsets_.data();
   task.depth = offsets_.size();
-  task.low = low_;
-  task.high = high_;
+  task.low = bounds_.low;
+  task.high = bounds_.high;
   task.pixels = columns_.output;
   task.out_step = step;
   for (const Strip& strip : strips_) {
@@ -178,7 +172,10 @@ void ImageConvolution::RunRow(int64_t image, int64_t row, float* out, int64_t st
 
 void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, float* ring,
                                      float* out) const {
-  MaxPoolTask task;
+  const Bounds pool_bounds = BoundsOf(pool_.activation);
+  PoolTask task;
+  task.low = pool_bounds.low;
+  task.high = pool_bounds.high;
   task.step = CeilDivide(attributes_.channels_out, lanes_) * lanes_;
   task.rows = ring;
   task.ring = std::min(pool_.filter_height, rows_.output);
@@ -195,7 +192,7 @@ void ImageConvolution::RunPooledRows(int64_t image, int64_t begin, int64_t end, 
     for (computed = std::max(computed, task.begin); computed < task.end; ++computed) {
       RunRow(image, computed, ring + computed % task.ring * task.row_step, task.step);
     }
-    kernels_->max_pool_row(task);
+    kernels_->pool_row(task);
   }
 }
 

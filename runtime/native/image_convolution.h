@@ -52,7 +52,7 @@ class ImageConvolution {
   ConvAttributes attributes_;
   bool pools_ = false;
   PoolAttributes pool_;
-  float low_ = 0, high_ = 0;
+  Bounds bounds_ = {};
   std::vector<Strip> strips_;
   Buffer<float> filters_;  // per strip, as ImageTask says
   Buffer<float> bias_;

@@ -186,8 +186,10 @@ struct PixelTask {
   int64_t out_step;  // from pixel to pixel
 };
 
-// One row of a max pooling.
-struct MaxPoolTask {
+// One row of a pooling: the greatest values, or means of 2x2 taps. Bits are XNNPACK's, without
+// denormals. A mean is ((upper left + lower left) + (upper right + lower right)) + 0, times
+// 1 / (taps inside the map); others are 0.
+struct PoolTask {
   const float* rows;  // row y lies at rows + y % ring * row_step
   int64_t ring, row_step;
   int64_t begin, end;  // rows of the window, those inside the map
@@ -195,7 +197,29 @@ struct MaxPoolTask {
   int64_t step;  // from pixel to pixel of a row
   int64_t channels;
   float* out;  // without gaps
+  bool averages = false;
+  int64_t top = 0;  // of averages: the window's first row, perhaps outside the map
+  // Before the greatest value is sought: value * multiplier + bias, per channel. Null: neither.
+  const float* multiplier = nullptr;
+  const float* bias = nullptr;
+  float low, high;  // the activation
 };
+
+// Neighbouring channels of a 1x1 convolution of floats, for some pixels. Bits are those of
+// ImageTask.
+struct PointwiseTask {
+  const float* values;
+  int64_t step;  // from pixel to pixel of values
+  int64_t depth;
+  const float* filters;  // [depth][registers of lanes]
+  const float* bias;     // whole registers are read
+  int64_t channels;      // at most kPointwiseRegisters
+  float low, high;       // the activation
+  int64_t pixels;
+  float* out;
+  int64_t out_step;  // from pixel to pixel
+};
+constexpr int kPointwiseRegisters = 2;
 
 struct Kernels {
   const char* name;
@@ -219,7 +243,8 @@ struct Kernels {
   // Lanes of a register, or 0: then the interpreter has the better kernels for images.
   int image_lanes;
   void (*image_row)(const ImageTask&);
-  void (*max_pool_row)(const MaxPoolTask&);
+  void (*pool_row)(const PoolTask&);
+  void (*pointwise)(const PointwiseTask&);
   // Lanes of a register of sums over pixels, values that one instruction multiplies, and registers
   // of a strip.
   int pixel_lanes, pixel_pair, pixel_registers;

@@ -109,4 +109,9 @@ bool ReadPadding(int value, Padding* padding) {
   return value == kTfLitePaddingSame || value == kTfLitePaddingValid;
 }
 
+bool ReadActivation(int value, Activation* activation) {
+  *activation = static_cast<Activation>(value);
+  return value >= kTfLiteActNone && value <= kTfLiteActRelu6;
+}
+
 }  // namespace larq_igp

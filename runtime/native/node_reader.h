@@ -74,5 +74,6 @@ inline bool IsFloat(const Tensor* tensor) { return tensor && tensor->type == kTf
 inline bool IsExtent(int64_t value) { return value >= 1 && value <= kMaxExtent; }
 bool IsUsableScale(float scale);
 bool ReadPadding(int value, Padding* padding);
+bool ReadActivation(int value, Activation* activation);
 
 }  // namespace larq_igp

@@ -3,44 +3,57 @@
 #include <algorithm>
 
 #include "node_reader.h"
+#include "op_pointwise.h"
 
 namespace larq_igp {
 namespace {
 
 constexpr int64_t kMaxImageChannels = 4;
-constexpr int64_t kMinImageFilters = 4;  // for one filter XNNPACK adds in another order
+constexpr int64_t kMinFilters = 4;  // for one or two filters XNNPACK adds in another order
 
 }  // namespace
 
-bool ImageConvolutionOp::Read(NodeReader* reader) {
+bool ReadConvolution(NodeReader* reader, Operator* op, ConvAttributes* conv, Tensor** filter,
+                     Tensor** bias) {
   const auto* said = reader->Builtin<TfLiteConvParams>();
   if (!said || !reader->ExpectCounts(3, 1)) return false;
-  input = reader->Input(0);
-  output = reader->Output(0);
-  if (!IsFloat(input) || !IsFloat(output) || input->constant) return false;
+  op->input = reader->Input(0);
+  op->output = reader->Output(0);
+  if (!IsFloat(op->input) || !IsFloat(op->output) || op->input->constant) return false;
 
-  if (!ReadPadding(said->padding, &conv.padding) || said->activation < kTfLiteActNone ||
-      said->activation > kTfLiteActRelu6)
+  if (!ReadPadding(said->padding, &conv->padding) ||
+      !ReadActivation(said->activation, &conv->activation))
     return false;
   if (said->dilation_height_factor != 1 || said->dilation_width_factor != 1) return false;
   if (!IsExtent(said->stride_height) || !IsExtent(said->stride_width)) return false;
-  conv.activation = static_cast<Activation>(said->activation);
-  conv.stride_height = said->stride_height;
-  conv.stride_width = said->stride_width;
+  conv->stride_height = said->stride_height;
+  conv->stride_width = said->stride_width;
 
-  filter = reader->Constant(1, "filter", kTfLiteFloat32, -1);
-  if (!filter) return false;
-  const std::vector<int64_t> shape = reader->Shape(filter), image = reader->Shape(input);
-  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] ||
-      shape[3] > kMaxImageChannels || shape[0] < kMinImageFilters)
+  *filter = reader->Constant(1, "filter", kTfLiteFloat32, -1);
+  if (!*filter) return false;
+  const std::vector<int64_t> shape = reader->Shape(*filter), image = reader->Shape(op->input);
+  if (shape.size() != 4 || image.size() != 4 || image[3] != shape[3] || shape[0] < kMinFilters)
     return false;
   if (!std::all_of(shape.begin(), shape.end(), IsExtent)) return false;
-  conv.channels_out = shape[0];
-  conv.kernel_height = shape[1];
-  conv.kernel_width = shape[2];
-  conv.channels_in = shape[3];
-  bias = reader->Constant(2, "bias", kTfLiteFloat32, conv.channels_out);
-  return bias && conv.taps() <= kMaxExtent;
+  conv->channels_out = shape[0];
+  conv->kernel_height = shape[1];
+  conv->kernel_width = shape[2];
+  conv->channels_in = shape[3];
+  *bias = reader->Constant(2, "bias", kTfLiteFloat32, conv->channels_out);
+  return *bias && conv->taps() <= kMaxExtent;
+}
+
+std::unique_ptr<Operator> NewConvolution(NodeReader* reader) {
+  const Tensor* filter = reader->inputs() == 3 ? reader->Input(1) : nullptr;
+  if (!filter) return nullptr;
+  const std::vector<int64_t> shape = reader->Shape(filter);
+  if (shape.size() != 4) return nullptr;
+  if (shape[3] <= kMaxImageChannels) return std::make_unique<ImageConvolutionOp>();
+  return shape[1] == 1 && shape[2] == 1 ? std::make_unique<Pointwise>() : nullptr;
+}
+
+bool ImageConvolutionOp::Read(NodeReader* reader) {
+  return ReadConvolution(reader, this, &conv, &filter, &bias);
 }
 
 std::string ImageConvolutionOp::Reshape(Preparation* preparation) {

@@ -2,6 +2,8 @@
 // bytes before it, and a MAX_POOL_2D behind it.
 #pragma once
 
+#include <memory>
+
 #include "attributes.h"
 #include "image_convolution.h"
 #include "operator.h"
@@ -26,5 +28,12 @@ class ImageConvolutionOp : public Operator {
  private:
   std::unique_ptr<ImageConvolution> convolution_;
 };
+
+// What a CONV_2D of floats says, whatever its filter. False: in another form than the engine runs.
+bool ReadConvolution(NodeReader* reader, Operator* op, ConvAttributes* conv, Tensor** filter,
+                     Tensor** bias);
+
+// An object for a CONV_2D, which is still to be read: over an image, or 1x1. Null if it is neither.
+std::unique_ptr<Operator> NewConvolution(NodeReader* reader);
 
 }  // namespace larq_igp

@@ -12,8 +12,8 @@
 #include "op_concatenation.h"
 #include "op_conv2d.h"
 #include "op_dequantize.h"
-#include "op_max_pool2d.h"
 #include "op_pixels.h"
+#include "op_pool2d.h"
 #include "op_quantize.h"
 
 namespace larq_igp {
@@ -36,8 +36,14 @@ std::unique_ptr<Operator> Builtin(int code, const FloatOps& wanted, NodeReader* 
       case kTfLiteBuiltinConcatenation: return std::make_unique<Concatenation>();
     }
   }
-  if (wanted.images && code == kTfLiteBuiltinConv2d) return std::make_unique<ImageConvolutionOp>();
-  if (wanted.images && code == kTfLiteBuiltinMaxPool2d) return std::make_unique<MaxPool>();
+  if (wanted.images) {
+    switch (code) {
+      case kTfLiteBuiltinConv2d: return NewConvolution(reader);
+      case kTfLiteBuiltinAveragePool2d:
+      case kTfLiteBuiltinMaxPool2d:
+        return std::make_unique<Pool>(code == kTfLiteBuiltinAveragePool2d);
+    }
+  }
   if (wanted.pixels && code == kTfLiteBuiltinDequantize) return std::make_unique<Pixels>();
   return nullptr;
 }

@@ -71,7 +71,7 @@ Kind* As(const std::unique_ptr<Operator>& op) {
 // What the engine takes over beside LCE's operators.
 struct FloatOps {
   bool arithmetic;  // additions, multiplications, concatenations
-  bool images;      // the first convolution and its pooling
+  bool images;      // convolutions over an image and 1x1, poolings
   bool pixels;      // also what makes floats of bytes before it
 };
 

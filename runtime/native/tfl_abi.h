@@ -29,6 +29,7 @@ enum TfLiteFusedActivation {
 };
 enum TfLiteBuiltin {
   kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinAveragePool2d = 1,
   kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDequantize = 6,

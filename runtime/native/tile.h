@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "kernels.h"
@@ -37,8 +38,8 @@ inline void ForTiles(const Task& task, const Tile& tile) {
 }
 
 // Stores `value(pixel, register)` for a tile that begins at pixel `first`, after the activation.
-template <class Vector, int Pixels, int Registers, class Task, class Value>
-inline void StoreTile(const Task& task, int64_t first, const Value& value) {
+template <class Vector, int Pixels, int Registers, bool Clamps, class Task, class Value>
+inline void StoreTileAs(const Task& task, int64_t first, const Value& value) {
   using Float = typename Vector::Float;
   constexpr int kLanes = Vector::kLanes;
   const typename Vector::Whole all;
@@ -51,7 +52,7 @@ inline void StoreTile(const Task& task, int64_t first, const Value& value) {
   for (int p = 0; p < Pixels; ++p, out += task.out_step) {
 #pragma GCC unroll 4
     for (int r = 0; r < Registers; ++r) {
-      const Float y = Vector::Min(high, Vector::Max(low, value(p, r)));
+      const Float y = Clamps ? Vector::Min(high, Vector::Max(low, value(p, r))) : value(p, r);
       if (r + 1 < Registers || left == kLanes) {
         all.Store(out + r * kLanes, y);
       } else {
@@ -59,6 +60,14 @@ inline void StoreTile(const Task& task, int64_t first, const Value& value) {
       }
     }
   }
+}
+
+template <class Vector, int Pixels, int Registers, class Task, class Value>
+inline void StoreTile(const Task& task, int64_t first, const Value& value) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (task.low == -kInfinity && task.high == kInfinity)
+    return StoreTileAs<Vector, Pixels, Registers, false>(task, first, value);
+  StoreTileAs<Vector, Pixels, Registers, true>(task, first, value);
 }
 
 }  // namespace larq_igp

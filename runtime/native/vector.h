@@ -1,4 +1,5 @@
-// What the templates of signs.h, finish.h, image.h, pixel.h and gather.h know of a vector unit.
+// What the templates of signs.h, finish.h, image.h, pixel.h, pointwise.h, pool.h and gather.h know
+// of a vector unit.
 //
 // Each instruction set describes its registers by one class, `Vector`, in vector_avx2.h,
 // vector_avx512.h or vector_neon.h. It lies in an unnamed namespace, which keeps the code made of
@@ -37,6 +38,7 @@
 //       0 where sums need more registers than there are.
 //       static constexpr int kTilePixels[4];    of floats, image.h
 //       static constexpr int kPixelTile[4];     of bytes, pixel.h
+//       static constexpr int kPointTile[3];     for 1 and 2 registers, pointwise.h
 //       static constexpr bool kMultipliesByLane;
 //     };
 //
@@ -54,6 +56,8 @@
 #include "finish.h"
 #include "image.h"
 #include "pixel.h"
+#include "pointwise.h"
+#include "pool.h"
 #include "signs.h"
 
 namespace larq_igp {
@@ -75,7 +79,8 @@ constexpr Kernels KernelsOf(const char* name, size_t row_words,
           QuantizeByteRows<Vector>,
           Vector::kLanes,
           ImageRow<Vector>,
-          MaxPoolRow<Vector>,
+          PoolRow<Vector>,
+          PointwiseRows<Vector>,
           Vector::kLanes,
           Vector::kMultipliesByLane ? 1 : 2,
           kMostPixelRegisters<Vector>,

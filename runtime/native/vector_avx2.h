@@ -15,6 +15,7 @@ struct Vector {
   static constexpr int kLanes = 8;
   static constexpr int kTilePixels[] = {0, 8, 6, 3};  // of images, by registers of channels
   static constexpr int kPixelTile[] = {0, 12, 6, 0};
+  static constexpr int kPointTile[] = {0, 8, 6};
   static constexpr int kAllRegisters = 16;
   static constexpr bool kMultipliesByLane = false;
   static constexpr bool kManyRegisters = false;

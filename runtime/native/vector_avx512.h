@@ -21,6 +21,7 @@ struct Vector {
   static constexpr int kLanes = kBlockChannels;
   static constexpr int kTilePixels[] = {0, 14, 14, 8};  // of images, by registers of channels
   static constexpr int kPixelTile[] = {0, 14, 14, 9};
+  static constexpr int kPointTile[] = {0, 14, 14};
   static constexpr int kAllRegisters = 32;
   static constexpr bool kMultipliesByLane = false;
   static constexpr bool kManyRegisters = true;

@@ -22,6 +22,7 @@ struct Vector {
   static constexpr int kLanes = 4;
   static constexpr int kTilePixels[] = {0, 16, 8, 8};  // of images, by registers of channels
   static constexpr int kPixelTile[] = {0, 8, 8, 0};
+  static constexpr int kPointTile[] = {0, 8, 8};
   static constexpr int kAllRegisters = 32;
   static constexpr bool kMultipliesByLane = true;
   static constexpr bool kManyRegisters = false;

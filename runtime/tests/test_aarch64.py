@@ -17,6 +17,7 @@ from test_fusion import BYTES, SHAPES, Bytes, Drawing
 from test_image import CASES, Image
 from test_pack_and_pool import quantize_file
 from test_pixels import Pixels
+from test_shortcuts import Shortcut
 from test_threads import build
 
 from larq_igp_runtime import Interpreter
@@ -114,6 +115,21 @@ def test_first_convolutions(emulator, tmp_path):
             save(tmp_path, f"{kind.__name__}-{name}", image.graph.file(image.outputs), image.x)
     report = json.loads(emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path).stdout)
     assert report["cases"] == report["identical"] == 2 * len(cases), report
+
+
+def test_shortcuts(emulator, tmp_path):
+    """Poolings and 1x1 convolutions: the bits of x86."""
+    shapes = [(41, (7, 9), 82), (64, (6, 6), 33), (5, (1, 1), 4), (130, (9, 20), 130)]
+    for i, (channels, size, filters) in enumerate(shapes):
+        for kind in ("AVERAGE", "MAX"):
+            d = Shortcut(channels, size, batch=2)
+            x = d.normalise(d.concatenate(d.start(), d.input)) if kind == "MAX" else d.start()
+            pooled = d.pool(x, kind, activation=i % 4)
+            y = d.pointwise(pooled, filters, activation=3 - i % 4)
+            outputs = [d.quantize(y), pooled] if i % 2 else [y]
+            save(tmp_path, f"{kind}{i}", d.graph.file(outputs), d.x)
+    report = json.loads(emulator.run(RUNTIME / "tools/aarch64_replay.py", tmp_path).stdout)
+    assert report["cases"] == report["identical"] == 2 * len(shapes), report
 
 
 @pytest.mark.parametrize("check", ["image", "finish"])

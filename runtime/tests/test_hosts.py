@@ -20,6 +20,7 @@ TESTS = [
     "test_fusion.py",
     "test_views.py",
     "test_info.py",
+    "test_shortcuts.py",
     "test_bconv2d.py::test_combinations",
 ]
 

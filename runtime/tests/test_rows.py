@@ -1,4 +1,4 @@
-"""Rows of a convolution over an image, of floats and of bytes: the bits of a plain loop."""
+"""Rows of float convolutions, over an image and 1x1, and of poolings: the bits of a plain loop."""
 
 import subprocess
 

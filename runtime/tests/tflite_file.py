@@ -26,6 +26,7 @@ BUILTINS = {
     "MUL": (18, 21),
     "RELU": (19, 0),
     "RESHAPE": (22, 0),
+    "AVERAGE_POOL_2D": (1, 5),
     "CONCATENATION": (2, 10),
     "CONV_2D": (3, 1),
     "DEQUANTIZE": (6, 0),
@@ -60,6 +61,7 @@ OPTIONS = {
         ("activation", "Int8"),
     ),
 }
+OPTIONS["AVERAGE_POOL_2D"] = OPTIONS["MAX_POOL_2D"]
 CUSTOM = 32
 NOT_THERE = -1
 

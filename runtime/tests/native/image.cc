@@ -1,6 +1,7 @@
-// image ISA CASES: rows of a convolution over an image, of floats and of bytes, give the bits of a
-// plain loop.
+// image ISA CASES: rows of a convolution over an image, of floats and of bytes, of a 1x1
+// convolution and of a pooling, give the bits of a plain loop.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -128,6 +129,89 @@ bool BytesAreRight(const Kernels& kernels) {
   });
 }
 
+bool PointsAreRight(const Kernels& kernels) {
+  const int64_t lanes = kernels.image_lanes;
+  PointwiseTask task;
+  task.depth = Draw(1, 40);
+  task.step = task.depth + Draw(0, 3);
+  task.pixels = Draw(1, 60);
+  task.channels = Draw(1, static_cast<int>(kPointwiseRegisters * lanes));
+  task.out_step = task.channels + Draw(0, 5);
+  DrawActivation(&task.low, &task.high);
+  const int64_t width = RoundUp(task.channels, lanes);
+  // As long as it must be, and no longer.
+  std::vector<float> values(static_cast<size_t>((task.pixels - 1) * task.step + task.depth)),
+      filters(static_cast<size_t>(task.depth * width)), bias(static_cast<size_t>(width));
+  for (auto* drawn : {&values, &filters, &bias}) {
+    for (float& value : *drawn) value = DrawFloat();
+  }
+  std::vector<float> out(static_cast<size_t>(task.pixels * task.out_step), 77.0f);
+  task.values = values.data();
+  task.filters = filters.data();
+  task.bias = bias.data();
+  task.out = out.data();
+  kernels.pointwise(task);
+  return Check("points", out, task.pixels, task.channels, task.out_step, [&](int64_t p, int64_t c) {
+    float y = bias[static_cast<size_t>(c)];
+    for (int64_t d = 0; d < task.depth; ++d)
+      y = std::fmaf(values[static_cast<size_t>(p * task.step + d)],
+                    filters[static_cast<size_t>(d * width + c)], y);
+    return std::fmin(task.high, std::fmax(task.low, y));
+  });
+}
+
+bool PoolingIsRight(const Kernels& kernels) {
+  PoolTask task;
+  task.averages = Draw(0, 1);
+  const int64_t height = Draw(1, 4);  // of the window
+  WindowAxis columns = {Draw(1, 20), task.averages ? 2 : Draw(1, 4), Draw(1, 3), 1};
+  columns.Resolve(columns.input < columns.kernel || Draw(0, 1) ? Padding::kSame : Padding::kValid);
+  task.ring = Draw(static_cast<int>(height), 6);
+  task.top = Draw(-1, 4);
+  task.begin = std::max<int64_t>(task.top, 0);
+  task.end = task.averages ? task.top + 2 : task.begin + height;
+  if (task.averages && task.top >= 0 && Draw(0, 2) == 0) --task.end;
+  task.columns = &columns;
+  task.channels = Draw(1, 80);
+  task.step = task.channels + Draw(0, 3);
+  task.row_step = columns.input * task.step;
+  DrawActivation(&task.low, &task.high);
+  std::vector<float> rows(static_cast<size_t>(task.ring * task.row_step)),
+      factors(static_cast<size_t>(task.channels)), shifts(factors.size());
+  for (auto* drawn : {&rows, &factors, &shifts}) {
+    for (float& value : *drawn) value = DrawFloat();
+  }
+  const bool normalises = !task.averages && Draw(0, 1);
+  if (normalises) {
+    task.multiplier = factors.data();
+    task.bias = shifts.data();
+  }
+  std::vector<float> out(static_cast<size_t>(columns.output * task.channels), 77.0f);
+  task.rows = rows.data();
+  task.out = out.data();
+  kernels.pool_row(task);
+  const auto expected = [&](int64_t p, int64_t c) {
+    const int64_t left = p * columns.stride - columns.before;
+    float greatest = -INFINITY, sums[2] = {};
+    int inside = 0;
+    for (int64_t x = std::max<int64_t>(left, 0); x < std::min(left + columns.kernel, columns.input);
+         ++x) {
+      for (int64_t y = task.begin; y < task.end; ++y, ++inside) {
+        float value = rows[static_cast<size_t>(y % task.ring * task.row_step + x * task.step + c)];
+        if (task.averages) sums[x - left] += value;
+        if (normalises) {
+          value = value * factors[static_cast<size_t>(c)];
+          value = value + shifts[static_cast<size_t>(c)];
+        }
+        greatest = std::fmax(greatest, value);
+      }
+    }
+    const float mean = (sums[0] + sums[1]) * (1.0f / static_cast<float>(inside));
+    return std::fmin(task.high, std::fmax(task.low, task.averages ? mean : greatest));
+  };
+  return Check("pooling", out, columns.output, task.channels, task.channels, expected);
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -137,6 +221,8 @@ int main(int, char** arguments) {
   const long cases = std::atol(arguments[2]);
   for (long i = 0; i < cases; ++i) {
     if (kernels->image_row && !FloatsAreRight(*kernels)) return 1;
+    if (kernels->pointwise && !PointsAreRight(*kernels)) return 1;
+    if (kernels->pool_row && !PoolingIsRight(*kernels)) return 1;
     if (kernels->pixel_row && !BytesAreRight(*kernels)) return 1;
   }
   std::printf("%ld cases\n", cases);
