@@ -135,7 +135,8 @@ class Drawing {
     int normalised = x;
     if (random_->OneIn(3)) {
       normalised = FloatNode(kMul, x, Constant(kFloat, {channels_}));
-      normalised = FloatNode(kAdd, normalised, Constant(kFloat, {channels_}));
+      if (!random_->OneIn(3))
+        normalised = FloatNode(kAdd, normalised, Constant(kFloat, {channels_}));
     }
     const int packed = Quantize(normalised);
     const int kernel = random_->Pick<int>({1, 3, 3});
@@ -176,7 +177,7 @@ class Drawing {
     int x = Recent(floats_);
     if (random_->OneIn(2)) {
       x = FloatNode(kMul, x, Constant(kFloat, {channels_}));
-      x = FloatNode(kAdd, x, Constant(kFloat, {channels_}));
+      if (!random_->OneIn(3)) x = FloatNode(kAdd, x, Constant(kFloat, {channels_}));
     }
     const bool pools = !random_->OneIn(4);
     if (pools) {

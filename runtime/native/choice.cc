@@ -97,7 +97,7 @@ class Choice {
     }
   }
 
-  // A batch normalisation, or only its second half, that feeds a sign.
+  // A batch normalisation, or a half of it, that feeds a sign.
   void ChooseAffine(const Tensor* tensor) {
     for (size_t i : AffineWay(tensor)) chosen_[i] = true;
   }
@@ -105,16 +105,20 @@ class Choice {
     std::vector<size_t> way;
     for (const Addend::Kind kind : {Addend::kChannelShift, Addend::kChannelScale}) {
       const auto* constants = Writer(tensor) ? As<PerChannel>(Writer(tensor)) : nullptr;
-      if (!constants || constants->kind != kind || !UsedOnce(tensor)) break;
+      if (!constants || constants->kind != kind) continue;
+      if (!UsedOnce(tensor)) break;
       way.push_back(writer_.at(tensor));
       tensor = constants->input;
     }
     return way;
   }
-  // The batch normalisation that becomes part of a pooling, if there is one.
+  // The batch normalisation that becomes part of a pooling, if there is one: it begins with a
+  // multiplication.
   std::vector<size_t> NormalisationOf(const Pool& pool) const {
     const std::vector<size_t> way = AffineWay(pool.input);
-    return pool.pool.averages || way.size() < 2 ? std::vector<size_t>() : way;
+    const bool scales =
+        !way.empty() && As<PerChannel>(ops_[way.back()])->kind == Addend::kChannelScale;
+    return scales && !pool.pool.averages ? way : std::vector<size_t>();
   }
 
   bool UsedOnce(const Tensor* tensor) const {

@@ -31,7 +31,7 @@ BinaryConvolution* FloatConvolution(const Step& step) {
 // The quantisation of a step if nothing is fused into it, null otherwise.
 Quantize* BareQuantize(const Step& step, int type) {
   auto* quantize = As<Quantize>(step.op);
-  return quantize && !quantize->bias && quantize->input->type == type ? quantize : nullptr;
+  return quantize && !quantize->normalises() && quantize->input->type == type ? quantize : nullptr;
 }
 
 PerChannel* ChannelOp(const Step& step, Addend::Kind kind) {
@@ -97,9 +97,8 @@ void Graph::Fuse(const TfLiteContext& context) {
   FusePixels(context);
   AbsorbFloatOps();
   AbsorbQuantize();
-  FuseAffineQuantize();
+  FuseAffine();
   FuseMaxPool();
-  FuseAffinePool();
   FusePointwise();
   MergeConvolutions();
 }
@@ -180,25 +179,47 @@ bool Graph::AbsorbQuantizeFrom(size_t first, BinaryConvolution* convolution) {
   return true;
 }
 
-// Batch normalisation before sign, or a shift alone: one pass over the values instead of three, and
-// only bits are written.
-void Graph::FuseAffineQuantize() {
-  for (const bool scales : {true, false}) {
-    for (size_t i = 0; i < steps_.size(); ++i) {
-      const PerChannel* scale = scales ? ChannelOp(steps_[i], Addend::kChannelScale) : nullptr;
-      int at = static_cast<int>(i);
-      if (scales) at = scale ? OnlyReaderAfter(i, scale->output) : -1;
-      const PerChannel* shift = at >= 0 ? ChannelOp(steps_[at], Addend::kChannelShift) : nullptr;
-      if (!shift) continue;
-      const int reader = OnlyReaderAfter(static_cast<size_t>(at), shift->output);
-      Quantize* quantize = reader >= 0 ? BareQuantize(steps_[reader], kTfLiteFloat32) : nullptr;
-      if (!quantize) continue;
-      quantize->input = scale ? scale->input : shift->input;
-      quantize->multiplier = scale ? scale->constant : nullptr;
-      quantize->bias = shift->constant;
-      steps_[i].op.reset();
-      steps_[at].op.reset();
+// A batch normalisation, or a half of it, from step `first` on; without a reader if there is none,
+// or if several read it.
+Graph::Affine Graph::AffineFrom(size_t first) const {
+  Affine affine;
+  affine.last = first;
+  affine.scale = ChannelOp(steps_[first], Addend::kChannelScale);
+  const int next =
+      affine.scale ? OnlyReaderAfter(first, affine.scale->output) : static_cast<int>(first);
+  if (next >= 0) affine.shift = ChannelOp(steps_[next], Addend::kChannelShift);
+  if (!affine.shift) {
+    affine.reader = affine.scale ? next : -1;
+    return affine;
+  }
+  affine.last = static_cast<size_t>(next);
+  affine.reader = OnlyReaderAfter(affine.last, affine.shift->output);
+  return affine;
+}
+
+// Such before a sign: one pass over the values instead of three, and only bits are written; before
+// the greatest values of windows too.
+void Graph::FuseAffine() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Affine affine = AffineFrom(i);
+    if (affine.reader < 0) continue;
+    const Step& reader = steps_[affine.reader];
+    Tensor* const scale = affine.scale ? affine.scale->constant : nullptr;
+    Tensor* const shift = affine.shift ? affine.shift->constant : nullptr;
+    Tensor* const input = (affine.scale ? affine.scale : affine.shift)->input;
+    if (Quantize* quantize = BareQuantize(reader, kTfLiteFloat32)) {
+      quantize->multiplier = scale;
+      quantize->bias = shift;
+    } else if (Pool* pooling = scale ? As<Pool>(reader.op) : nullptr) {
+      if (pooling->pool.averages) continue;
+      pooling->multiplier = scale;
+      pooling->bias = shift;
+    } else {
+      continue;
     }
+    reader.op->input = input;
+    steps_[i].op.reset();
+    steps_[affine.last].op.reset();
   }
 }
 
@@ -214,24 +235,6 @@ void Graph::FuseMaxPool() {
     convolution->pool = pooling->pool;
     convolution->output = pooling->output;
     steps_[reader].op.reset();
-  }
-}
-
-// A batch normalisation before the greatest values of windows: one pass in place of three.
-void Graph::FuseAffinePool() {
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    const PerChannel* scale = ChannelOp(steps_[i], Addend::kChannelScale);
-    const int at = scale ? OnlyReaderAfter(i, scale->output) : -1;
-    const PerChannel* shift = at >= 0 ? ChannelOp(steps_[at], Addend::kChannelShift) : nullptr;
-    if (!shift) continue;
-    const int reader = OnlyReaderAfter(static_cast<size_t>(at), shift->output);
-    Pool* pooling = reader >= 0 ? As<Pool>(steps_[reader].op) : nullptr;
-    if (!pooling || pooling->pool.averages) continue;
-    pooling->input = scale->input;
-    pooling->multiplier = scale->constant;
-    pooling->bias = shift->constant;
-    steps_[i].op.reset();
-    steps_[at].op.reset();
   }
 }
 

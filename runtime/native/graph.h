@@ -15,6 +15,7 @@
 namespace larq_igp {
 
 class BinaryConvolution;
+class PerChannel;
 
 constexpr size_t kMostTimes = 1000;
 
@@ -49,9 +50,15 @@ class Graph {
   void AbsorbFloatOps();
   void AbsorbQuantize();
   bool AbsorbQuantizeFrom(size_t first, BinaryConvolution* convolution);
-  void FuseAffineQuantize();
+  struct Affine {
+    const PerChannel* scale = nullptr;
+    const PerChannel* shift = nullptr;
+    size_t last = 0;  // its last step
+    int reader = -1;
+  };
+  Affine AffineFrom(size_t first) const;
+  void FuseAffine();
   void FuseMaxPool();
-  void FuseAffinePool();
   void FusePointwise();
   void MergeConvolutions();
   // fusion_pixels.cc

@@ -199,7 +199,7 @@ struct PoolTask {
   float* out;  // without gaps
   bool averages = false;
   int64_t top = 0;  // of averages: the window's first row, perhaps outside the map
-  // Before the greatest value is sought: value * multiplier + bias, per channel. Null: neither.
+  // Before the greatest value is sought: value * multiplier + bias, per channel. Null: not.
   const float* multiplier = nullptr;
   const float* bias = nullptr;
   float low, high;  // the activation

@@ -8,7 +8,8 @@
 namespace larq_igp {
 
 const char* Pool::name() const {
-  return pool.averages ? "AVERAGE_POOL_2D" : bias ? "MUL+ADD+MAX_POOL_2D" : "MAX_POOL_2D";
+  if (pool.averages) return "AVERAGE_POOL_2D";
+  return !multiplier ? "MAX_POOL_2D" : bias ? "MUL+ADD+MAX_POOL_2D" : "MUL+MAX_POOL_2D";
 }
 
 bool Pool::Read(NodeReader* reader) {
@@ -57,10 +58,8 @@ void Pool::RunRow(int64_t row, float* out) const {
   task.channels = input->shape[3];
   task.out = out;
   task.averages = pool.averages;
-  if (bias) {
-    task.multiplier = multiplier->values<float>();
-    task.bias = bias->values<float>();
-  }
+  if (multiplier) task.multiplier = multiplier->values<float>();
+  if (bias) task.bias = bias->values<float>();
   task.low = bounds.low;
   task.high = bounds.high;
   kernels->pool_row(task);

@@ -24,7 +24,7 @@ class Pool : public Operator {
   void RunRow(int64_t row, float* out) const;
 
   PoolAttributes pool;
-  // From fusion: a batch normalisation before the greatest value is sought.
+  // From fusion: a batch normalisation before the greatest value is sought, perhaps without bias.
   Tensor* multiplier = nullptr;
   Tensor* bias = nullptr;
 

@@ -5,7 +5,9 @@
 
 namespace larq_igp {
 
-const char* Quantize::name() const { return bias ? "MUL+ADD+LceQuantize" : "LceQuantize"; }
+const char* Quantize::name() const {
+  return !normalises() ? "LceQuantize" : bias ? "MUL+ADD+LceQuantize" : "MUL+LceQuantize";
+}
 
 bool Quantize::Read(NodeReader* reader) {
   if (!reader->OneToOne(&input, &output)) return false;
@@ -25,7 +27,8 @@ std::string Quantize::Reshape(Preparation* preparation) {
     if (constant && input->channels() * sizeof(float) > constant->bytes)
       return "channels do not match the constants";
   }
-  if (bias && !multiplier) ones_.assign(input->channels(), 1.0f);
+  if (normalises() && !(multiplier && bias))
+    absent_.assign(input->channels(), multiplier ? 0.0f : 1.0f);
   shape.back() = (shape.back() + 31) / 32;
   return preparation->SetShape(output, shape);
 }
@@ -38,13 +41,13 @@ void Quantize::Run(Team* team) {
 void Quantize::RunFloats(Team* team) {
   const size_t channels = input->channels(), step = input->step, words = output->channels();
   const float* values = input->values<float>();
-  const float* shift = bias ? bias->values<float>() : nullptr;
-  const float* factor = multiplier ? multiplier->values<float>() : ones_.data();
+  const float* shift = bias ? bias->values<float>() : absent_.data();
+  const float* factor = multiplier ? multiplier->values<float>() : absent_.data();
   uint32_t* bits = output->values<uint32_t>();
   ForRows(team, values, input->rows(), channels, step, [&](size_t begin, size_t end) {
     const float* from = values + begin * step;
     uint32_t* to = bits + begin * words;
-    if (shift) {
+    if (normalises()) {
       kernels->affine_quantize(from, end - begin, channels, factor, shift, to);
     } else {
       kernels->quantize(from, end - begin, channels, to);

@@ -16,15 +16,16 @@ class Quantize : public Operator {
   void Run(Team* team) override;
 
   int32_t zero_point = 0;  // of int8
-  // From fusion: a batch normalisation before the sign. Without a multiplier only `bias` is added.
+  // From fusion: a batch normalisation before the sign, or a half of it.
   Tensor* multiplier = nullptr;
   Tensor* bias = nullptr;
+  bool normalises() const { return multiplier || bias; }
 
  private:
   void RunFloats(Team* team);
   void RunBytes(Team* team);
 
-  std::vector<float> ones_;  // in place of a multiplier
+  std::vector<float> absent_;  // in place of the other half: ones or zeros
 };
 
 }  // namespace larq_igp

@@ -27,7 +27,7 @@ inline void ForChannels(int64_t channels, const Store& store) {
 
 // One register of channels for each of `Registers`: the greatest values of a window, those of
 // pixels [begin, end) of all rows.
-template <class Vector, int Registers, bool Affine, class Lanes>
+template <class Vector, int Registers, bool Scales, bool Shifts, class Lanes>
 inline void StoreMaximum(const PoolTask& task, int64_t begin, int64_t end, int64_t channel,
                          const Lanes& lanes, float* out) {
   using Float = typename Vector::Float;
@@ -36,15 +36,14 @@ inline void StoreMaximum(const PoolTask& task, int64_t begin, int64_t end, int64
   int64_t slot = task.begin % task.ring;
   Float y[Registers], multiplier[Registers], bias[Registers];
   const auto load = [&](const float* values, int i) {
-    const Float x = lanes.Load(values + i * kLanes);
-    return Affine ? Vector::Add(Vector::Multiply(x, multiplier[i]), bias[i]) : x;
+    Float x = lanes.Load(values + i * kLanes);
+    if (Scales) x = Vector::Multiply(x, multiplier[i]);
+    return Shifts ? Vector::Add(x, bias[i]) : x;
   };
 #pragma GCC unroll 4
   for (int i = 0; i < Registers; ++i) {
-    if (Affine) {
-      multiplier[i] = lanes.Load(task.multiplier + channel + i * kLanes);
-      bias[i] = lanes.Load(task.bias + channel + i * kLanes);
-    }
+    if (Scales) multiplier[i] = lanes.Load(task.multiplier + channel + i * kLanes);
+    if (Shifts) bias[i] = lanes.Load(task.bias + channel + i * kLanes);
     y[i] = load(first + slot * task.row_step, i);
   }
   for (int64_t r = task.begin; r < task.end; ++r) {
@@ -109,7 +108,7 @@ void AverageRow(const PoolTask& task) {
   }
 }
 
-template <class Vector, bool Affine>
+template <class Vector, bool Scales, bool Shifts>
 void MaximumRow(const PoolTask& task) {
   const WindowAxis& axis = *task.columns;
   float* out = task.out;
@@ -118,7 +117,7 @@ void MaximumRow(const PoolTask& task) {
     const int64_t begin = left > 0 ? left : 0,
                   end = left + axis.kernel < axis.input ? left + axis.kernel : axis.input;
     ForChannels<Vector>(task.channels, [&](auto registers, const auto& lanes, int64_t c) {
-      StoreMaximum<Vector, registers, Affine>(task, begin, end, c, lanes, out);
+      StoreMaximum<Vector, registers, Scales, Shifts>(task, begin, end, c, lanes, out);
     });
   }
 }
@@ -127,7 +126,8 @@ template <class Vector>
 void PoolRow(const PoolTask& task) {
   const NoDenormals no_denormals;
   if (task.averages) return AverageRow<Vector>(task);
-  task.multiplier ? MaximumRow<Vector, true>(task) : MaximumRow<Vector, false>(task);
+  if (!task.multiplier) return MaximumRow<Vector, false, false>(task);
+  task.bias ? MaximumRow<Vector, true, true>(task) : MaximumRow<Vector, true, false>(task);
 }
 
 }  // namespace larq_igp

@@ -162,17 +162,27 @@ def test_residual_network(isa, channels):
 
 
 @pytest.mark.parametrize("activation", [0, 1])
-def test_dense_transition(isa, activation):
-    """A batch normalisation, pooled with RELU, and a 1x1 convolution run as one step."""
+@pytest.mark.parametrize("normalisation", [("MUL", "ADD"), ("MUL",), ()])
+def test_dense_transition(isa, activation, normalisation):
+    """A batch normalisation, pooled with RELU, and a 1x1 convolution run as one step.
+
+    Of an untrained network's batch normalisation there is only the MUL, also before a sign.
+    """
     d = Shortcut(40, (8, 10), batch=2)
     x = d.input
     for layer in range(3):
-        x = d.concatenate(x, d.conv(d.quantize(x), 53, layer))
-    x = d.pointwise(d.pool(d.normalise(x), "MAX", activation=activation), 70)
+        normal = x
+        for half in normalisation:
+            normal = d.per_channel(normal, half)
+        x = d.concatenate(x, d.conv(d.quantize(normal, normalised=False), 53, layer))
+    for half in normalisation:
+        x = d.per_channel(x, half)
+    x = d.pointwise(d.pool(x, "MAX", activation=activation), 70)
     file = d.check(d.conv(d.quantize(x), 32, 5))
     assert_whole(isa, file)
     if isa != "portable":
-        assert [len(s.operators) for s in Interpreter(file).info().steps].count(4) == 1
+        last = Interpreter(file).info().steps[-3]
+        assert last.kind == "CONV_2D 1x1" and len(last.operators) == 2 + len(normalisation)
 
 
 def test_read_elsewhere(isa):

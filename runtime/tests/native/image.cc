@@ -181,11 +181,8 @@ bool PoolingIsRight(const Kernels& kernels) {
   for (auto* drawn : {&rows, &factors, &shifts}) {
     for (float& value : *drawn) value = DrawFloat();
   }
-  const bool normalises = !task.averages && Draw(0, 1);
-  if (normalises) {
-    task.multiplier = factors.data();
-    task.bias = shifts.data();
-  }
+  if (!task.averages && Draw(0, 1)) task.multiplier = factors.data();
+  if (task.multiplier && Draw(0, 1)) task.bias = shifts.data();
   std::vector<float> out(static_cast<size_t>(columns.output * task.channels), 77.0f);
   task.rows = rows.data();
   task.out = out.data();
@@ -199,10 +196,8 @@ bool PoolingIsRight(const Kernels& kernels) {
       for (int64_t y = task.begin; y < task.end; ++y, ++inside) {
         float value = rows[static_cast<size_t>(y % task.ring * task.row_step + x * task.step + c)];
         if (task.averages) sums[x - left] += value;
-        if (normalises) {
-          value = value * factors[static_cast<size_t>(c)];
-          value = value + shifts[static_cast<size_t>(c)];
-        }
+        if (task.multiplier) value = value * factors[static_cast<size_t>(c)];
+        if (task.bias) value = value + shifts[static_cast<size_t>(c)];
         greatest = std::fmax(greatest, value);
       }
     }
