@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace larq_igp {
 namespace {
@@ -136,14 +135,10 @@ std::string Convolution::Resize(int64_t batch, int64_t height, int64_t width,
 
   // Sums have one block more than needed, for a step that is a power of two would put all rows into
   // the same sets of the cache.
-  int64_t widest = 0;
-  for (const ConvConstants& member : members_)
-    widest = std::max(widest, member.attributes.channels_out);
   sums_step_ = static_cast<size_t>(blocks_ + 1) * kBlockChannels;
   sums_at_ = Workspace::Aligned((depth_ + 2) * kernels_->row_words * sizeof(uint32_t));
-  spaced_at_ = Workspace::Aligned(sums_at_ + kPanelPixels * sums_step_ * sizeof(int32_t));
   workspace_ = workspace;
-  if (!workspace_->Reserve(spaced_at_ + kPanelPixels * static_cast<size_t>(widest) * sizeof(float)))
+  if (!workspace_->Reserve(sums_at_ + kPanelPixels * sums_step_ * sizeof(int32_t)))
     return "out of memory for patches and sums";
   if (!BuildBorders()) return "out of memory for the zero padding";
   return "";
@@ -245,19 +240,10 @@ void Convolution::RunTask(const ConvOutput* outputs, int64_t image, int64_t pane
           finish.border = border_of_pixel_.data() + panel.first_pixel;
         if (border && !shift_of_pixel_.empty())
           finish.shift = shift_of_pixel_.data() + panel.first_pixel;
-        const ConvOutput& output = outputs[slice.member];
-        const bool spaced =
-            output.values && output.values_step && output.values_step != finish.step;
-        auto* near = reinterpret_cast<float*>(scratch + spaced_at_);
-        if (spaced) finish.values = near - pixel * finish.step;
+        if (finish.values) finish.values += pixel * finish.values_step;
         finish.offset += pixel * finish.step;
         if (finish.bits) finish.bits += pixel * finish.word_step;
         kernels_->finish(finish);
-        for (int p = 0; spaced && p < panel.pixels; ++p) {
-          std::memcpy(output.values + (pixel + p) * output.values_step + finish.channel,
-                      near + p * finish.step + finish.channel,
-                      static_cast<size_t>(finish.channels) * sizeof(float));
-        }
       }
     }
   }
@@ -277,10 +263,11 @@ FinishTask Convolution::FinishOf(const Slice& slice, const ConvOutput& output, i
   finish.clamp_max = clamp_max_;
   finish.threshold = threshold_.data() + lane_begin;
   finish.lane = lane_begin;
-  finish.values = output.values;
+  if (output.values) finish.values = output.values + channel;
   finish.bytes = output.bytes;
   finish.offset = channel;
   finish.step = members_[slice.member].attributes.channels_out;
+  finish.values_step = output.values_step ? output.values_step : finish.step;
   finish.addends = output.addends;
   finish.addend_count = output.addend_count;
   finish.stored_after = output.stored_after;

@@ -96,10 +96,9 @@ class Convolution {
   PanelPlan panels_;
   std::vector<ptrdiff_t> taps_;
   Buffer<uint32_t> planes_;
-  // Of each worker: patches, sums of a panel in rows that lie `sums_step_` apart, and values of a
-  // panel that are to be stored with gaps between pixels.
+  // Of each worker: patches, and sums of a panel in rows that lie `sums_step_` apart.
   Workspace* workspace_ = nullptr;
-  size_t sums_at_ = 0, sums_step_ = 0, spaced_at_ = 0;  // bytes, sums, bytes
+  size_t sums_at_ = 0, sums_step_ = 0;  // bytes, sums
   // What zero padding changes, per pattern of taps outside the image: added to values, or to
   // doubled sums.
   Buffer<float> border_values_;

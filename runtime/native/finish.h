@@ -113,12 +113,12 @@ class FloatFinish {
     const int left = static_cast<int>(task_.channels - whole), parts = left / Vector::kLanes;
     const typename Vector::Whole all;
     const typename Vector::Some some(left % Vector::kLanes);
-    const bool spill = task_.channels == task_.step && task_.channels >= Vector::kLanes;
+    const bool spill = task_.channels == task_.values_step && task_.channels >= Vector::kLanes;
     Float end{};
     float* end_values = nullptr;
     for (int p = 0; p < task_.pixels; ++p) {
       const Row row(task_, p);
-      float* values = task_.values ? task_.values + row.offset : nullptr;
+      float* values = row.values;
       uint32_t* bits = BitsOf(task_, p);
       const auto store_end = [&] {
         spill ? all.Store(end_values, end) : some.Store(end_values, end);
@@ -158,7 +158,7 @@ class FloatFinish {
     constexpr int kLast = Registers - 1, kLanes = Vector::kLanes, kPerWord = 32 / kLanes;
     const typename Vector::Whole all;
     const typename Vector::Some some(static_cast<int>(task_.channels - kLast * kLanes));
-    const bool spill = task_.channels == task_.step && Registers > 1;
+    const bool spill = task_.channels == task_.values_step && Registers > 1;
     const uint32_t last_bits = ~0u >> (-task_.channels & 31);
     Float multiplier[Registers], bias[Registers], end{};
 #pragma GCC unroll 8
@@ -174,7 +174,7 @@ class FloatFinish {
       y[kLast] = Values(row, kLast * kLanes, some, multiplier[kLast], bias[kLast]);
       if (task_.values) {
         if (end_values) spill ? all.Store(end_values, end) : some.Store(end_values, end);
-        float* values = task_.values + row.offset;
+        float* values = row.values;
 #pragma GCC unroll 8
         for (int r = 0; r < kLast; ++r) all.Store(values + r * kLanes, y[r]);
         end = y[kLast];
@@ -205,11 +205,13 @@ class FloatFinish {
         : sums(task.sums + p * task.sums_step),
           border(task.border && task.border[p] ? task.border[p] + task.lane : nullptr),
           shift(task.shift && task.shift[p] ? task.shift[p] + task.lane : nullptr),
-          offset(task.offset + p * task.step) {}
+          offset(task.offset + p * task.step),
+          values(task.values ? task.values + p * task.values_step : nullptr) {}
     const int32_t* sums;
     const float* border;
     const int32_t* shift;
-    ptrdiff_t offset;
+    ptrdiff_t offset;  // of addends
+    float* values;
   };
 
   // The float operations stand in the order of FinishPortable, each rounded for itself.
@@ -227,11 +229,10 @@ class FloatFinish {
     const ptrdiff_t at = row.offset + c;
     if (kStaged) {
       for (int a = 0; a < task_.addend_count; ++a) {
-        if (a == task_.stored_after && task_.values) lanes.Store(task_.values + at, y);
+        if (a == task_.stored_after && row.values) lanes.Store(row.values + c, y);
         y = Apply(task_.addends[a], at, c, lanes, y);
       }
-      if (task_.stored_after >= task_.addend_count && task_.values)
-        lanes.Store(task_.values + at, y);
+      if (task_.stored_after >= task_.addend_count && row.values) lanes.Store(row.values + c, y);
     }
 #pragma GCC unroll 4
     for (int a = 0; a < Addends; ++a) {
@@ -275,7 +276,7 @@ void FinishSequence(const FinishTask& task) {
     const int32_t* sums = task.sums + p * task.sums_step;
     const float* border = task.border && task.border[p] ? task.border[p] + task.lane : nullptr;
     const ptrdiff_t row = p * task.step;
-    float* values = task.values ? task.values + task.offset + row : nullptr;
+    float* values = task.values ? task.values + p * task.values_step : nullptr;
     PackRow<Vector>(
         task.channels, BitsOf(task, p), [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
           auto y = Vector::Multiply(Vector::Convert(sums + c), lanes.Load(task.doubled + c));

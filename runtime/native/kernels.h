@@ -114,9 +114,10 @@ struct FinishTask {
       nullptr;  // added to doubled sums before anything else, in all other cases
   ptrdiff_t lane = 0;
 
-  // Results, each may be null; the first channel of pixel p is at `offset` + p * `step` of values,
-  // bytes and addends.
+  // Results, each may be null. The first channel of pixel p is at p * `values_step` of values,
+  // which may have gaps, and at `offset` + p * `step` of bytes and addends.
   float* values = nullptr;
+  ptrdiff_t values_step = 0;
   int8_t* bytes = nullptr;
   ptrdiff_t offset = 0;
   ptrdiff_t step = 0;
@@ -232,10 +233,10 @@ struct Kernels {
   // Writes patches [depth][row_words] of one panel; may write up to 16 words behind.
   void (*gather)(const PatchPlan&, const uint32_t* image, const RowPiece* pieces, int piece_count,
                  int pixels, uint32_t* patches);
-  // Packs signs of `rows` rows of `channels` values.
-  void (*quantize)(const float* values, size_t rows, size_t channels, uint32_t* bits);
+  // Packs signs of `rows` rows of `channels` values, which lie `step` apart.
+  void (*quantize)(const float* values, size_t rows, size_t channels, size_t step, uint32_t* bits);
   // Signs of (value * multiplier + bias), the constants indexed by channel.
-  void (*affine_quantize)(const float* values, size_t rows, size_t channels,
+  void (*affine_quantize)(const float* values, size_t rows, size_t channels, size_t step,
                           const float* multiplier, const float* bias, uint32_t* bits);
   // Packs whether bytes, each xor `flip`, are less than `limit`, as signed numbers.
   void (*quantize_bytes)(const int8_t* values, size_t rows, size_t channels, uint8_t flip,
@@ -272,8 +273,9 @@ const Kernels* SelectKernels(const char* wanted, const char** error);
 void FinishPortable(const FinishTask& task);
 void GatherPortable(const PatchPlan&, const uint32_t* image, const RowPiece* pieces,
                     int piece_count, int pixels, uint32_t* patches);
-void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_t* bits);
-void AffineQuantizePortable(const float* values, size_t rows, size_t channels,
+void QuantizePortable(const float* values, size_t rows, size_t channels, size_t step,
+                      uint32_t* bits);
+void AffineQuantizePortable(const float* values, size_t rows, size_t channels, size_t step,
                             const float* multiplier, const float* bias, uint32_t* bits);
 
 }  // namespace larq_igp

@@ -98,6 +98,7 @@ void FinishPortable(const FinishTask& task) {
     const float* border = task.border && task.border[p] ? task.border[p] + task.lane : nullptr;
     const int32_t* shift = task.shift && task.shift[p] ? task.shift[p] + task.lane : nullptr;
     uint32_t* bits = task.bits ? task.bits + p * task.word_step : nullptr;
+    float* values = task.values ? task.values + p * task.values_step : nullptr;
     int bit = task.first_bit;
     uint32_t word = bits && bit ? *bits & ((1u << bit) - 1) : 0;
     for (ptrdiff_t c = 0; c < task.channels; ++c) {
@@ -122,10 +123,10 @@ void FinishPortable(const FinishTask& task) {
           negative = q < task.sign_below;
         } else {
           for (int a = 0; a < task.addend_count; ++a) {
-            if (a == task.stored_after && task.values) task.values[at] = y;
+            if (a == task.stored_after && values) values[c] = y;
             y = Apply(task.addends[a], at, task.channel + c, y);
           }
-          if (task.stored_after >= task.addend_count && task.values) task.values[at] = y;
+          if (task.stored_after >= task.addend_count && values) values[c] = y;
           negative = y < 0;
         }
       }
@@ -145,7 +146,8 @@ void GatherPortable(const PatchPlan& plan, const uint32_t* image, const RowPiece
   GatherPatches<Words>(plan, image, Pieces{pieces, piece_count}, patches);
 }
 
-void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_t* bits) {
+void QuantizePortable(const float* values, size_t rows, size_t channels, size_t step,
+                      uint32_t* bits) {
   for (size_t r = 0; r < rows; ++r) {
     for (size_t c = 0; c < channels; c += 32) {
       const size_t count = std::min<size_t>(32, channels - c);
@@ -153,11 +155,11 @@ void QuantizePortable(const float* values, size_t rows, size_t channels, uint32_
       for (size_t i = 0; i < count; ++i) word |= static_cast<uint32_t>(values[c + i] < 0) << i;
       *bits++ = word;
     }
-    values += channels;
+    values += step;
   }
 }
 
-void AffineQuantizePortable(const float* values, size_t rows, size_t channels,
+void AffineQuantizePortable(const float* values, size_t rows, size_t channels, size_t step,
                             const float* multiplier, const float* bias, uint32_t* bits) {
   for (size_t r = 0; r < rows; ++r) {
     for (size_t c = 0; c < channels; c += 32) {
@@ -169,7 +171,7 @@ void AffineQuantizePortable(const float* values, size_t rows, size_t channels,
       }
       *bits++ = word;
     }
-    values += channels;
+    values += step;
   }
 }
 

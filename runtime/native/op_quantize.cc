@@ -44,13 +44,14 @@ void Quantize::RunFloats(Team* team) {
   const float* shift = bias ? bias->values<float>() : absent_.data();
   const float* factor = multiplier ? multiplier->values<float>() : absent_.data();
   uint32_t* bits = output->values<uint32_t>();
-  ForRows(team, values, input->rows(), channels, step, [&](size_t begin, size_t end) {
+  const double per_row = kNanosecondsPerValue * static_cast<double>(channels);
+  ForRanges(team, input->rows(), per_row, [&](size_t begin, size_t end) {
     const float* from = values + begin * step;
     uint32_t* to = bits + begin * words;
     if (normalises()) {
-      kernels->affine_quantize(from, end - begin, channels, factor, shift, to);
+      kernels->affine_quantize(from, end - begin, channels, step, factor, shift, to);
     } else {
-      kernels->quantize(from, end - begin, channels, to);
+      kernels->quantize(from, end - begin, channels, step, to);
     }
   });
 }

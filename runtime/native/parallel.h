@@ -20,24 +20,4 @@ void ForRanges(Team* team, size_t count, double nanoseconds, const Body& body) {
             [&](size_t piece, int) { body(count * piece / pieces, count * (piece + 1) / pieces); });
 }
 
-// The same for rows of `channels` values, `step` apart. `body` gets several rows only if there are
-// no gaps between them. Where there are, the processor does not foresee what is read next, so it is
-// told.
-template <class Body>
-void ForRows(Team* team, const float* values, size_t rows, size_t channels, size_t step,
-             const Body& body) {
-  constexpr size_t kRowsAhead = 6, kLine = 64 / sizeof(float);
-  const double per_row = kNanosecondsPerValue * static_cast<double>(channels);
-  ForRanges(team, rows, per_row, [&](size_t begin, size_t end) {
-    if (step == channels) return body(begin, end);
-    for (size_t r = begin; r < end; ++r) {
-      if (r + kRowsAhead < rows) {
-        const float* ahead = values + (r + kRowsAhead) * step;
-        for (size_t c = 0; c < channels; c += kLine) __builtin_prefetch(ahead + c);
-      }
-      body(r, r + 1);
-    }
-  });
-}
-
 }  // namespace larq_igp

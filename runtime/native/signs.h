@@ -32,10 +32,19 @@ inline void PackRow(ptrdiff_t channels, uint32_t* bits, const Finish& finish) {
 
 inline size_t WordsOf(size_t channels) { return (channels + 31) / 32; }
 
+// Where there are gaps between rows, the processor does not foresee what is read next.
+inline void PrefetchRow(const float* values, size_t channels) {
+  constexpr size_t kLine = 64 / sizeof(float);
+  for (size_t c = 0; c < channels; c += kLine) __builtin_prefetch(values + c);
+}
+constexpr size_t kRowsAhead = 6;
+
 // Kernels::quantize.
 template <class Vector>
-void QuantizeRows(const float* values, size_t rows, size_t channels, uint32_t* bits) {
-  for (size_t r = 0; r < rows; ++r, values += channels, bits += WordsOf(channels)) {
+void QuantizeRows(const float* values, size_t rows, size_t channels, size_t step, uint32_t* bits) {
+  for (size_t r = 0; r < rows; ++r, values += step, bits += WordsOf(channels)) {
+    if (step != channels && r + kRowsAhead < rows)
+      PrefetchRow(values + kRowsAhead * step, channels);
     PackRow<Vector>(static_cast<ptrdiff_t>(channels), bits,
                     [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
                       signs->Set(lanes.Load(values + c), bit);
@@ -45,9 +54,11 @@ void QuantizeRows(const float* values, size_t rows, size_t channels, uint32_t* b
 
 // Kernels::affine_quantize.
 template <class Vector>
-void AffineQuantizeRows(const float* values, size_t rows, size_t channels, const float* multiplier,
-                        const float* bias, uint32_t* bits) {
-  for (size_t r = 0; r < rows; ++r, values += channels, bits += WordsOf(channels)) {
+void AffineQuantizeRows(const float* values, size_t rows, size_t channels, size_t step,
+                        const float* multiplier, const float* bias, uint32_t* bits) {
+  for (size_t r = 0; r < rows; ++r, values += step, bits += WordsOf(channels)) {
+    if (step != channels && r + kRowsAhead < rows)
+      PrefetchRow(values + kRowsAhead * step, channels);
     PackRow<Vector>(static_cast<ptrdiff_t>(channels), bits,
                     [&](const auto& lanes, ptrdiff_t c, auto* signs, int bit) {
                       const auto y =

@@ -4,6 +4,7 @@
 // Random tasks of all modes: padding, activations, addends of all kinds, sums of int8, odd
 // channels.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -66,6 +67,7 @@ bool FinishIsSame(const Kernels& kernels) {
   task.channels = Draw(0, 3) ? Draw(1, 130) : 32 * Draw(1, 4);
   task.step = task.channels + Draw(0, 1) * Draw(0, 40);
   task.offset = Draw(0, 3);
+  task.values_step = Draw(0, 1) ? task.channels : task.channels + Draw(0, 40);
   task.word_step = (task.channels + 31) / 32;
   task.sign_below = Draw(-128, 127);
   const int lanes = static_cast<int>(task.channels + 31) / 16 * 16;
@@ -98,7 +100,7 @@ bool FinishIsSame(const Kernels& kernels) {
       task.shift = shifts;
     }
   }
-  const int size = static_cast<int>(16 * task.step) + 200;
+  const int size = static_cast<int>(16 * std::max(task.step, task.values_step)) + 200;
   const std::vector<float> tensor = Floats(size), channels = Floats(200);
   std::vector<int8_t> bytes(static_cast<size_t>(size));
   for (int8_t& value : bytes) value = static_cast<int8_t>(Draw(-128, 127));
@@ -125,12 +127,11 @@ bool FinishIsSame(const Kernels& kernels) {
     (i ? kernels.finish : FinishPortable)(one);
   }
   bool same = bits[0] == bits[1] && quantised[0] == quantised[1];
-  for (int p = 0; p < task.pixels; ++p) {
-    for (ptrdiff_t c = 0; c < task.channels;
-         ++c) {  // behind the last row a whole register may be stored
-      const size_t at = static_cast<size_t>(task.offset + p * task.step + c);
-      same = same && Same(values[0][at], values[1][at]);
-    }
+  const ptrdiff_t last = (task.pixels - 1) * task.values_step + task.channels;
+  for (ptrdiff_t at = 0; at < last;
+       ++at) {  // gaps too; behind the last row a register may be stored
+    const auto i = static_cast<size_t>(at);
+    same = same && Same(values[0][i], values[1][i]);
   }
   return same;
 }
@@ -150,19 +151,20 @@ bool BytesAreSame(const Kernels& kernels) {
 
 bool SignsAreSame(const Kernels& kernels) {
   const size_t rows = static_cast<size_t>(Draw(1, 5)), channels = static_cast<size_t>(Draw(1, 100));
-  std::vector<float> values(rows * channels), multiplier(channels), bias(channels);
+  const size_t step = channels + static_cast<size_t>(Draw(0, 1) * Draw(0, 20));
+  std::vector<float> values(rows * step), multiplier(channels), bias(channels);
   for (std::vector<float>* some : {&values, &multiplier, &bias}) {
     for (float& value : *some) value = static_cast<float>(Draw(-8, 8)) / 4;
   }
   const float special[] = {-0.0f, NAN, -INFINITY, -1e-40f};
   for (float value : special) values[static_cast<size_t>(Draw(0, 99)) % values.size()] = value;
   std::vector<uint32_t> expected(rows * 4), got(rows * 4);
-  kPortableKernels.quantize(values.data(), rows, channels, expected.data());
-  kernels.quantize(values.data(), rows, channels, got.data());
+  kPortableKernels.quantize(values.data(), rows, channels, step, expected.data());
+  kernels.quantize(values.data(), rows, channels, step, got.data());
   if (expected != got) return false;
-  kPortableKernels.affine_quantize(values.data(), rows, channels, multiplier.data(), bias.data(),
-                                   expected.data());
-  kernels.affine_quantize(values.data(), rows, channels, multiplier.data(), bias.data(),
+  kPortableKernels.affine_quantize(values.data(), rows, channels, step, multiplier.data(),
+                                   bias.data(), expected.data());
+  kernels.affine_quantize(values.data(), rows, channels, step, multiplier.data(), bias.data(),
                           got.data());
   return expected == got;
 }
