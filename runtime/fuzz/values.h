@@ -7,8 +7,8 @@
 #include "random.h"
 
 enum { kFloat = 1, kInt32 = 2, kUInt8 = 3, kBool = 6, kInt8 = 9 };
-constexpr int kAdd = 0, kAveragePool2d = 1, kConcatenation = 2, kConv2d = 3, kDequantize = 6, kMaxPool2d = 17,
-              kMul = 18, kPrelu = 54;
+constexpr int kAdd = 0, kAveragePool2d = 1, kConcatenation = 2, kConv2d = 3, kDequantize = 6,
+              kMaxPool2d = 17, kMul = 18, kPrelu = 54;
 
 inline int64_t InterestingInteger(Random* random) {
   return random->Pick<int64_t>({0,
