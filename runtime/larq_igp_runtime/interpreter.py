@@ -1,5 +1,6 @@
 """The Python interface: load a model, look at its inputs and outputs, predict."""
 
+import functools
 import operator
 import os
 import re
@@ -110,6 +111,7 @@ class Interpreter:
             self._load(file, delegate, num_threads, xnnpack, unknown_operators)
         self._content, self._delegate, self._num_threads = file.content, delegate, num_threads
         self._views: list[weakref.ref] = []
+        self._refused: dict[tuple[tuple[int, ...], ...], str] = {}
 
     def _load(
         self,
@@ -133,13 +135,11 @@ class Interpreter:
             options["experimental_op_resolver_type"] = (
                 host.resolver_type.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             )
+        self._make = functools.partial(
+            host.interpreter, num_threads=num_threads, experimental_delegates=[delegate], **options
+        )
         try:
-            self._interpreter = host.interpreter(
-                **file.for_host,
-                num_threads=num_threads,
-                experimental_delegates=[delegate],
-                **options,
-            )
+            self._interpreter = self._make(**file.for_host)
             self._interpreter.allocate_tensors()
             self._look_at_inputs()
             self._output_numbers = [d["index"] for d in self._interpreter.get_output_details()]
@@ -243,19 +243,26 @@ class Interpreter:
             raise ModelError(f"The model failed: {_one_line(error)}") from error
 
     def _resize_all(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Gives every input its shape; after a failure the previous shapes are restored."""
-        former = [info.shape for info in self._infos]
+        """Gives every input its shape; after a failure the previous shapes are restored.
+
+        For that the host's interpreter is made anew, since XNNPACK keeps part of a shape that it
+        refused. The delegate serves one interpreter at a time.
+        """
+        wanted, former = tuple(shapes), [info.shape for info in self._infos]
+        if wanted in self._refused:
+            raise ModelError(self._refused[wanted])
         try:
-            self._allocate(shapes)
+            self._allocate(wanted)
         except (ValueError, RuntimeError) as error:
+            self._refused[wanted] = f"The model does not fit the shape: {_one_line(error)}"
             after = ""
             try:
+                self._interpreter = None
+                self._interpreter = self._make(model_content=bytes(self._content))
                 self._allocate(former)
             except (ValueError, RuntimeError):
                 after = " It cannot be used any more: load it again."
-            raise ModelError(
-                f"The model does not fit the shape: {_one_line(error)}{after}"
-            ) from error
+            raise ModelError(self._refused[wanted] + after) from error
 
     def _allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
         for info, shape in zip(self._infos, shapes, strict=True):

@@ -126,10 +126,10 @@ std::string WhyLeft(const Options& options, int builtin_code, bool readable) {
       if (options.kernels->image_lanes == 0)
         return std::string("the kernels ") + options.kernels->name + " have none for it";
       if (builtin_code == kTfLiteBuiltinAveragePool2d)
-        return "it is not a float average of 2x2 values";
+        return "it is not a float average of 2x2 values with strides of 1 or 2";
       if (builtin_code == kTfLiteBuiltinMaxPool2d) return "it is not a float pooling";
       return "it is not a float convolution over an image of up to four channels, or 1x1 with "
-             "stride 1";
+             "stride 1; or it has less than four filters, or a dilation";
     case kTfLiteBuiltinDequantize:
       return options.fuse && options.pixels ? "it does not make floats of an image's bytes"
                                             : "fuse or pixels is off";

@@ -230,7 +230,7 @@ void Graph::FuseMaxPool() {
     if (!convolution) continue;
     const int reader = OnlyReaderAfter(i, convolution->output);
     const Pool* pooling = reader >= 0 ? As<Pool>(steps_[reader].op) : nullptr;
-    if (!pooling || pooling->pool.averages) continue;
+    if (!pooling || pooling->pool.averages || pooling->multiplier) continue;
     convolution->pools = true;
     convolution->pool = pooling->pool;
     convolution->output = pooling->output;

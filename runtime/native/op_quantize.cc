@@ -1,5 +1,6 @@
 #include "op_quantize.h"
 
+#include "denormals.h"
 #include "node_reader.h"
 #include "parallel.h"
 
@@ -49,6 +50,7 @@ void Quantize::RunFloats(Team* team) {
     const float* from = values + begin * step;
     uint32_t* to = bits + begin * words;
     if (normalises()) {
+      const NoDenormals no_denormals;
       kernels->affine_quantize(from, end - begin, channels, step, factor, shift, to);
     } else {
       kernels->quantize(from, end - begin, channels, step, to);

@@ -77,7 +77,7 @@ inline void StoreMean(const PoolTask& task, const float* const (&taps)[4], float
     const Float left = Vector::Add(load(taps[0]), load(taps[1])),
                 right = Vector::Add(load(taps[2]), load(taps[3]));
     const Float mean = Vector::Multiply(Vector::Add(Vector::Add(left, right), zero), factor);
-    lanes.Store(out + c, Vector::Min(high, Vector::Max(low, mean)));
+    lanes.Store(out + c, Vector::Min(Vector::Max(mean, low), high));  // of NaN `low`, on x86
   }
 }
 

@@ -21,9 +21,9 @@ class Dense:
         self.values = {self.input: self.x}
         self.packed: set[int] = set()
 
-    def per_channel(self, x: int, name: str) -> int:
+    def per_channel(self, x: int, name: str, scale: float = 1.0) -> int:
         """MUL or ADD of one constant per channel."""
-        constant = self.rng.normal(size=self.values[x].shape[-1]).astype(np.float32)
+        constant = self.rng.normal(0, scale, self.values[x].shape[-1]).astype(np.float32)
         y = self.graph.node(
             name, [x, self.graph.constant(constant)], self.graph.tensor(self.values[x].shape)
         )

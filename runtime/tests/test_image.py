@@ -37,6 +37,7 @@ class Image:
         batch=1,
         taps=False,
         scale=None,
+        halves=(),
     ):
         rng = np.random.default_rng(0)
         self.x = rng.normal(size=(batch, *size, channels)).astype(np.float32)
@@ -60,6 +61,9 @@ class Image:
         inputs = [image, g.constant(self.weights), g.constant(self.bias)]
         y = g.node("CONV_2D", inputs, g.tensor(shape), options, activation)
         self.outputs = [y] if taps else []
+        for half in halves:  # of a batch normalisation
+            constant = rng.normal(size=filters).astype(np.float32)
+            y = g.node(half, [y, g.constant(constant)], g.tensor(shape))
         if pool:
             window, step, pool_padding = pool
             shape[1:3] = (extent(s, window, step, pool_padding) for s in shape[1:3])

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from test_concatenation import Dense
 from test_fusion import partitions
-from test_image import SAME, VALID, assert_same_bits, extent
+from test_image import SAME, VALID, Image, assert_same_bits, extent
+from test_pixels import Pixels
 
-from larq_igp_runtime import Interpreter
+from larq_igp_runtime import Interpreter, ModelError
 
 ACTIVATIONS = {0: (None, None), 1: (0, None), 2: (-1, 1), 3: (0, 6)}
 
@@ -17,6 +18,10 @@ class Shortcut(Dense):
     def start(self) -> int:
         """What a binary convolution makes of the input."""
         return self.conv(self.quantize(self.input, normalised=False), self.x.shape[3], 0)
+
+    def uneven(self) -> int:
+        """The same with the input added: sums of four such values are rounded."""
+        return self.add(self.start(), self.input)
 
     def pool(self, x: int, kind: str, window=(2, 2), stride=(2, 2), padding=SAME, activation=0):
         values = self.values[x].astype(np.float64)
@@ -90,27 +95,37 @@ def assert_whole(isa: str, file: bytes) -> None:
 @pytest.mark.parametrize("kind", ["AVERAGE", "MAX"])
 @pytest.mark.parametrize("padding", [SAME, VALID])
 @pytest.mark.parametrize("size", [(2, 2), (4, 6), (5, 3), (7, 9)])
-@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 3)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 2)])
 def test_poolings(isa, kind, padding, size, stride):
     """Odd sizes: with SAME padding, windows at the edges have fewer values."""
     for channels, activation in ((4, 0), (41, 1), (64, 2), (130, 3)):
         d = Shortcut(channels, size, batch=2)
-        assert_whole(isa, d.check(d.pool(d.start(), kind, (2, 2), stride, padding, activation)))
+        assert_whole(isa, d.check(d.pool(d.uneven(), kind, (2, 2), stride, padding, activation)))
+
+
+@pytest.mark.parametrize("stride", [(1, 3), (3, 3), (5, 2)])
+def test_wide_strides(isa, stride):
+    """Of averages they are the interpreter's, which adds in another order than XNNPACK."""
+    d = Shortcut(33, (9, 11), batch=2)
+    assert_whole(isa, d.check(d.pool(d.uneven(), "MAX", stride=stride)))
+    d = Shortcut(33, (9, 11), batch=2)
+    file = d.check(d.pool(d.uneven(), "AVERAGE", stride=stride))
+    assert not Interpreter(file).info().operators[-1].delegated
 
 
 @pytest.mark.parametrize("window", [(1, 1), (3, 3), (1, 4), (5, 2)])
 def test_other_windows(isa, window):
     """Of averages only those of 2x2 values are the engine's; the others are XNNPACK's."""
     d = Shortcut(33, (8, 9), batch=2)
-    assert_whole(isa, d.check(d.pool(d.start(), "MAX", window, (2, 1))))
+    assert_whole(isa, d.check(d.pool(d.uneven(), "MAX", window, (2, 1))))
     d = Shortcut(33, (8, 9), batch=2)
-    file = d.check(d.pool(d.start(), "AVERAGE", window, (2, 1)))
+    file = d.check(d.pool(d.uneven(), "AVERAGE", window, (2, 1)))
     (average,) = [
         one for one in Interpreter(file).info().operators if one.name == "AVERAGE_POOL_2D"
     ]
     assert not average.delegated
     if isa != "portable":
-        assert average.reason == "it is not a float average of 2x2 values"
+        assert average.reason == "it is not a float average of 2x2 values with strides of 1 or 2"
 
 
 @pytest.mark.parametrize("filters", [4, 7, 8, 16, 23, 33, 64, 82, 130])
@@ -229,3 +244,57 @@ def test_resized(isa, size):
         interpreter.resize(images.shape)
         results.append(interpreter.predict(images))
     assert_same_bits(results[:2], [results[2]] * 2)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_means_of_what_is_no_number(isa, odd, activation):
+    d = Shortcut(24, (6, 8), batch=2)
+    d.x[d.rng.random(d.x.shape) < 0.1] = odd
+    d.x[d.rng.random(d.x.shape) < 0.02] = np.inf
+    file = d.graph.file([d.pool(d.uneven(), "AVERAGE", activation=activation)])
+    (fused,), (plain,) = d._run(file), d._run(file, fuse=False)
+    np.testing.assert_array_equal(fused, plain)
+
+
+@pytest.mark.parametrize("halves", [("MUL",), ("MUL", "ADD"), ("ADD",)])
+def test_denormals_before_a_sign(isa, halves):
+    """XNNPACK takes them as zeros, whose sign is not negative; so does what fuses with a sign."""
+    d = Shortcut(40, (6, 7))
+    d.x *= np.float32(1e-38)
+    d.x[:, ::2] *= np.float32(1e-3)
+    y = d.input
+    for half in halves:
+        y = d.per_channel(y, half, scale=1e-39 if half == "ADD" else 1.0)
+    file = d.graph.file([d.quantize(y, normalised=False)])
+    np.testing.assert_array_equal(d._run(file), d._run(file, fuse=False))
+
+
+@pytest.mark.parametrize("halves", [("MUL",), ("MUL", "ADD"), ("ADD",)])
+@pytest.mark.parametrize("kind", [Image, Pixels])
+def test_normalised_between_the_first_convolution_and_its_pooling(isa, halves, kind):
+    """It is neither lost nor moved to the other side of the pooling."""
+    case = kind(
+        size=(12, 15), channels=3, filters=20, kernel=(3, 3), stride=(2, 2), activation=1,
+        pool=(3, 2, SAME), halves=halves,
+    )  # fmt: skip
+    plain = case.run(fuse=False)
+    assert_same_bits(case.run(pixels=False), plain)
+    np.testing.assert_allclose(case.run()[0], plain[0], rtol=1e-3, atol=1e-3 * np.ptp(plain[0]))
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_refused_shape_leaves_nothing_behind(fuse):
+    """An empty map, which XNNPACK refuses; afterwards it must not take its former memory."""
+    d = Shortcut(11, (2, 10), batch=3)
+    x = d.pool(d.per_channel(d.start(), "MUL"), "MAX", stride=(1, 4), padding=VALID)
+    file = d.graph.file([d.pool(x, "AVERAGE")])
+    interpreter = Interpreter(file, fuse=fuse)
+    expected = interpreter.predict(d.x)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="does not fit the shape"):
+            interpreter.resize((3, 1, 5, 11))
+        assert_same_bits([interpreter.predict(d.x)], [expected])
+    larger = d.x.repeat(2, 1)
+    interpreter.resize(larger.shape)
+    assert interpreter.predict(larger).shape == (3, 2, 2, 11)
