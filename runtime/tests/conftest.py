@@ -132,8 +132,7 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
     if ready := os.environ.get("LARQ_IGP_RUNTIME_WHEELS"):
         return wheels_in(Path(ready))
     need_module("ziglang", "auditwheel")
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheels"
+    folder = shared_folder(tmp_path_factory, "wheels")
     with alone_in(folder):
         if len(wheels_in(folder)) < 2:
             command = [
@@ -147,6 +146,29 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
             result = subprocess.run(command, capture_output=True, text=True)
             assert result.returncode == 0, result.stdout + result.stderr
     return wheels_in(folder)
+
+
+@pytest.fixture(scope="session")
+def native(tmp_path_factory) -> Path:
+    """Where the programs of `native/` are compiled, once for all processes of the tests."""
+    return shared_folder(tmp_path_factory, "native")
+
+
+def build(folder: Path, directory: str, target: str, *variables: str) -> Path:
+    """Makes a program of a folder of the runtime, and returns its path."""
+    need_tool("make")
+    need(shutil.which(os.environ.get("CXX", "g++")) is not None, "a C++ compiler")
+    command = ["make", "-s", "-j2", "-C", str(RUNTIME / directory), f"BUILD={folder}", *variables]
+    with alone_in(folder):
+        result = subprocess.run([*command, f"{folder}/{target}"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return folder / target
+
+
+def shared_folder(tmp_path_factory, name: str) -> Path:
+    """A folder of this run that the processes of pytest-xdist have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
 
 
 @contextmanager

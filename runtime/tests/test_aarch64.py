@@ -9,7 +9,7 @@ import numpy as np
 import oracle
 import pytest
 from binary_conv import Case, Conv
-from conftest import RUNTIME, need, need_module, need_tool
+from conftest import RUNTIME, build, need, need_module, need_tool
 from test_bconv2d import draw
 from test_concatenation import Dense
 from test_cpp_example import build_for_arm, named_by_python, write_model, write_photos
@@ -18,7 +18,6 @@ from test_image import CASES, Image
 from test_pack_and_pool import quantize_file
 from test_pixels import Pixels
 from test_shortcuts import Shortcut
-from test_threads import build
 
 from larq_igp_runtime import Interpreter
 
@@ -133,11 +132,12 @@ def test_shortcuts(emulator, tmp_path):
 
 
 @pytest.mark.parametrize("check", ["image", "finish"])
-def test_kernels(emulator, tmp_path, check):
+def test_kernels(emulator, native, check):
     """The tasks of `test_rows.py` and `test_finish.py`."""
     # Flags for which the wheel has made zig compile its C++ library already.
     compiler = f"{sys.executable} -m ziglang c++ -target aarch64-linux-gnu.2.17 -O3"
-    program = build(tmp_path, "tests/native", check, f"CXX={compiler}")
+    folder = native.with_name("native_aarch64")
+    program = build(folder, "tests/native", check, f"CXX={compiler}")
     assert emulator.execute(program, "neon", 3000).stdout.startswith("3000 cases")
 
 

@@ -3,13 +3,12 @@
 import subprocess
 
 import pytest
-from conftest import EVERY_ISA
-from test_threads import build
+from conftest import EVERY_ISA, build
 
 
 @pytest.fixture(scope="module")
-def finish(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("finish"), "tests/native", "finish")
+def finish(native):
+    return build(native, "tests/native", "finish")
 
 
 @pytest.mark.parametrize("isa", EVERY_ISA)

@@ -2,27 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
-from conftest import EVERY_ISA, RUNTIME, need, need_tool
+from conftest import EVERY_ISA, build
 
 CASES = 3000
 
 
 @pytest.fixture(scope="session")
 def fuzzer(tmp_path_factory):
-    need_tool("make")
-    need(shutil.which(os.environ.get("CXX", "g++")) is not None, "a C++ compiler")
-    folder = tmp_path_factory.mktemp("fuzz")
-    result = subprocess.run(
-        ["make", "-s", "-j2", "-C", RUNTIME / "fuzz", f"BUILD={folder}", f"{folder}/fuzz"],
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    return folder / "fuzz"
+    return build(tmp_path_factory.mktemp("fuzz"), "fuzz", "fuzz")
 
 
 @pytest.mark.parametrize("isa", EVERY_ISA)

@@ -6,8 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import CPU_INFO, RUNTIME, need_tool
-from test_threads import build
+from conftest import CPU_INFO, RUNTIME, build, need_tool
 
 ON_X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="this processor is no x86")
 LACKING = {"avx512": ["avx512_vpopcntdq"], "avx2": ["avx2", "avx512_vpopcntdq"]}
@@ -46,10 +45,10 @@ def test_a_processor_that_lacks_one(tmp_path, what):
 
 
 @ON_X86
-def test_the_engine_on_a_processor_without_avx512(tmp_path):
+def test_the_engine_on_a_processor_without_avx512(native):
     """Emulated, as qemu has AVX2 but not AVX-512: refused in a sentence, and AVX2 is taken."""
     qemu = need_tool("qemu-x86_64")
-    finish = build(tmp_path, "tests/native", "finish")
+    finish = build(native, "tests/native", "finish")
     emulated = [qemu, "-cpu", "max", finish]
     refused = subprocess.run([*emulated, "avx512", "1"], capture_output=True, text=True)
     assert refused.returncode == 2 and "which this CPU does not have" in refused.stderr

@@ -3,13 +3,12 @@
 import subprocess
 
 import pytest
-from conftest import EVERY_ISA
-from test_threads import build
+from conftest import EVERY_ISA, build
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("rows"), "tests/native", "image")
+def rows(native):
+    return build(native, "tests/native", "image")
 
 
 @pytest.mark.parametrize("isa", EVERY_ISA)

@@ -4,14 +4,13 @@
 """
 
 import os
-import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from binary_conv import Case, Conv
-from conftest import RUNTIME, need, need_tool
+from conftest import build
 
 import larq_igp_runtime
 
@@ -35,18 +34,9 @@ SANITIZER = {
 }
 
 
-def build(folder, directory, target, *variables):
-    need_tool("make")
-    need(shutil.which(os.environ.get("CXX", "g++")) is not None, "a C++ compiler")
-    command = ["make", "-s", "-j2", "-C", RUNTIME / directory, f"BUILD={folder}", *variables]
-    result = subprocess.run([*command, f"{folder}/{target}"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return folder / target
-
-
 @pytest.fixture(scope="module", params=["threads", "threads_tsan"], ids=["plain", "tsan"])
-def checks(request, tmp_path_factory):
-    return build(tmp_path_factory.mktemp("threads"), "tests/native", request.param)
+def checks(request, native):
+    return build(native, "tests/native", request.param)
 
 
 @pytest.mark.parametrize("check", CHECKS)
