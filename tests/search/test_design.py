@@ -142,8 +142,15 @@ def test_command(igp, refused):
 
 
 def test_a_budget_of_latency_is_measured_on_this_host(igp):
-    arguments = [*LIKE_TINY, "--blocks", "1,1,1"]
-    arguments += [
+    """Bi-Real of the same width is faster by a fifth, so one that fits is found on a busy host."""
+    arguments = [
+        "design",
+        "--like",
+        "igp_resnet_tiny",
+        "--family",
+        "bireal_resnet",
+        "--blocks",
+        "1,1,1",
         "--budget",
         "latency",
         "--budget",
@@ -160,7 +167,7 @@ def test_a_budget_of_latency_is_measured_on_this_host(igp):
     (found,) = document["candidates"]
     assert 0 < found["latency_ms"] <= document["like"]["latency_ms"]
     assert found["storage_bits"] <= document["like"]["storage_bits"]
-    assert " of bireal_resnet_tiny)" in result.stderr
+    assert " of igp_resnet_tiny)" in result.stderr
     assert igp("summary", *found["arguments"].split(), "--input-shape", "32,32,3").exit_code == 0
 
 
