@@ -1,5 +1,5 @@
-// What the convolutions of image.h and pixel.h share: the tiles of a row, and how results leave
-// them. `Task` is an ImageTask or a PixelTask.
+// What the convolutions of image.h, pixel.h and pointwise.h share: the tiles of a row, and how
+// results leave them. `Task` is an ImageTask, a PixelTask or a PointwiseTask.
 #pragma once
 
 #include <cstdint>
