@@ -40,6 +40,16 @@ def cache_folder(tmp_path_factory):
         os.environ["XDG_CACHE_HOME"] = before
 
 
+def pytest_runtest_call(item):
+    """Draw the same weights in every run, so that a test fails always or never.
+
+    The numbers begin anew here, after the fixtures, as only the first test of a file sets up those
+    of the file.
+    """
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].keras.utils.set_random_seed(0)
+
+
 def pytest_runtest_setup(item):
     """Skip what compares with Larq Compute Engine on a Python that it has no wheels for."""
     package = BY_MODULE["larq_compute_engine"]
