@@ -40,11 +40,20 @@ def cache_folder(tmp_path_factory):
         os.environ["XDG_CACHE_HOME"] = before
 
 
-def pytest_runtest_call(item):
-    """Draw the same weights in every run, so that a test fails always or never.
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup():
+    same_weights()
 
-    The numbers begin anew here, after the fixtures, as only the first test of a file sets up those
-    of the file.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call():
+    same_weights()
+
+
+def same_weights() -> None:
+    """Draw the same weights in every run and order of tests, so that a test fails always or never.
+
+    Called before each fixture and each test.
     """
     if "tensorflow" in sys.modules:
         sys.modules["tensorflow"].keras.utils.set_random_seed(0)
