@@ -35,7 +35,8 @@ def network_of(card: Card) -> str:
 def files_table() -> str:
     """Return the index of the converted networks, from their cards."""
     header = (
-        "file", "network", "kB", "test accuracy", "by LCE", "of images", "seed", "SHA-256 begins",
+        "file", "network", "kB", "test accuracy", "by LCE", "of images", "epochs", "seed",
+        "SHA-256 begins",
     )  # fmt: skip
     rows = []
     for path in sorted((ROOT / "tflite_models").glob("*.tflite")):
@@ -45,8 +46,8 @@ def files_table() -> str:
         top1 = {each.engine: f"{each.top1:.2%}" for each in card.measurements}
         rows.append((
             f"`{path.name}`", f"`{network_of(card)}`", f"{card.file_bytes / 1e3:.1f}",
-            top1["larq_igp_runtime"], top1["lce"], card.measurements[0].examples, card.seed,
-            card.sha256[:12],
+            top1["larq_igp_runtime"], top1["lce"], card.measurements[0].examples,
+            re.search(r"--epochs (\d+)", card.command)[1], card.seed, card.sha256[:12],
         ))  # fmt: skip
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 

@@ -2,6 +2,9 @@
 
 import pytest
 
+from experiments.fashion_mnist.__main__ import RESULTS
+from experiments.fashion_mnist.files import best_runs
+from experiments.fashion_mnist.rows import read_rows
 from larq_igp.deploy.card import read_card
 from larq_igp.inference.conversion import measurements
 from larq_igp.inference.evaluate import evaluate
@@ -48,6 +51,15 @@ def test_its_accuracy_is_reproduced_by_the_runtime(path, fashion_folder):
     found = evaluate(path, engine="larq_igp_runtime")
     assert found["examples"] == measured.examples
     assert found["top1"] == pytest.approx(measured.top1, abs=ROUNDING)
+
+
+def test_those_of_the_experiment_are_its_best_runs():
+    rows = {row["run"]: row for row in read_rows(RESULTS)}
+    for family, run in best_runs(list(rows.values())).items():
+        card, row = read_card(FOLDER / f"fashion_mnist_{family}.tflite"), rows[run]
+        assert card.seed == int(row["seed"]), run
+        assert f"--epochs {row['epochs']} " in f"{card.command} ", run
+        assert card.accuracy == pytest.approx(float(row["test_top1"]), abs=OF_PIXELS), run
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from experiments.fashion_mnist.networks import ABLATIONS, DATASET
-from experiments.fashion_mnist.plan import Run
 
 FAMILIES = (
     "resnet", "bireal_resnet", "ebireal_resnet", "igp_resnet",
@@ -13,22 +12,20 @@ FAMILIES = (
 
 
 def best_runs(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Return the run of each family that validation prefers: 1 bit, the recipe of all.
+    """Return the run of each family that validation prefers: 1 bit, any epochs and learning rate.
 
     Args:
         rows: of the CSV. A family without a finished run is left out.
     """
-    usual = [
-        row
-        for row in rows
-        if row["network"] not in ABLATIONS
-        and row["run"] == Run(row["network"], seed=int(row["seed"])).name
-    ]
     best = {}
     for family in FAMILIES:
-        of_family = [row for row in usual if row["family"] == family]
-        if of_family:
-            chosen = max(of_family, key=lambda row: float(row["validation_top1"]))
+        candidates = [
+            row
+            for row in rows
+            if row["family"] == family and row["bits"] == "1" and row["network"] not in ABLATIONS
+        ]
+        if candidates:
+            chosen = max(candidates, key=lambda row: float(row["validation_top1"]))
             best[family] = str(chosen["run"])
     return best
 
