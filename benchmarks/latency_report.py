@@ -101,13 +101,31 @@ def correlations(rows: list[Row]) -> dict[str, Any]:
 
 
 def correlations_table(rows: list[Row]) -> str:
-    """Show them."""
-    lines = [
-        (what, f"{found.rho:+.2f}", f"{found.p:.2g}", str(found.n))
-        for what, found in correlations(rows).items()
-        if found is not None
+    """Show the rank correlation of latency with a binary network's FLOPs, as the paper counts them,
+    and with its multiply-adds, binary ones not divided: over all of Table 3, and over the ResNets.
+    """
+    binary = {row["network"]: row for row in rows if row["form"] == "binary"}
+    costs = [
+        {name: sum(float(row[column]) for column in columns) for name, row in binary.items()}
+        for columns in (("flops",), ("float_macs", "binary_macs"))
     ]
-    return table(("Table 3's networks", "rho", "p", "n"), lines)
+    groups = (list(binary), [name for name in binary if "resnet" in name])
+    lines = []
+    for kind, what in KINDS.items():
+        ms = {name: each for (name, *rest), each in latencies(rows).items() if tuple(rest) == kind}
+        cells = []
+        for cost in costs:
+            for names in groups:
+                found = rank_correlation([(cost[name], ms[name]) for name in names])
+                cells.append("-" if found is None else f"{found.rho:+.2f} ({_p(found.p)})")
+        lines.append((what, *cells))
+    which = (f"all {len(groups[0])}", f"{len(groups[1])} ResNets")
+    header = [f"{cost}, {of}" for cost in ("FLOPs", "multiply-adds") for of in which]
+    return table(("rank correlation of latency (p)", *header), lines)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def pareto(rows: list[Row]) -> list[tuple[float, float, str]]:

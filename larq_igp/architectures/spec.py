@@ -74,8 +74,8 @@ class ResNetSpec:
         columns: columns ``C`` of the fractal; 1 for the other families.
         join: how two branches of a fractal meet, element-wise ``mean`` (as in FractalNet, arXiv
             1605.07648) or ``sum``.
-        identity: where a fractal has shortcuts: around every one of its ``layers`` (the paper's),
-            around the ``block`` alone, or ``nowhere``.
+        identity: where a fractal has shortcuts: around every one of its ``layers``, around the
+            ``block`` alone, or ``nowhere``. The paper's text leaves it open.
         shortest_column: convolutions of a fractal's shortest column: 1, or 2 where the column of
             one convolution is left out.
     """

@@ -10,6 +10,7 @@ from experiments.fashion_mnist.networks import (
     NETWORKS,
     TOLERANCE,
     block_path_costs,
+    layer_path_costs,
     network_path_costs,
 )
 from experiments.fashion_mnist.plan import EPOCHS, LONGER, Run, chosen_igp, runs_in_order
@@ -49,6 +50,18 @@ def test_path_costs_by_hand():
     wider = 9 * 22 * 22 * 14 * 14
     assert block_path_costs("igp3_no_short") == (0, 2 * wider, 3 * wider)
     assert block_path_costs("dense") == (0, 9 * 24 * 16 * 196, 9 * (24 + 16) * 16 * 196)
+
+
+def test_which_networks_have_a_free_path_from_every_layer():
+    """What docs/evidence.md divides the residual networks by; more columns have the same block."""
+    names = ("resnet", "bireal", "ebireal", "igp3", *ABLATIONS)
+    free = {name for name in names if max(layer_path_costs(name)) == 0}
+    assert free == {"bireal", "ebireal", "igp3"}
+    # Of a pair of layers of a ResNet, the first has the second behind it.
+    second = [9 * width * width * side * side for width, side in [(27, 14), (54, 7), (108, 4)]]
+    assert layer_path_costs("resnet") == (
+        second[0], 0, *(second[1], 0) * 2, *(second[2], 0) * 2
+    )  # fmt: skip
 
 
 def test_paths_get_shorter_from_resnet_to_five_columns():
