@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from experiments.fashion_mnist.__main__ import RESULTS
+from experiments.fashion_mnist.plan import EPOCHS, LONGER, Run, main_pair
+from experiments.fashion_mnist.rows import read_rows
+from experiments.fashion_mnist.statistics import errors, paired
 from larq_igp.architectures import get_spec
 from larq_igp.architectures.accounting import closed_form
 from larq_igp.cli import main
@@ -30,6 +34,20 @@ def commands(text: str) -> list[str]:
     lines = [line.strip() for line in joined.splitlines() if line.startswith("    larq-igp ")]
     # Two spaces end a command where what follows says what it does.
     return [re.split(r"\s#|(?<=\S)\s{3,}(?=\w)", line)[0].strip() for line in lines]
+
+
+def test_its_first_sentence_is_what_was_found():
+    rows = read_rows(RESULTS)
+    bireal, igp = main_pair(rows)
+    short, long = (
+        paired(*(errors(rows, Run(name, epochs=epochs)) for name in (igp, bireal)))
+        for epochs in (EPOCHS, LONGER * EPOCHS)
+    )
+    said = " ".join(README.split("\n\n")[1].split())
+    assert f"makes {-short.mean:.1f} points fewer errors than Bi-Real after {EPOCHS} epochs" in said
+    low, high = short.interval
+    assert (f"which {short.n} seeds cannot tell from none" in said) == (low <= 0 <= high)
+    assert f"as many after {LONGER * EPOCHS}" in said and abs(long.mean) < 0.05
 
 
 @pytest.mark.parametrize(
