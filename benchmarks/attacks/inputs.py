@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import h5py
 from keras_models import MODEL_ATTACKS
-from runs import RUN_ATTACKS
+from run_directories import RUN_ATTACKS
 
 RECIPE = 'network = "resnet_tiny"\n'
 SUMMARY = ["summary", "resnet_tiny", "--input-shape", "32,32,3", "--num-classes", 10]

@@ -132,24 +132,35 @@ def _batchnorm(call: LayerCall) -> tuple[np.ndarray, int]:
     return factor * (call.sizes[0] + np.abs(mean)) + np.abs(beta), 1
 
 
-def _weighted_sum(call: LayerCall) -> tuple[np.ndarray, int]:
+def _factors(call: LayerCall, kernel: str, quantizer: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the magnitudes that a layer multiplies: of its weights, and of each input channel.
+
+    Args:
+        call: of the layer.
+        kernel: the name of its weights.
+        quantizer: the name of their quantizer, which Larq's layers have.
+    """
     layer, size = call.layer, call.sizes[0]
-    kernel = tf.convert_to_tensor(layer.kernel)
-    if getattr(layer, "kernel_quantizer", None) is not None:
-        kernel = layer.kernel_quantizer(kernel)
+    weights = tf.convert_to_tensor(getattr(layer, kernel))
+    if getattr(layer, quantizer, None) is not None:
+        weights = getattr(layer, quantizer)(weights)
     if getattr(layer, "input_quantizer", None) is not None:
         size = terms_of(layer.input_quantizer(tf.convert_to_tensor(call.inputs[0])).numpy()).size
-    kernel = np.abs(kernel.numpy())
+    return np.abs(weights.numpy()), size
+
+
+def _weighted_sum(call: LayerCall) -> tuple[np.ndarray, int]:
+    kernel, size = _factors(call, "kernel", "kernel_quantizer")
     weights = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)  # (I, O)
     is_per_channel = np.shape(size) == weights.shape[:1]
     terms = size @ weights if is_per_channel else np.max(size) * weights.sum(axis=0)
-    return terms + _bias(layer), kernel[..., 0].size
+    return terms + _bias(call.layer), kernel[..., 0].size
 
 
 def _depthwise(call: LayerCall) -> tuple[np.ndarray, int]:
-    kernel = np.abs(call.layer.depthwise_kernel.numpy())
+    kernel, size = _factors(call, "depthwise_kernel", "depthwise_quantizer")
     weights = kernel.sum(axis=(0, 1)).reshape(-1)
-    return np.max(call.sizes[0]) * weights + _bias(call.layer), int(np.prod(kernel.shape[:2]))
+    return np.max(size) * weights + _bias(call.layer), int(np.prod(kernel.shape[:2]))
 
 
 def _bias(layer) -> np.ndarray | float:

@@ -1,9 +1,12 @@
 """Files with layers that are several operators are verified too, and so are converters chosen."""
 
+import larq as lq
+import numpy as np
 import pytest
 
 from larq_igp.deploy.convert import convert, convert_by
 from larq_igp.deploy.errors import ConversionError
+from larq_igp.deploy.verification.rounding import terms_after, terms_of
 from larq_igp.deploy.verify import verify
 from larq_igp.graph import register_free
 from larq_igp.keras2 import tf
@@ -11,6 +14,20 @@ from tests.absent import run_in, site_without
 from tests.deploy.conftest import random_images
 from tests.deploy.writer.same_as_lce import randomize
 from tests.deploy.writer.test_layers import CHAINS, GRAPHS, MAP, bin_conv
+
+
+@pytest.mark.parametrize("is_depthwise", [False, True])
+def test_terms_of_a_layer_of_signs_are_ones(is_depthwise):
+    """Latent weights and inputs are far smaller than the signs that are added."""
+    signs = {"input_quantizer": "ste_sign", "use_bias": False}
+    if is_depthwise:
+        layer = lq.layers.QuantDepthwiseConv2D(3, depthwise_quantizer="ste_sign", **signs)
+    else:
+        layer = lq.layers.QuantConv2D(4, 3, kernel_quantizer="ste_sign", **signs)
+    image = np.random.default_rng(0).uniform(-0.1, 0.1, (1, 5, 5, 4)).astype(np.float32)
+    output = layer(image).numpy()
+    found = terms_after(layer, [terms_of(image)], [image], output)
+    np.testing.assert_array_equal(found.size, [9 if is_depthwise else 9 * 4] * 4)
 
 
 @pytest.mark.parametrize(
