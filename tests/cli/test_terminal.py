@@ -24,7 +24,8 @@ def at_a_terminal(*words: object) -> str:
     pid, leader = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # rows, columns
-        os.execv(sys.executable, [sys.executable, *map(str, words)])
+        able = os.environ | {"TERM": "xterm"}  # a dumb terminal cannot clear a line
+        os.execve(sys.executable, [sys.executable, *map(str, words)], able)
     try:
         while data := os.read(leader, 4096):
             shown += data

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_from_its_name_to_a_verified_file(tmp_path):
     train = ("train", NAME, "--epochs", "1", "--run-dir", "run", "--quiet")
     trained = typed(tmp_path, *train)
     assert "of 360 test images" in trained
-    assert trained.endswith(f"next: larq-igp --import {EXAMPLE} convert run\n")
+    assert trained.endswith(f"next: larq-igp --import {shlex.quote(str(EXAMPLE))} convert run\n")
     without = run(tmp_path, "evaluate", "run").stderr
     assert f"run is of the network '{NAME}', which is not known here: import the file" in without
     converted = json.loads(typed(tmp_path, "convert", "run", "-o", "net.tflite", "--json"))
