@@ -30,7 +30,7 @@ NAMED_AT = {
     "mobilenet_v3_small": LEFT,
     "igp_resnet77_35": (-4, -8),
 }
-"""Where the name of a network stands, in points from its point, if not ``RIGHT``: others are there.
+"""Where a network's name stands, in points from its dot, where another is in the way on the right.
 """
 MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50)
 BINARY, FLOAT, INT8 = (OTHERS[place].colour for place in (0, 1, 3))

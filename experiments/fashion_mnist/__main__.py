@@ -8,6 +8,8 @@ import click
 from experiments.fashion_mnist.plan import EPOCHS, runs_in_order
 from experiments.fashion_mnist.rows import read_rows
 from experiments.fashion_mnist.train import Trainer
+from larq_igp.cli.output import Group
+from larq_igp.errors import UserError
 from larq_igp.files import write_atomically
 
 RESULTS = Path(__file__).parents[1] / "results" / "fashion_mnist.csv"
@@ -30,7 +32,7 @@ runs_option = click.option(
 )
 
 
-@click.group(help="Train and compare the networks of the experiment on Fashion-MNIST.")
+@click.group(cls=Group, help="Train and compare the networks of the experiment on Fashion-MNIST.")
 def main() -> None:
     """Group the commands."""
 
@@ -114,7 +116,10 @@ def files(results: Path, runs: Path, output: Path) -> None:
     """Convert the best run of each family to a .tflite, and measure it on all test images."""
     from experiments.fashion_mnist.files import write_files
 
-    for path in write_files(read_rows(results), runs, output):
+    rows = read_rows(results)
+    if not rows:
+        raise UserError(f"{results} has no finished run: train some, or name another --results.")
+    for path in write_files(rows, runs, output):
         click.echo(path)
 
 

@@ -119,16 +119,3 @@ def network_path_costs(name: str) -> tuple[int, ...]:
 
     spec = NETWORKS[name].spec
     return gradient_paths(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM)).costs
-
-
-@cache
-def layer_path_costs(name: str) -> tuple[int, ...]:
-    """Return ``N_1st`` from each binary convolution of a network to the network's output."""
-    import larq_igp
-    from larq_igp.analysis.paths import distances_to_target, path_cost
-    from larq_igp.graph import read_graph
-
-    spec = NETWORKS[name].spec
-    graph = read_graph(larq_igp.build(spec, input_shape=INPUT_SHAPE, stem=STEM))
-    costs = zip(graph.calls, distances_to_target(graph, k=1), strict=True)
-    return tuple(cheapest for call, (cheapest,) in costs if path_cost(call) is not None)

@@ -43,7 +43,7 @@ class Group(click.Group):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             raise Refusal(
                 f"no command is named {args[0]!r}. "
-                f"{closest(args[0], list(self.commands))}`larq-igp --help` shows all."
+                f"{closest(args[0], list(self.commands))}`{ctx.command_path} --help` shows all."
             )
         return super().resolve_command(ctx, args)
 

@@ -4,17 +4,21 @@ import dataclasses
 
 import pytest
 
+import larq_igp
 from experiments.fashion_mnist.networks import (
     ABLATIONS,
     IGP_RESNETS,
+    INPUT_SHAPE,
     NETWORKS,
+    STEM,
     TOLERANCE,
     block_path_costs,
-    layer_path_costs,
     network_path_costs,
 )
 from experiments.fashion_mnist.plan import EPOCHS, LONGER, Run, chosen_igp, runs_in_order
+from larq_igp.analysis.paths import distances_to_target, path_cost
 from larq_igp.architectures.accounting import Counts
+from larq_igp.graph import read_graph
 
 FIRST = {"resnet": NETWORKS["resnet"], "densenet": NETWORKS["dense"]}
 
@@ -50,6 +54,14 @@ def test_path_costs_by_hand():
     wider = 9 * 22 * 22 * 14 * 14
     assert block_path_costs("igp3_no_short") == (0, 2 * wider, 3 * wider)
     assert block_path_costs("dense") == (0, 9 * 24 * 16 * 196, 9 * (24 + 16) * 16 * 196)
+
+
+def layer_path_costs(name):
+    """Return ``N_1st`` from each binary convolution to the network's output."""
+    model = larq_igp.build(NETWORKS[name].spec, input_shape=INPUT_SHAPE, stem=STEM)
+    graph = read_graph(model)
+    costs = zip(graph.calls, distances_to_target(graph, k=1), strict=True)
+    return tuple(cheapest for call, (cheapest,) in costs if path_cost(call) is not None)
 
 
 def test_which_networks_have_a_free_path_from_every_layer():

@@ -82,6 +82,24 @@ def test_a_failed_run_is_reported_and_the_next_one_is_trained(tmp_path, monkeypa
     assert capsys.readouterr().out.count("failed with exit code 2") == 3
 
 
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["files", "--runs", "no runs"], "no runs/resnet-1bit-12epochs-seed0 does not exist"),
+        (["files", "--results", "no.csv"], "no.csv has no finished run"),
+        (["fils"], "no command is named 'fils'. Did you mean files?"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(arguments, sentence, tmp_path):
+    command = [sys.executable, "-m", "experiments.fashion_mnist", *arguments]
+    options = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "cwd": tmp_path}
+    ended = subprocess.run(command, capture_output=True, text=True, **options)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.strip().splitlines()[-1].startswith(f"Error: {sentence}")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_command_is_one_that_the_package_understands(name, tmp_path, monkeypatch):
     import larq_igp.training.train as trainer
