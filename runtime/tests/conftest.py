@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from binary_conv import Case, Conv
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # larq is Keras 2
 os.environ.setdefault("LARQ_IGP_RUNTIME_EAGER", "1")  # else threads would leave small models alone
@@ -186,3 +187,17 @@ def wheels_in(folder: Path) -> dict[str, Path]:
         wheel.stem.split("manylinux2014_")[1]: wheel
         for wheel in folder.glob("*manylinux2014_*.whl")
     }
+
+
+@pytest.fixture
+def case() -> Case:
+    """A binary convolution of which some channels fill no word."""
+    return Case(Conv(channels_in=40, pad_values=0))
+
+
+@pytest.fixture
+def path(case, tmp_path) -> Path:
+    """Its file, which takes floats."""
+    file = tmp_path / "model.tflite"
+    file.write_bytes(case.file(float_input=True))
+    return file

@@ -16,6 +16,7 @@ SETUP = RUNTIME / "setup.cfg"
 # again.
 TESTS = [
     "test_interpreter.py",
+    "test_command.py",
     "test_pack_and_pool.py",
     "test_fusion.py",
     "test_views.py",

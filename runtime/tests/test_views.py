@@ -24,13 +24,6 @@ def x(case) -> np.ndarray:
     return case.x.astype(np.float32)
 
 
-@pytest.fixture
-def path(case, tmp_path):
-    file = tmp_path / "model.tflite"
-    file.write_bytes(case.file(float_input=True))
-    return file
-
-
 def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
